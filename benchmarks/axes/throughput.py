@@ -1,0 +1,204 @@
+"""Throughput: how fast is one step?
+
+The worker prepares a case once (build, first call, loops for one sample), then gives samples whenever the scheduler
+visits it. Between the two clock readings stand the loop, the bare callable and the synchronization.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.axes.agreement import configuration_of, refused
+from benchmarks.axes.outcome import Outcome, Surroundings, labelled
+from benchmarks.axes.training import Experiment
+from bn_impls.interface import Implementation, Layer, Observation, Unsupported
+
+SAMPLE_TARGET_NS = 4_000_000
+WARM_UP_NS = 30_000_000
+NETWORK_STEPS = 50  # of one call
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A prepared case.
+
+    Attributes:
+        loop: runs the callable so many times, waits, returns nanoseconds.
+        steps: steps that one loop runs (more than 1 for a network).
+        close: releases it.
+    """
+
+    loop: Callable[[int], int]
+    steps: int
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A timed case and what preparing it showed."""
+
+    timed: Timed
+    facts: dict[str, Any]
+    labels: dict[str, dict[str, str]]
+
+
+def prepare(
+    implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings
+) -> Prepared | Outcome:
+    """Build a case, call it once, warm it up, and verify its labels.
+
+    Args:
+        implementation: what is measured.
+        parameters: of the case.
+        surroundings: gives the data set to a network.
+
+    Returns:
+        The prepared case, or the outcome that stands in for it.
+    """
+    make = _network if parameters["work"] == "network_training_step" else _layer
+    began = time.perf_counter()
+    made = make(implementation, parameters, surroundings)
+    if isinstance(made, Outcome):
+        return made
+    timed, observe = made
+    build_s = time.perf_counter() - began
+    first_ns = timed.loop(1)
+    claims = {name: parameters[name] for name in ("device", "dtype", "style")}
+    labels, wrong = labelled(claims, observe())
+    if wrong:
+        timed.close()
+        return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
+    threads, step_ns = _warm_up(timed)
+    labels["threads"] = _threads_label(threads)
+    facts = {
+        "build_s": build_s,
+        "first_call_s": first_ns / 1e9,
+        "threads_used": threads,
+        "loops": max(1, round(SAMPLE_TARGET_NS / step_ns)),
+        "peak_rss_mib": peak_rss_mib(),
+    }
+    return Prepared(timed, facts, labels)
+
+
+def _threads_label(used: float) -> dict[str, str]:
+    allowed = os.environ.get("OMP_NUM_THREADS", "?")
+    evidence = f"CPU time of all threads was {used:.2f} times the wall time of the warm-up"
+    return {"claimed": f"at most {allowed}", "observed": f"{used:.2f}", "evidence": evidence}
+
+
+def peak_rss_mib() -> float:
+    """The most memory that this process has held resident so far."""
+    scale = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20
+
+
+def _warm_up(timed: Timed) -> tuple[float, float]:
+    """Call until warm.
+
+    Returns:
+        CPU time of all threads over wall time, which is the number of threads really used; nanoseconds of a step loop.
+    """
+    cpu_began, wall_began = time.process_time_ns(), time.perf_counter_ns()
+    calls, fastest = 0, float("inf")
+    while calls < 2 or time.perf_counter_ns() - wall_began < WARM_UP_NS:
+        fastest, calls = min(fastest, timed.loop(1)), calls + 1
+    cpu, wall = time.process_time_ns() - cpu_began, time.perf_counter_ns() - wall_began
+    return cpu / wall, max(fastest, 1.0)
+
+
+def sample(prepared: Prepared, loops: int, count: int) -> list[int]:
+    """Take samples.
+
+    Args:
+        prepared: the case.
+        loops: calls in a sample.
+        count: how many samples.
+
+    Returns:
+        Nanoseconds of all loops of each sample.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        return [prepared.timed.loop(loops) for _ in range(count)]
+    finally:
+        gc.enable()
+
+
+def _layer(
+    implementation: Implementation, parameters: Mapping[str, Any], _: Surroundings
+) -> tuple[Timed, Callable[[], Mapping[str, Observation]]] | Outcome:
+    settings = configuration_of(implementation, parameters)
+    layer = implementation.build(settings)
+    if isinstance(layer, Unsupported):
+        return refused(layer)
+    generator = np.random.default_rng(0)
+    x, dy = (
+        layer.to_native(generator.standard_normal(settings.input_shape, np.float32).astype(settings.dtype))
+        for _ in range(2)
+    )
+    function, inputs = {
+        "inference": (layer.inference, (x,)),
+        "training_forward": (layer.training_step, (x,)),
+        "training_forward_backward": (layer.training_step_with_gradients, (x, dy)),
+    }[parameters["work"]]
+    loop = one_input(function, x, layer) if len(inputs) == 1 else two_inputs(function, x, dy, layer)
+    return Timed(loop, 1, layer.close), lambda: layer.observe(function, *inputs)
+
+
+def one_input(function: Callable[..., Any], x: Any, layer: Layer) -> Callable[[int], int]:
+    """The timed loop over a callable of one tensor: nothing of ours inside."""
+    synchronize, clock = layer.synchronize, time.perf_counter_ns
+
+    def loop(loops: int) -> int:
+        result = None
+        began = clock()
+        for _ in range(loops):
+            result = function(x)
+        synchronize(result)
+        return clock() - began
+
+    return loop
+
+
+def two_inputs(function: Callable[..., Any], x: Any, dy: Any, layer: Layer) -> Callable[[int], int]:
+    """The timed loop over a callable of two tensors: nothing of ours inside."""
+    synchronize, clock = layer.synchronize, time.perf_counter_ns
+
+    def loop(loops: int) -> int:
+        result = None
+        began = clock()
+        for _ in range(loops):
+            result = function(x, dy)
+        synchronize(result)
+        return clock() - began
+
+    return loop
+
+
+def _network(
+    implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings
+) -> tuple[Timed, Callable[[], Mapping[str, Observation]]] | Outcome:
+    training = {**parameters, "optimizer": "adam", "learning_rate": 0.01, "seed": 0}
+    experiment = Experiment.of(implementation, training, surroundings)
+    trainer = experiment.trainer(implementation)
+    if isinstance(trainer, Unsupported):
+        return refused(trainer)
+    indices, masks = experiment.steps(NETWORK_STEPS)
+
+    def loop(loops: int) -> int:
+        began = time.perf_counter_ns()
+        for _ in range(loops):
+            trainer.train(indices, masks)  # returns the losses as an array, so it has waited for them
+        return time.perf_counter_ns() - began
+
+    return Timed(loop, NETWORK_STEPS, trainer.close), trainer.observe

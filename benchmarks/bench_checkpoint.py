@@ -1,0 +1,18 @@
+"""The checkpoint axis: is everything back after a restore in a fresh process.
+
+One test a case. The run itself happens in worker processes when the first case is asked for; a test replays the
+samples of its case, or skips or fails with the reason of its row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.harness.replay import replay
+
+AXIS = "checkpoint"
+
+
+def bench_checkpoint(record: dict[str, Any], benchmark: Any) -> None:
+    """Show the case's samples to pytest-benchmark."""
+    replay(benchmark, record)

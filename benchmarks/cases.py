@@ -1,0 +1,219 @@
+"""The plan: which cases a run has. No framework is needed to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.settings import Settings
+from bn_impls.registry import Descriptor
+
+Shape = tuple[int, ...]
+
+SMALL_SHAPES: tuple[Shape, ...] = ((7, 5), (8, 7, 7, 5))  # odd sizes
+QUICK_SHAPES: tuple[Shape, ...] = ((32, 32), (256, 256))
+DEFAULT_SHAPES: tuple[Shape, ...] = (*QUICK_SHAPES, (32, 56, 56, 64), (100, 75, 75, 8))
+FULL_SHAPES: tuple[Shape, ...] = (
+    *DEFAULT_SHAPES,
+    (64, 4096),
+    (8192, 100),
+    (32, 28, 28, 128),
+    (32, 14, 14, 256),
+    (128, 7, 7, 512),
+)
+LAYER_WORK = ("inference", "training_forward", "training_forward_backward")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One axis x one implementation x one set of parameters.
+
+    Attributes:
+        axis: which axis.
+        implementation: the implementation's name.
+        label: the parameters in short, unique within axis and implementation.
+        parameters: everything that determines the case, as plain values.
+    """
+
+    axis: str
+    implementation: str
+    label: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def case_id(self) -> str:
+        """Axis, implementation and parameters in one readable line."""
+        return f"{self.axis}:{self.implementation}:{self.label}"
+
+    @property
+    def group(self) -> str:
+        """What is compared with what: the same for every implementation, the call style left open."""
+        return f"{self.axis}:{self.label.replace(self.parameters.get('style', ''), '*')}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that a record and the plan carry."""
+        return {
+            "case_id": self.case_id,
+            "axis": self.axis,
+            "implementation": self.implementation,
+            "case": dict(self.parameters),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Case:
+        """Read back what :meth:`as_json` gave."""
+        axis, implementation = stored["axis"], stored["implementation"]
+        label = stored["case_id"].removeprefix(f"{axis}:{implementation}:")
+        return cls(axis, implementation, label, stored["case"])
+
+
+def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
+    """Every case of a run, agreement first.
+
+    A speed needs a passed agreement beside it, so cases of agreement stand in the plan for all that is timed, also
+    when only throughput was asked for.
+
+    Args:
+        settings: axes, size and device.
+        descriptors: the implementations.
+
+    Returns:
+        The cases, without doubles.
+    """
+    found: dict[str, Case] = {}
+    for descriptor in descriptors:
+        for axis, cases in (
+            ("agreement", agreement_cases(settings, descriptor)),
+            ("throughput", throughput_cases(settings, descriptor)),
+            ("convergence", convergence_cases(settings, descriptor)),
+            ("checkpoint", checkpoint_cases(settings, descriptor)),
+        ):
+            if axis in settings.axes:
+                found |= {case.case_id: case for case in cases}
+        if "throughput" in settings.axes and "agreement" not in settings.axes:
+            gates = (gate(case) for case in throughput_cases(settings, descriptor))
+            found |= {case.case_id: case for case in gates}
+    return list(found.values())
+
+
+def _styles(settings: Settings, styles: tuple[str, ...]) -> tuple[str, ...]:
+    return styles if settings.size == "full" else styles[:1]
+
+
+def _timed_shapes(settings: Settings) -> tuple[Shape, ...]:
+    return {"quick": QUICK_SHAPES, "default": DEFAULT_SHAPES, "full": FULL_SHAPES}[settings.size]
+
+
+def _agreement(
+    settings: Settings, name: str, shape: Shape, dtype: str, style: str, layout: str = "channels_last"
+) -> Case:
+    size = 1
+    for extent in shape:
+        size *= extent
+    parameters = {
+        "shape": list(shape),
+        "layout": layout,
+        "dtype": dtype,
+        "style": style,
+        "device": settings.device,
+        "steps": 2 if size > 1_000_000 else 8,
+        "input": "normal",
+        "decay": 0.9,
+        "epsilon": 1e-3,
+        "seed": 0,
+    }
+    order = "" if layout == "channels_last" else "-channels_first"
+    return Case("agreement", name, f"{_times(shape)}{order}-{dtype}-{style}-{settings.device}", parameters)
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def agreement_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
+    """Small odd shapes in two precisions and both layouts, and every shape that is timed."""
+    name = descriptor.name
+    for style in _styles(settings, descriptor.styles):
+        for shape in SMALL_SHAPES:
+            for dtype in ("float32", "float64"):
+                yield _agreement(settings, name, shape, dtype, style)
+        yield _agreement(settings, name, (8, 5, 7, 7), "float32", style, "channels_first")
+        for shape in _timed_shapes(settings):
+            yield _agreement(settings, name, shape, "float32", style)
+
+
+def gate(case: Case) -> Case:
+    """The agreement case that a speed needs beside it."""
+    chosen = case.parameters
+    shape = tuple(chosen["shape"]) if case.parameters["work"] in LAYER_WORK else QUICK_SHAPES[0]
+    style = chosen["style"] if case.parameters["work"] in LAYER_WORK else chosen["layer_style"]
+    return _agreement(
+        Settings(device=chosen["device"]), case.implementation, shape, chosen["dtype"], style, chosen["layout"]
+    )
+
+
+def throughput_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
+    """Layers of every timed shape, and the training step of network 000."""
+    common = {"layout": "channels_last", "dtype": "float32", "device": settings.device}
+    works = LAYER_WORK if settings.size == "full" else ("inference", "training_forward_backward")
+    for style in _styles(settings, descriptor.styles):
+        for work in works:
+            for shape in _timed_shapes(settings):
+                label = f"{work}-{_times(shape)}-float32-{style}-{settings.device}"
+                parameters = {"work": work, "shape": list(shape), "style": style, **common}
+                yield Case("throughput", descriptor.name, label, parameters)
+    for style in _styles(settings, descriptor.trainer_styles):
+        network = {"network": "000", "batch_size": 32, "shape": [32, 784], "style": style}
+        parameters = {
+            "work": "network_training_step", **network, **common, **_data(settings),
+            "layer_style": descriptor.styles[0],
+        }  # fmt: skip
+        label = f"network_training_step-000-float32-{style}-{settings.device}"
+        yield Case("throughput", descriptor.name, label, parameters)
+
+
+def _data(settings: Settings) -> dict[str, Any]:
+    return {"dataset": settings.dataset}
+
+
+def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
+    """Document 000's experiment, with batch normalization and without."""
+    for batch_norm in (True, False):
+        parameters = {
+            "network": "000",
+            "batch_norm": batch_norm,
+            **_data(settings),
+            "epochs": 2 if settings.size == "quick" else 10,
+            "batch_size": 32,
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "seed": 0,
+            "dtype": "float32",
+            "style": descriptor.trainer_styles[0],
+            "device": settings.device,
+        }
+        kind = "with" if batch_norm else "without"
+        label = f"000-{kind}_batch_norm-{settings.dataset}-{descriptor.trainer_styles[0]}-{settings.device}"
+        yield Case("convergence", descriptor.name, label, parameters)
+
+
+def checkpoint_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
+    """Save and restore of network 000, in the implementation's usual format or in all of them."""
+    style = descriptor.trainer_styles[0]
+    for chosen in descriptor.formats if settings.size == "full" else descriptor.formats[:1]:
+        parameters = {
+            "format": chosen,
+            "network": "000",
+            **_data(settings),
+            "steps_before": 100,
+            "steps_after": 50,
+            "batch_size": 32,
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "seed": 0,
+            "dtype": "float32",
+            "style": style,
+            "device": settings.device,
+        }
+        yield Case("checkpoint", descriptor.name, f"000-{chosen}-{style}-{settings.device}", parameters)

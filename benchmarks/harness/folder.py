@@ -1,0 +1,204 @@
+"""A run folder: what was planned, what was measured, and nothing lost of it."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cases import Case
+from benchmarks.harness import jsonlines
+from benchmarks.settings import Settings
+from bn_impls.errors import BadRunFolder
+
+SCHEMA = 1
+PLAN, RECORDS, PASSES, ENVIRONMENT = "plan.json", "records.jsonl", "passes.jsonl", "environment.json"
+WAY_OUT = "`bn-bench run --resume {}` goes on from what is there once the cause is gone"
+
+
+class RunFolder:
+    """One run's files, opened for writing by one process at a time."""
+
+    def __init__(self, path: Path, settings: Settings, run: str) -> None:
+        """Use :meth:`create` or :meth:`resume`."""
+        self.path, self.settings, self.run = path, settings, run
+        self.damage: list[str] = []
+        self._lock = _locked(path)
+
+    @classmethod
+    def create(cls, path: Path, settings: Settings) -> RunFolder:
+        """Make a new run folder.
+
+        Raises:
+            BadRunFolder: there is one already, or none can be made here.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadRunFolder(f"{path} cannot be made ({error.strerror}); give another folder with --output") from error
+        if any(path.iterdir()):
+            raise BadRunFolder(f"{path} is not empty; finish it with --resume {path}, or give another --output")
+        run = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+        folder = cls(path, settings, run)
+        for name in (RECORDS, PASSES):
+            folder._guarded(path / name, lambda file: file.touch())
+        return folder
+
+    @classmethod
+    def resume(cls, path: Path) -> RunFolder:
+        """Open a run folder to go on with its plan.
+
+        Raises:
+            BadRunFolder: it is none, or of another schema.
+        """
+        plan = read_plan(path)
+        return cls(path, Settings.from_json(plan["settings"]), plan["run"])
+
+    def write_plan(self, cases: Sequence[Case]) -> None:
+        """Write the plan; cases that an earlier plan of this folder had stay planned."""
+        known = {case.case_id: case for case in self.planned()} | {case.case_id: case for case in cases}
+        plan = {
+            "schema": SCHEMA,
+            "run": self.run,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "settings": self.settings.as_json(),
+            "cases": [case.as_json() for case in known.values()],
+        }
+        self._write(PLAN, json.dumps(plan, indent=1, ensure_ascii=False))
+
+    def planned(self) -> list[Case]:
+        """The cases of the plan on disk."""
+        if not (self.path / PLAN).exists():
+            return []
+        return [Case.from_json(stored) for stored in read_plan(self.path)["cases"]]
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write what machine and versions this run has."""
+        self._write(ENVIRONMENT, json.dumps(environment, indent=1, ensure_ascii=False))
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Records by case; the last line of a case counts. Damaged lines are noted in ``damage``."""
+        return {line["case_id"]: line for line in self._lines(RECORDS) if "case_id" in line}
+
+    def passes(self) -> dict[str, list[dict[str, Any]]]:
+        """Lines of ``passes.jsonl`` by case, in order."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for line in self._lines(PASSES):
+            if "case_id" in line:
+                found.setdefault(line["case_id"], []).append(line)
+        return found
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        for line in jsonlines.read(self.path / name):
+            if isinstance(line, jsonlines.Damage):
+                if str(line) not in self.damage:
+                    self.damage.append(str(line))
+            else:
+                yield line
+
+    def append_pass(self, line: Mapping[str, Any]) -> None:
+        """Keep a finished pass."""
+        self._append(PASSES, {"schema": SCHEMA, "run": self.run, **line})
+
+    def append_record(self, case: Case, outcome: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
+        """Keep a finished case; returns the record."""
+        record = {
+            "schema": SCHEMA,
+            "run": self.run,
+            **case.as_json(),
+            "status": outcome["status"],
+            "reason": outcome.get("reason"),
+            "metrics": outcome.get("metrics", {}),
+            "samples": outcome.get("samples", {}),
+            "labels": outcome.get("labels", {}),
+            "versions": dict(versions),
+        }
+        self._append(RECORDS, record)
+        return record
+
+    def keep_curves(self, source: Path) -> dict[str, Any]:
+        """Move an NPZ into the folder under the name of its hash; returns the fields that point to it."""
+        import numpy as np
+
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        target = self.path / "curves" / f"{digest[:16]}.npz"
+
+        def move(file: Path) -> None:
+            file.parent.mkdir(exist_ok=True)
+            temporary = file.with_suffix(".part")
+            temporary.write_bytes(source.read_bytes())
+            os.replace(temporary, file)
+
+        self._guarded(target, move)
+        with np.load(target, allow_pickle=False) as archive:
+            names = list(archive.files)
+        return {"file": f"curves/{target.name}", "sha256": digest, "arrays": names}
+
+    def _append(self, name: str, value: Mapping[str, Any]) -> None:
+        self._guarded(self.path / name, lambda file: jsonlines.append(file, value))
+
+    def _write(self, name: str, text: str) -> None:
+        def replace(file: Path) -> None:
+            temporary = file.with_name(f".{file.name}.part")
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, file)
+
+        self._guarded(self.path / name, replace)
+
+    def _guarded(self, file: Path, act: Any) -> None:
+        try:
+            act(file)
+        except OSError as error:
+            raise BadRunFolder(
+                f"{file} cannot be written ({error.strerror}); everything measured before is kept, and "
+                f"{WAY_OUT.format(self.path)}"
+            ) from error
+
+    def close(self) -> None:
+        """Let another process write."""
+        self._lock.close()
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Read ``plan.json``.
+
+    Raises:
+        BadRunFolder: missing, damaged or of another schema.
+    """
+    way_out = "give a folder that `bn-bench run` wrote"
+    try:
+        plan = json.loads((path / PLAN).read_text(encoding="utf-8"))
+        schema, _ = plan["schema"], (plan["run"], plan["settings"], plan["cases"])
+    except FileNotFoundError as error:
+        raise BadRunFolder(f"{path} is no run folder: it has no {PLAN}; {way_out}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadRunFolder(f"{path / PLAN} cannot be read ({error}); {way_out}") from error
+    if schema != SCHEMA:
+        raise BadRunFolder(f"{path / PLAN} has schema {schema}, but should have {SCHEMA}; use the version it came from")
+    return dict(plan)
+
+
+def _locked(path: Path) -> Any:
+    try:
+        stream = open(path / ".lock", "w")  # noqa: SIM115  # held open as long as the folder is
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BadRunFolder(f"another run is writing {path}; wait for it, or give another --output") from error
+    except OSError as error:
+        raise BadRunFolder(f"{path} cannot be written ({error.strerror}); give another folder with --output") from error
+    return stream
+
+
+@contextmanager
+def closing(folder: RunFolder) -> Iterator[RunFolder]:
+    """Close a folder at the end of a block."""
+    try:
+        yield folder
+    finally:
+        folder.close()

@@ -1,0 +1,100 @@
+"""One JSON object a line, appended and flushed; reading survives damage.
+
+JSON has no word for NaN and infinity. They are written as the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``,
+so that every JSON reader accepts the file, and turned back into numbers when read here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def encode(value: Mapping[str, Any]) -> str:
+    """One line of strict JSON, keys in the order given; NumPy scalars become plain numbers."""
+    return json.dumps(_plain(value), allow_nan=False, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case None | bool() | str():
+            return value
+        case int():
+            return int(value)
+        case float():
+            return float(value) if math.isfinite(value) else _word(value)
+    if hasattr(value, "item"):  # a NumPy scalar or 0-d array
+        return _plain(value.item())
+    return str(value)
+
+
+def _word(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def decode(line: str) -> Any:
+    """Read one line back.
+
+    Raises:
+        ValueError: the line is not JSON.
+    """
+    return _restored(json.loads(line))
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _restored(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    return WORDS.get(value, value) if isinstance(value, str) else value
+
+
+def append(path: Path, value: Mapping[str, Any]) -> None:
+    """Append one line and flush it to the disk's cache, after mending a line that a kill left unfinished."""
+    with open(path, "ab+") as stream:
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
+        stream.write(encode(value).encode() + b"\n")
+        stream.flush()
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A line that could not be read."""
+
+    file: str
+    line: int
+    why: str
+
+    def __str__(self) -> str:
+        """File, line and cause."""
+        return f"{self.file} line {self.line} was skipped: {self.why}"
+
+
+def read(path: Path) -> Iterator[dict[str, Any] | Damage]:
+    """Every line of a file as an object, or as the damage that stands in its place; a missing file has no lines."""
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = decode(line)
+            except ValueError as error:
+                yield Damage(path.name, number, f"not JSON ({error})")
+                continue
+            yield value if isinstance(value, dict) else Damage(path.name, number, "not an object")

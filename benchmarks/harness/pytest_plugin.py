@@ -1,0 +1,128 @@
+"""pytest's side of a run: options, one test a case, and the replay of its samples.
+
+``pytest`` alone collects the tests; ``pytest --benchmark-only`` collects the benchmark instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from benchmarks.cases import Case
+from benchmarks.harness.progress import display_for
+from benchmarks.harness.replay import CLOCK
+from benchmarks.harness.session import SKIPPED_STATUSES, Session
+from benchmarks.settings import Settings, add_options
+from bn_impls.errors import BnBenchError
+
+SESSION = pytest.StashKey[Session]()
+RECORDS = pytest.StashKey[dict[str, dict[str, Any]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run under the names that the command line has."""
+    add_options(parser.getgroup("bn-bench").addoption)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Plan the run; errors a user can act on end pytest with its usage code."""
+    config.addinivalue_line("markers", "slow: runs for minutes; left out of the default test environment")
+    options = config.option
+    if not options.benchmark_only or options.collectonly and not config.args:
+        return
+    try:
+        resume = Path(options.resume) if options.resume else None
+        output = Path(options.output) if options.output else None
+        config.stash[SESSION] = Session(Settings.from_options(options), output, resume)
+    except BnBenchError as error:
+        raise pytest.UsageError(str(error)) from error
+    options.benchmark_quiet = options.benchmark_quiet or options.quick and options.verbose < 0
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect tests, or with ``--benchmark-only`` the benchmark."""
+    root = config.rootpath
+    unwanted = "tests" if config.option.benchmark_only else "benchmarks"
+    if collection_path == root / unwanted:
+        return True
+    run = config.stash.get(SESSION, None)
+    axes = {case.axis for case in run.cases.values()} if run is not None else set()
+    skipped = collection_path.name.startswith("bench_") and collection_path.stem.removeprefix("bench_") not in axes
+    return True if skipped else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each planned case of the module's axis."""
+    if "case" not in metafunc.fixturenames or SESSION not in metafunc.config.stash:
+        return
+    session = metafunc.config.stash[SESSION]
+    cases = [case for case in session.cases.values() if case.axis == metafunc.module.AXIS]
+    metafunc.parametrize("case", cases, ids=[f"{case.implementation}-{case.label}" for case in cases])
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a collected test shows, if it shows one."""
+    found = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    return found if isinstance(found, Case) else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Time every case by the replaying clock, in a group with what it is compared with."""
+    for item in items:
+        if (case := case_of(item)) is not None:
+            item.add_marker(pytest.mark.benchmark(timer=CLOCK, group=case.group))
+
+
+@pytest.fixture(scope="session")
+def records(request: pytest.FixtureRequest) -> Iterator[dict[str, dict[str, Any]]]:
+    """The records of all selected cases; the first test that asks starts the run."""
+    session = request.config.stash[SESSION]
+    selected = [case for item in request.session.items if (case := case_of(item)) is not None]
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        console = Console()
+        console.print()
+        try:
+            found = session.run(selected, display_for(console))
+        except BnBenchError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        finally:
+            if session.folder is not None:
+                session.folder.close()
+    request.config.stash[RECORDS] = found
+    yield found
+
+
+@pytest.fixture
+def record(case: Any, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The record of a case; a row without figures skips or fails the test with its reason."""
+    found = records[case.case_id]
+    if found["status"] in SKIPPED_STATUSES:
+        pytest.skip(f"{found['status']}: {found['reason']}")
+    if found["status"] != "ok":
+        pytest.fail(f"{found['status']}: {found['reason']}", pytrace=False)
+    return found
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Name the machine by its kind only."""
+    machine_info.pop("node", None)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Draw the report of whatever was measured, and say where it is."""
+    run = session.config.stash.get(SESSION, None)
+    if run is None or run.folder is None:
+        return
+    from benchmarks.report import draw
+
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    paths = draw(run.folder.path)
+    if reporter is not None:
+        reporter.write_line(f"\nreport: {paths.page}")

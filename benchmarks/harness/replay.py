@@ -1,0 +1,60 @@
+"""pytest-benchmark shows what the workers measured: a clock that advances by exactly the measured durations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ReplayClock:
+    """The timer of a replayed benchmark, in seconds.
+
+    Before each round it stands at 0, so that the difference of the two readings around the round is the measured
+    duration to the last bit; adding up durations would round.
+    """
+
+    __name__ = "replay_of_measured_durations"
+
+    def __init__(self) -> None:
+        """Stand at 0."""
+        self.reading = 0.0
+
+    def __call__(self) -> float:
+        """Seconds shown now."""
+        return self.reading
+
+
+CLOCK = ReplayClock()
+
+
+def durations_s(record: Mapping[str, Any]) -> list[float]:
+    """What one round of pytest-benchmark is for a record.
+
+    Args:
+        record: of any axis.
+
+    Returns:
+        For throughput the seconds a step of each sample; otherwise the seconds of what was timed once or more
+        (``durations_ns``); empty if nothing was measured.
+    """
+    samples = record["samples"]
+    if "passes" in samples:
+        return [ns / line["loops"] / 1e9 for line in samples["passes"] for ns in line["durations_ns"]]
+    return [ns / 1e9 for ns in samples.get("durations_ns", [])]
+
+
+def replay(benchmark: Any, record: Mapping[str, Any]) -> None:
+    """Give a record's durations to the ``benchmark`` fixture, whose timer must be :data:`CLOCK`."""
+    durations = durations_s(record)
+    pending = iter(durations)
+
+    def rewind() -> None:
+        CLOCK.reading = 0.0
+
+    def advance() -> None:
+        CLOCK.reading = next(pending)
+
+    benchmark.extra_info.update(
+        {name: record[name] for name in ("case_id", "axis", "implementation", "status", "run")}
+    )
+    benchmark.pedantic(advance, setup=rewind, rounds=len(durations), iterations=1)

@@ -1,0 +1,176 @@
+"""The scheduler: visits worker processes one at a time and turns what they say into records.
+
+It imports no framework. Agreement, convergence and checkpoint run case by case in one worker an implementation;
+throughput runs in rounds of fresh workers, visited in random order in many short passes.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.axes.stages import STAGES
+from benchmarks.cases import Case, gate
+from benchmarks.harness import rounds
+from benchmarks.harness.environment import usable_cores
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.process import WorkerLost, WorkerProcess, WorkerSettings
+from benchmarks.harness.progress import Display
+from bn_impls.registry import Descriptor
+
+STARTING_S = 180.0  # longest time that importing an implementation may take
+ORDER = ("agreement", "convergence", "checkpoint", "throughput")
+
+
+class Scheduler:
+    """Runs the cases of one run folder."""
+
+    def __init__(self, folder: RunFolder, descriptors: Iterable[Descriptor], display: Display) -> None:
+        """Take what there is to run with.
+
+        Args:
+            folder: receives passes and records.
+            descriptors: the implementations.
+            display: shows progress.
+        """
+        self.folder, self.display = folder, display
+        self.descriptors = {descriptor.name: descriptor for descriptor in descriptors}
+        chosen = folder.settings
+        self.worker_settings = WorkerSettings(
+            chosen.threads or usable_cores(), chosen.device, chosen.data_dir, chosen.download
+        )
+        self.timeout_s = chosen.timeout_s
+        self.workers: dict[str, WorkerProcess] = {}
+        self.versions: dict[str, dict[str, str]] = {}
+        self.unstartable: dict[str, WorkerLost] = {}
+        self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-")
+
+    def run(self, cases: Sequence[Case]) -> None:
+        """Run every case that has no record yet, and leave a record of each."""
+        recorded = self.folder.records()
+        open_cases = [case for case in cases if case.case_id not in recorded]
+        work = rounds.Rounds.of(self.folder.settings)
+        weight = {"throughput": work.rounds}
+        self.display.start(sum(weight.get(case.axis, 1) for case in open_cases))
+        try:
+            for axis in ORDER:
+                chosen = [case for case in open_cases if case.axis == axis]
+                ready = [case for case in chosen if not self._absent(case, weight.get(axis, 1))]
+                if axis == "throughput":
+                    rounds.run(self, [case for case in ready if self._may_be_timed(case, work.rounds)], work)
+                else:
+                    self._run_one_by_one(ready)
+        finally:
+            self.display.stop()
+            self.close()
+
+    def close(self) -> None:
+        """End all workers and remove scratch files."""
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+        self.scratch.cleanup()
+
+    def _absent(self, case: Case, units: int) -> bool:
+        """Write the row of an implementation that is not installed."""
+        descriptor = self.descriptors[case.implementation]
+        missing = descriptor.missing()
+        if missing is None:
+            return False
+        status = "failed" if descriptor.problem else "not_installed"
+        self.record(case, {"status": status, "reason": missing})
+        self.display.advance(units)
+        return True
+
+    def _may_be_timed(self, case: Case, units: int) -> bool:
+        """Write the row of a case that has no passed agreement beside it: such a case gets no speed."""
+        passed = self.folder.records().get(gate(case).case_id)
+        if passed is not None and passed["status"] == "ok":
+            return True
+        status = "failed" if passed is None else passed["status"]
+        why = "there is no agreement record of it" if passed is None else passed["reason"]
+        self.record(case, {"status": status, "reason": f"no speed without a passed agreement: {why}"})
+        self.display.advance(units)
+        return False
+
+    def record(self, case: Case, outcome: dict[str, Any]) -> None:
+        """Append a case's record."""
+        self.folder.append_record(case, outcome, self.versions.get(case.implementation, {}))
+
+    # ---- workers ----------------------------------------------------------------------------------------------------
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start the workers that are not alive, all at once, and wait until each has imported its implementation.
+
+        One that cannot start is remembered in ``unstartable``, and not tried again.
+        """
+        new = [name for name in dict.fromkeys(names) if name not in self.workers and name not in self.unstartable]
+        for name in new:
+            descriptor = self.descriptors[name]
+            log = Path(self.scratch.name) / f"worker-{len(list(Path(self.scratch.name).iterdir()))}.log"
+            self.workers[name] = WorkerProcess(name, self.worker_settings, log, descriptor.environment)
+        for name in new:
+            try:
+                self.versions[name] = self.workers[name].started(STARTING_S)["versions"]
+            except WorkerLost as lost:
+                self.unstartable[name] = lost
+                del self.workers[name]
+
+    def stop(self, names: Iterable[str]) -> None:
+        """End workers."""
+        for name in list(names):
+            if name in self.workers:
+                self.workers.pop(name).close()
+
+    def ask(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask an implementation's worker; a fresh one if the last was lost.
+
+        Returns:
+            The reply, or a status and reason in place of one.
+        """
+        self.start([name])
+        if name in self.unstartable:
+            lost = self.unstartable[name]
+            return {"status": lost.status, "reason": f"it does not start: {lost.reason}"}
+        try:
+            return self.workers[name].ask(request, self.timeout_s)
+        except WorkerLost as lost:
+            del self.workers[name]
+            return {"status": lost.status, "reason": lost.reason, "lost": True}
+
+    def scratch_folder(self) -> Path:
+        """A new empty folder that lives as long as the run."""
+        return Path(tempfile.mkdtemp(dir=self.scratch.name))
+
+    # ---- axes that run case by case ---------------------------------------------------------------------------------
+
+    def _run_one_by_one(self, cases: Sequence[Case]) -> None:
+        self.start(case.implementation for case in cases)
+        for case in sorted(cases, key=lambda case: case.implementation):
+            self.display.now(case.case_id)
+            self.record(case, self.run_case(case))
+            self.display.advance()
+
+    def run_case(self, case: Case) -> dict[str, Any]:
+        """Run all stages of a case, each after the first in a fresh process; the last one's reply is the outcome."""
+        scratch = self.scratch_folder()
+        reply: dict[str, Any] = {}
+        for number, stage in enumerate(STAGES[case.axis]):
+            if number:
+                self.stop([case.implementation])
+            request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}
+            reply = self.ask(case.implementation, {"do": "run", **request})
+            if reply["status"] != "ok":
+                break
+        if "curves" in reply:
+            reply["samples"] |= self.folder.keep_curves(scratch / reply["curves"])
+        return reply
+
+    def shuffled(self, cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
+        """The cases in an order drawn from a seed, so that a run can be repeated."""
+        order = sorted(cases, key=lambda case: case.case_id)
+        random.Random(repr(seed)).shuffle(order)
+        return order

@@ -1,0 +1,90 @@
+"""One run from settings to records: what the pytest plugin drives."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import datasets
+from benchmarks.cases import Case, gate, plan
+from benchmarks.harness.environment import describe, usable_cores
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.progress import Display
+from benchmarks.harness.scheduler import Scheduler
+from benchmarks.settings import Settings
+from bn_impls.registry import Descriptor, descriptors
+from bn_impls.registry import describe as describe_implementation
+
+GOOD_STATUSES = ("ok", "unsupported", "not_installed", "no_device")
+SKIPPED_STATUSES = ("unsupported", "not_installed", "no_device")
+
+
+def chosen_descriptors(settings: Settings) -> list[Descriptor]:
+    """The implementations of a run.
+
+    Raises:
+        UnknownName: one of the names is unknown.
+    """
+    if not settings.implementations:
+        return list(descriptors().values())
+    return [describe_implementation(name) for name in dict.fromkeys(settings.implementations)]
+
+
+class Session:
+    """The settings, the plan and, once it is needed, the run folder of one run."""
+
+    def __init__(self, settings: Settings, output: Path | None, resume: Path | None) -> None:
+        """Plan a new run, or go on with the plan of an old one.
+
+        Raises:
+            BnBenchError: an unknown name, or a folder that cannot be used.
+        """
+        self.output = output or Path("reports") / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+        self.folder = RunFolder.resume(resume) if resume else None
+        self.settings = self.folder.settings if self.folder else settings
+        self.descriptors = chosen_descriptors(self.settings)
+        cases = self.folder.planned() if self.folder else plan(self.settings, self.descriptors)
+        self.cases = {case.case_id: case for case in cases}
+
+    def run(self, selected: Iterable[Case], display: Display) -> dict[str, dict[str, Any]]:
+        """Run the selected cases, and the agreement cases that their speeds need.
+
+        Returns:
+            Every record of the folder, by case.
+        """
+        wanted = with_gates(selected)
+        folder = self.open_folder(wanted)
+        Scheduler(folder, self.descriptors, display).run(wanted)
+        return folder.records()
+
+    def open_folder(self, wanted: Sequence[Case]) -> RunFolder:
+        """The run folder, made at the first call, after the data set has been found readable."""
+        if self.folder is None:
+            chosen = self.settings
+            if any("dataset" in case.parameters for case in wanted):
+                data_dir = None if chosen.data_dir is None else Path(chosen.data_dir)
+                datasets.load(chosen.dataset, data_dir=data_dir, allow_download=chosen.download)
+            self.folder = RunFolder.create(self.output, chosen)
+            self.folder.write_environment(describe(chosen.threads or usable_cores()))
+        self.folder.write_plan(wanted)
+        return self.folder
+
+
+def with_gates(cases: Iterable[Case]) -> list[Case]:
+    """The cases, with the agreement cases that speeds need, without doubles."""
+    found = {case.case_id: case for case in cases}
+    for case in list(found.values()):
+        if case.axis == "throughput":
+            needed = gate(case)
+            found.setdefault(needed.case_id, needed)
+    return list(found.values())
+
+
+def exit_code(records: Iterable[dict[str, Any]]) -> int:
+    """0 if all is accounted for, 1 if an implementation disagrees, 3 if a case failed, crashed or ran out."""
+    statuses = {record["status"] for record in records}
+    if statuses - {*GOOD_STATUSES, "disagrees"}:
+        return 3
+    return 1 if "disagrees" in statuses else 0

@@ -1,0 +1,131 @@
+"""The worker process: one implementation, requests in, replies out, one JSON line each.
+
+Replies go to a duplicate of the original standard output; standard output itself is then pointed at standard error, so
+that whatever a framework prints cannot damage a reply. A worker waits in a blocking read, which costs no CPU time.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from benchmarks.harness.jsonlines import encode
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    server = Server()
+    for line in sys.stdin:
+        request = json.loads(line)
+        _reply(replies, _guarded(getattr(server, f"do_{request.pop('do')}"), request))
+
+
+def _reply(stream: IO[str], reply: Mapping[str, Any]) -> None:
+    stream.write(encode(reply) + "\n")
+    stream.flush()
+
+
+def _guarded(act: Callable[..., dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Any exception of an implementation becomes the row's status; the worker goes on."""
+    try:
+        return act(**request)
+    except MemoryError as error:
+        return {"status": "out_of_memory", "reason": f"MemoryError: {error}"}
+    except Exception as error:  # whatever somebody's implementation raises is this row's reason
+        out_of_memory = type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError")
+        traceback.print_exc()
+        first_line = (str(error).splitlines() or [""])[0][:500]
+        return {
+            "status": "out_of_memory" if out_of_memory else "failed",
+            "reason": f"{type(error).__name__}: {first_line}",
+        }
+
+
+class Server:
+    """What a worker can be asked to do. Each method returns a reply."""
+
+    def __init__(self) -> None:
+        """Nothing is imported before ``do_start``."""
+        self.prepared: dict[str, Any] = {}
+
+    def do_start(self, specification: str, data_dir: str | None, download: bool) -> dict[str, Any]:
+        """Import the implementation (and with it its framework)."""
+        from bn_impls import registry
+
+        began = time.perf_counter()
+        self.implementation = registry.load(registry.describe(specification))
+        self.data = {"data_dir": None if data_dir is None else Path(data_dir), "download": download}
+        versions = {}
+        for package in self.implementation.packages:
+            try:
+                versions[package] = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                versions[package] = "not a distribution"
+        return {"status": "ok", "import_s": time.perf_counter() - began, "versions": versions}
+
+    def _surroundings(self, scratch: str) -> Any:
+        from benchmarks.axes.outcome import Surroundings
+
+        return Surroundings(scratch=Path(scratch), **self.data)
+
+    def do_run(self, axis: str, stage: str, parameters: dict[str, Any], scratch: str) -> dict[str, Any]:
+        """Run one stage of a case of an axis that is not timed pass by pass."""
+        from benchmarks.axes import agreement, checkpoint, convergence
+
+        surroundings = self._surroundings(scratch)
+        if axis == "checkpoint":
+            return self._finish(checkpoint.run_stage(stage, self.implementation, parameters, surroundings), scratch)
+        run = {"agreement": agreement.run, "convergence": convergence.run}[axis]
+        return self._finish(run(self.implementation, parameters, surroundings), scratch)
+
+    def _finish(self, outcome: Any, scratch: str) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        reply = asdict(outcome)
+        arrays = reply.pop("arrays")
+        if arrays:
+            import numpy as np
+
+            np.savez(Path(scratch) / "curves.npz", allow_pickle=False, **arrays)
+            reply["curves"] = "curves.npz"
+        return reply
+
+    def do_prepare(self, case_id: str, parameters: dict[str, Any], scratch: str) -> dict[str, Any]:
+        """Build a case to be timed."""
+        from dataclasses import asdict
+
+        from benchmarks.axes import throughput
+        from benchmarks.axes.outcome import Outcome
+
+        prepared = throughput.prepare(self.implementation, parameters, self._surroundings(scratch))
+        if isinstance(prepared, Outcome):
+            return asdict(prepared)
+        self.prepared[case_id] = prepared
+        return {"status": "ok", "facts": prepared.facts, "labels": prepared.labels}
+
+    def do_pass(self, case_id: str, loops: int, count: int) -> dict[str, Any]:
+        """Take the samples of one pass."""
+        from benchmarks.axes.throughput import peak_rss_mib, sample
+
+        prepared = self.prepared[case_id]
+        durations = sample(prepared, loops, count)
+        steps = loops * prepared.timed.steps
+        return {"status": "ok", "loops": steps, "durations_ns": durations, "peak_rss_mib": peak_rss_mib()}
+
+    def do_release(self, case_id: str) -> dict[str, Any]:
+        """Let go of a case."""
+        self.prepared.pop(case_id).timed.close()
+        return {"status": "ok"}
+
+
+if __name__ == "__main__":
+    main()

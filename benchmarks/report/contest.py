@@ -1,0 +1,116 @@
+"""Who is fastest over several shapes at once, and who cannot be told apart from the fastest.
+
+Implementations in their call styles compete on one kind of work, on one device, in one dtype. Only those that were
+measured (and may be shown) on the same shapes are compared; the rest are named with what they lack.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from benchmarks.report import statistics
+from benchmarks.report.speeds import Group
+from benchmarks.report.statistics import Estimate
+
+Entry = tuple[str, str]  # implementation, style
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A comparison over groups that share work, device and dtype."""
+
+    work: str
+    device: str
+    dtype: str
+    groups: tuple[Group, ...]
+    entries: tuple[Entry, ...]
+    left_out: tuple[tuple[Entry, int], ...]  # entry, number of the groups that it was measured on
+    per_round: statistics.Array  # (K, K, R)
+    best: int
+
+    def against(self, first: int, second: int) -> Estimate | None:
+        """Step time of one entry over another's, a geometric mean over the groups."""
+        return statistics.estimate(self.per_round[first, second])
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that the comparison rests on."""
+        found = self.against(self.best, self.best)
+        return found.rounds if found else 0
+
+    @property
+    def tied(self) -> list[int]:
+        """The best and whoever cannot be told apart from it; with one round there is only a best."""
+        comparisons = [(index, self.against(index, self.best)) for index in range(len(self.entries))]
+        return [
+            index
+            for index, found in comparisons
+            if index == self.best or (found and found.has_interval and not found.told_apart)
+        ]
+
+    def order(self) -> list[int]:
+        """Entries from fast to slow."""
+        found = [self.against(index, self.best) for index in range(len(self.entries))]
+        return sorted(
+            range(len(found)), key=lambda index: ((estimate := found[index]) and estimate.ratio) or 1e300
+        )
+
+
+def contests(groups: Sequence[Group], work: str) -> list[Contest]:
+    """One contest for every device and dtype that the work was measured with, the fullest first."""
+    members: dict[tuple[str, str], list[Group]] = defaultdict(list)
+    for group in groups:
+        if group.work == work and group.published:
+            members[group.text("device"), group.text("dtype")].append(group)
+    found = [hold(part) for part in members.values()]
+    return sorted(found, key=lambda contest: -len({implementation for implementation, _ in contest.entries}))
+
+
+def smallest(contest: Contest) -> Contest | None:
+    """The same contest on the smallest input alone, where the cost of a call decides; None if there is one shape."""
+    if len({group.shape for group in contest.groups}) < 2:
+        return None
+    return hold([min(contest.groups, key=lambda group: prod(group.shape))])
+
+
+def hold(groups: Sequence[Group]) -> Contest:
+    """Compare everyone who was measured on the same groups.
+
+    Args:
+        groups: groups of one work, device and dtype, each with a published speed.
+
+    Returns:
+        The contest over those groups for which the most figures can be compared.
+    """
+    tables = [{speed.entry: speed.minima for speed in group.published} for group in groups]
+    everyone = list(dict.fromkeys(entry for table in tables for entry in table))
+    coverage = {
+        entry: frozenset(place for place, table in enumerate(tables) if entry in table) for entry in everyone
+    }
+
+    def compared(places: frozenset[int]) -> int:
+        return len(places) * sum(covered >= places for covered in coverage.values())
+
+    places = sorted(max(dict.fromkeys(coverage.values()), key=lambda places: (compared(places), len(places))))
+    entries = [entry for entry in everyone if coverage[entry].issuperset(places)]
+    per_round = statistics.log_ratios_over_groups(
+        [[tables[place][entry] for entry in entries] for place in places]
+    )
+    against_first = [statistics.estimate(per_round[index, 0]) for index in range(len(entries))]
+    best = min(
+        range(len(entries)), key=lambda index: ((found := against_first[index]) and found.ratio) or 1e300
+    )
+    first = groups[0]
+    return Contest(
+        first.work,
+        first.text("device"),
+        first.text("dtype"),
+        tuple(groups[place] for place in places),
+        tuple(entries),
+        tuple((entry, len(coverage[entry])) for entry in everyone if entry not in entries),
+        per_round,
+        best,
+    )

@@ -1,0 +1,101 @@
+"""Errors of the agreement axis, reduced: worst by implementation and piece of work, worst by implementation."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.report.reading import Record
+from benchmarks.report.speeds import Key, key_of
+from benchmarks.report.wording import QUANTITIES
+
+PARAMETERS = ("shape", "style", "layout", "dtype", "device", "input")
+
+
+def severity(value: float | None) -> float:
+    """An error for comparing: NaN is worse than anything, a missing one better."""
+    if value is None:
+        return -1.0
+    return math.inf if math.isnan(value) else value
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The worst over some agreement records."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def implementation(self) -> str:
+        """Whose errors they are."""
+        return self.records[0].implementation
+
+    @property
+    def disagreeing(self) -> tuple[Record, ...]:
+        """Those that are wrong."""
+        return tuple(record for record in self.records if record.status == "disagrees")
+
+    def of(self, quantity: str, measure: str) -> float | None:
+        """The worst of one quantity: ``ulp``, ``abs``, ``rel`` or ``over_bound``."""
+        values = [record.number(f"{quantity}_error_{measure}") for record in self.records]
+        present = [value for value in values if value is not None]
+        return max(present, key=severity) if present else None
+
+    @property
+    def over_bound(self) -> float | None:
+        """The worst error of any quantity over its bound."""
+        return worst_over_bound(self.worst_record)
+
+    @property
+    def worst_record(self) -> Record:
+        """The record that holds it."""
+        return max(self.records, key=lambda record: severity(worst_over_bound(record)))
+
+    @property
+    def quantity(self) -> str:
+        """The quantity that was the worst."""
+        return worst_quantity(self.worst_record)
+
+    @property
+    def limit(self) -> float | None:
+        """The strictest limit that the records were judged by."""
+        limits = [
+            limit for record in self.records if (limit := record.number("limit_over_bound")) is not None
+        ]
+        return min(limits, default=None)
+
+
+def worst_over_bound(record: Record) -> float | None:
+    """``worst_error_over_bound``; derived from the quantities where it is not recorded."""
+    stated = record.number("worst_error_over_bound")
+    if stated is not None:
+        return stated
+    values = [record.number(f"{quantity}_error_over_bound") for quantity in QUANTITIES]
+    present = [value for value in values if value is not None]
+    return max(present, key=severity) if present else None
+
+
+def worst_quantity(record: Record) -> str:
+    """``worst_quantity``; derived from the quantities where it is not recorded."""
+    stated = record.metrics.get("worst_quantity")
+    if isinstance(stated, str):
+        return stated
+    return max(QUANTITIES, key=lambda quantity: severity(record.number(f"{quantity}_error_over_bound")))
+
+
+def grouped(records: Sequence[Record]) -> list[Worst]:
+    """Worst by implementation, input, style, layout, dtype and device, in the order of the plan."""
+    groups: dict[Key, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.implementation, *key_of(record, PARAMETERS)].append(record)
+    return [Worst(tuple(members)) for members in groups.values()]
+
+
+def by_implementation(records: Sequence[Record]) -> dict[str, Worst]:
+    """Worst by implementation, in the order of the plan."""
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.implementation].append(record)
+    return {implementation: Worst(tuple(members)) for implementation, members in groups.items()}

@@ -1,0 +1,185 @@
+"""Training curves, and how far each implementation's step losses are from the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from benchmarks.report.curves import Curve
+from benchmarks.report.figures.canvas import ALARM, INK, MUTED, bare, label, logarithmic, render, series
+from benchmarks.report.wording import power_of_ten
+
+MOST_POINTS = 500  # of one line; each drawn point is the largest of its stretch
+MOST_LINES = 8  # implementations in one figure
+FLOOR = 1e-9  # a relative difference below this is drawn on the lower edge
+DASHES: dict[str, object] = {"moving": "-", "batch": (0, (3.5, 1.5)), "without": (0, (1, 1.6))}
+
+
+@dataclass(frozen=True)
+class Training:
+    """The curves of one record."""
+
+    name: str
+    implementation: str
+    batch_norm: bool
+    arrays: Mapping[str, Curve]
+    threshold: float
+    first_split: int | None
+
+
+def draw_curves(key: str, title: str, trainings: Sequence[Training], colours: Mapping[str, int]) -> str:
+    """Draw loss and accuracy on training and validation data over the epochs.
+
+    Args:
+        key: prefix of the figure's ids.
+        title: the figure's title.
+        trainings: with and without batch normalization, of one experiment.
+        colours: implementation -> number of its colour.
+
+    Returns:
+        SVG in sentinel colours.
+    """
+    return render(key, title, 4.9, lambda canvas: _paint_curves(canvas, trainings, colours))
+
+
+def draw_differences(key: str, title: str, trainings: Sequence[Training], colours: Mapping[str, int]) -> str:
+    """Draw the relative difference of every step's loss to the reference's, with the threshold and first splits."""
+    return render(key, title, 2.9, lambda canvas: _paint_differences(canvas, trainings, colours))
+
+
+def relative_difference(loss: Curve, reference: Curve) -> Curve:
+    """``|loss - reference| / |reference|`` of every step that both have; NaN where the reference is 0."""
+    steps = min(len(loss), len(reference))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = np.abs(loss[:steps] - reference[:steps]) / np.abs(reference[:steps])
+    return np.asarray(np.where(np.isfinite(difference), difference, np.nan))
+
+
+def envelope(values: Curve, most: int = MOST_POINTS) -> tuple[Curve, Curve]:
+    """At most so many points: the place (from 1) and value of the largest in each stretch."""
+    stretches = np.array_split(np.arange(len(values)), min(most, len(values)) or 1)
+    places = [
+        stretch[np.argmax(np.nan_to_num(values[stretch], nan=-1.0))] for stretch in stretches if len(stretch)
+    ]
+    return np.asarray(places, dtype=np.float64) + 1, values[places] if places else np.empty(0)
+
+
+def _paint_curves(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
+    panels = canvas.subplots(2, 2, sharex=True, sharey="row")
+    for row, metric in enumerate(("loss", "accuracy")):
+        for column, part in enumerate(("train", "validation")):
+            axes = panels[row][column]
+            for place, training in enumerate(trainings):
+                _draw_modes(axes, training, f"{part}_{metric}", place, len(trainings), colours)
+            bare(axes)
+            axes.set_title(f"{metric}, {'training' if part == 'train' else part}", color=INK)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+            if row == 1:
+                axes.set_xlabel("epoch")
+                axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        if metric == "loss":
+            _logarithmic_losses(panels[row][0])
+    _legend(canvas, trainings, colours)
+
+
+def _draw_modes(
+    axes: Axes, training: Training, curve: str, place: int, total: int, colours: Mapping[str, int]
+) -> None:
+    colour, marker = series(colours[training.implementation])
+    for mode in ("moving", "batch"):
+        values = training.arrays.get(f"{curve}_{mode}")
+        if values is None or not len(values):
+            continue
+        epochs = np.arange(1, len(values) + 1)
+        style = mode if training.batch_norm else "without"
+        axes.plot(epochs, values, linestyle=DASHES[style], color=colour, marker=marker, markersize=3.2,  # type: ignore[arg-type]
+                  markeredgewidth=0, markevery=(place % len(epochs), max(1, min(total, len(epochs)))))  # fmt: skip
+
+
+def _logarithmic_losses(axes: Axes) -> None:
+    values = np.concatenate(
+        [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.empty(0)]
+    )
+    values = values[np.isfinite(values)]
+    if not len(values) or values.min() <= 0:
+        return
+    steps = [base * 10.0**power for power in range(-9, 10) for base in (1, 2, 5)]
+    low, high = float(values.min()), float(values.max())
+    ticks = [step for step in steps if low / 1.6 <= step <= high * 1.6]
+    if len(ticks) > 9:
+        ticks = ticks[:: len(ticks) // 7]
+    logarithmic(axes, "y", ticks, [f"{tick:g}" for tick in ticks])
+
+
+def _legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
+    handles = []
+    for implementation, name in {training.implementation: training.name for training in trainings}.items():
+        colour, marker = series(colours[implementation])
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label(name)))
+    styles = {
+        "moving": "with BN, moving statistics",
+        "batch": "with BN, batch statistics",
+        "without": "without BN",
+    }
+    present = {"moving", "batch"} if any(training.batch_norm for training in trainings) else set()
+    present |= {"without"} if not all(training.batch_norm for training in trainings) else set()
+    for style, text in styles.items():
+        if style in present:
+            handles.append(Line2D([], [], color=MUTED, linestyle=DASHES[style], label=text))  # type: ignore[arg-type]
+    canvas.legend(handles=handles, loc="outside upper left", ncols=3)
+
+
+def _paint_differences(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
+    with_bn = [training for training in trainings if training.batch_norm]
+    without = [training for training in trainings if not training.batch_norm]
+    parts = [(title, part) for title, part in (("with BN", with_bn), ("without BN", without)) if part]
+    panels = canvas.subplots(1, len(parts), sharey=True, squeeze=False)[0]
+    highest = 1e-2
+    for axes, (title, part) in zip(panels, parts, strict=True):
+        for training in part:
+            highest = max(highest, _draw_difference(axes, training, colours))
+        axes.axhline(part[0].threshold, color=ALARM, linewidth=1, linestyle=(0, (4, 2)))
+        axes.set_title(title, color=INK)
+        axes.set_xlabel("training step")
+        bare(axes)
+    top = 10 ** np.ceil(np.log10(highest))
+    exponents = range(round(np.log10(FLOOR)), round(np.log10(top)) + 1, 2)
+    ticks = [10.0**exponent for exponent in exponents]
+    logarithmic(panels[0], "y", ticks, ["≤ 10⁻⁹" if tick <= FLOOR else power_of_ten(tick) for tick in ticks])
+    panels[0].set_ylim(FLOOR / 1.6, top * 1.6)
+    panels[0].set_ylabel("relative difference of the loss")
+    _difference_legend(canvas, with_bn or without, colours)
+
+
+def _draw_difference(axes: Axes, training: Training, colours: Mapping[str, int]) -> float:
+    loss, reference = training.arrays.get("step_loss"), training.arrays.get("reference_step_loss")
+    if loss is None or reference is None:
+        return 0.0
+    steps, values = envelope(relative_difference(loss, reference))
+    colour, marker = series(colours[training.implementation])
+    axes.plot(steps, np.maximum(values, FLOOR), color=colour, linewidth=0.9)
+    split = training.first_split
+    if split is not None:
+        axes.plot(
+            [split], [training.threshold], marker, color=colour, markersize=6, markeredgecolor=INK, zorder=4
+        )
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if len(finite) else 0.0
+
+
+def _difference_legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
+    handles = []
+    for training in trainings:
+        colour, marker = series(colours[training.implementation])
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label(training.name)))
+    handles.append(Line2D([], [], color=ALARM, linestyle=(0, (4, 2)), label="threshold of a split"))
+    handles.append(
+        Line2D([], [], color=MUTED, marker="o", markeredgecolor=INK, linestyle="", label="first split")
+    )
+    canvas.legend(handles=handles, loc="outside upper left", ncols=4)

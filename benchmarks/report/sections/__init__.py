@@ -1,0 +1,29 @@
+"""The sections of the report: each a function from a view of the run to a section, in the order of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.report.document import Section
+from benchmarks.report.sections import (
+    agreement,
+    answer,
+    checkpoint,
+    convergence,
+    environment,
+    glossary,
+    throughput,
+    unmeasured,
+)
+from benchmarks.report.view import View
+
+SECTIONS: tuple[Callable[[View], Section], ...] = (
+    answer.build,
+    agreement.build,
+    throughput.build,
+    convergence.build,
+    checkpoint.build,
+    unmeasured.build,
+    environment.build,
+    glossary.build,
+)

@@ -1,0 +1,139 @@
+"""Environment: the machine by its kind, the versions, the settings, and the labels that were verified."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from benchmarks.report.document import (
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Paragraph,
+    Rich,
+    Section,
+    Span,
+    Table,
+    Terms,
+    say,
+)
+from benchmarks.report.tables import table
+from benchmarks.report.view import View
+from benchmarks.report.wording import MISSING, listing, shorten, significant, visible
+
+KNOWN = {
+    "cpu_model": "Processor",
+    "cores": "Cores",
+    "memory_gib": "Memory, GiB",
+    "gpu": "GPU",
+    "gpu_reason": "Why no GPU",
+    "operating_system": "Operating system",
+    "python": "Python",
+    "threads": "Threads",
+    "commit": "Commit",
+}
+
+
+def build(view: View) -> Section:
+    """The section."""
+    blocks: list[Block] = [
+        _machine(view),
+        Heading("Settings of the run", "environment-settings"),
+        _settings(view),
+    ]
+    versions = _versions(view)
+    if versions.rows:
+        blocks += [Heading("Versions", "environment-versions"), versions]
+    labels = _labels(view)
+    if labels.rows:
+        told = say(
+            "What a row says of itself was observed while it ran; a claim that was not observed is a failed row."
+        )
+        blocks += [Heading("Verified labels", "environment-labels"), Paragraph(told), labels]
+    return Section("environment", "Environment", tuple(blocks))
+
+
+def _machine(view: View) -> Terms:
+    environment = view.run.environment
+    others = [key for key in environment if key not in KNOWN and key != "versions"]
+    keys = [*KNOWN, *others]
+    if environment.get("gpu"):
+        keys.remove("gpu_reason")
+    return Terms(tuple((KNOWN.get(key, _title(key)), _value(environment.get(key), key)) for key in keys))
+
+
+def _settings(view: View) -> Terms:
+    plan = view.run.plan
+    first = (("Run", _value(plan.run or None)), ("Created", _value(plan.created or None)))
+    return Terms((*first, *((_title(key), _value(value)) for key, value in plan.settings.items())))
+
+
+def _title(key: str) -> str:
+    text = shorten(visible(str(key)), 60).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _value(value: object, key: str = "") -> Rich:
+    """A JSON value in words."""
+    if value is None:
+        return (Span("none" if key == "gpu" else MISSING),)
+    if isinstance(value, bool):
+        return (Span("yes" if value else "no"),)
+    if isinstance(value, float):
+        return (Span(significant(value, 4)),)
+    if isinstance(value, Mapping):
+        pairs = "; ".join(f"{name} = {part}" for name, part in value.items())
+        return (Span(shorten(visible(pairs), 600) or MISSING),)
+    if isinstance(value, list):
+        return (Span(shorten(visible(listing([str(part) for part in value], 20)), 600) or "none"),)
+    return (Span(shorten(visible(str(value)), 600)),)
+
+
+def _versions(view: View) -> Table:
+    """Package by version; who used it, where the workers differ."""
+    users: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    versions = view.run.environment.get("versions")
+    for package, version in (versions if isinstance(versions, Mapping) else {}).items():
+        users[str(package), str(version)]["the environment"] = None
+    for record in view.run.records:
+        for package, version in record.versions.items():
+            users[package, str(version)][record.implementation] = None
+    rows = [
+        (
+            Cell(shorten(visible(package), 80), package.lower()),
+            Cell(shorten(visible(version), 80), version),
+            Cell(listing([visible(who) for who in who_all], 8), None),
+        )
+        for (package, version), who_all in sorted(users.items())
+    ]
+    return table(
+        "versions-table", "Packages", [Column("Package"), Column("Version"), Column("Recorded by")], rows
+    )
+
+
+def _labels(view: View) -> Table:
+    tally: Counter[tuple[str, str, str, str]] = Counter()
+    for record in view.run.records:
+        for label, entry in record.labels.items():
+            if isinstance(entry, Mapping):
+                claimed, observed = str(entry.get("claimed")), str(entry.get("observed"))
+                tally[label, claimed, observed, record.implementation] += 1
+    rows = [
+        (
+            Cell(shorten(visible(label), 60), label),
+            Cell(shorten(visible(who), 60), who),
+            Cell(shorten(visible(claimed), 80), claimed),
+            Cell(shorten(visible(observed), 80), observed, "good" if claimed == observed else "bad"),
+            Cell(f"{number:,}", number),
+        )
+        for (label, claimed, observed, who), number in sorted(tally.items())
+    ]
+    columns = [
+        Column("Label"),
+        Column("Implementation"),
+        Column("Claimed"),
+        Column("Observed"),
+        Column("Records", True),
+    ]
+    return table("labels-table", "Labels, claimed and observed", columns, rows)

@@ -1,0 +1,194 @@
+"""Speeds that may be published, grouped, compared and ranked.
+
+A speed is published only beside a passed agreement of the same implementation, shape, layout, dtype, style and
+device on normally distributed input; a whole network's beside one of the same implementation, dtype, style and
+device, dense inputs deciding where there are any.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import statistics
+from benchmarks.report.reading import Record, Run
+from benchmarks.report.statistics import Estimate, Minima
+from benchmarks.report.wording import WORKS, visible
+
+Key = tuple[str, ...]
+NETWORK = "network_training_step"
+
+
+def key_of(record: Record, parameters: Sequence[str]) -> Key:
+    """The values of some parameters, comparable and hashable whatever they are."""
+    return tuple(
+        json.dumps(record.case.get(parameter), sort_keys=True, default=str) for parameter in parameters
+    )
+
+
+class Gate:
+    """Decides which speeds may be shown."""
+
+    LAYER = ("shape", "layout", "dtype", "style", "device")
+    NETWORK = ("dtype", "style", "device")
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._layers: dict[Key, list[Record]] = defaultdict(list)
+        self._networks: dict[Key, list[Record]] = defaultdict(list)
+        for record in records:
+            # conditioning grades (any input but the normal one) never gate a speed
+            if record.axis == "agreement" and record.text("input") in ("", "normal"):
+                self._layers[record.implementation, *key_of(record, self.LAYER)].append(record)
+                self._networks[record.implementation, *key_of(record, self.NETWORK)].append(record)
+
+    def why_withheld(self, record: Record) -> str | None:
+        """Why the speed of a layer must not be shown; None if it may."""
+        if record.text("work") == NETWORK or record.axis == "convergence":
+            return self.why_network_withheld(record)
+        witnesses = self._layers[record.implementation, *key_of(record, self.LAYER)]
+        return _verdict(
+            witnesses, "no agreement was measured for this shape, layout, dtype, style and device"
+        )
+
+    def why_network_withheld(self, record: Record) -> str | None:
+        """Why the speed of a whole network must not be shown; None if it may."""
+        witnesses = self._networks[record.implementation, *key_of(record, self.NETWORK)]
+        dense = [witness for witness in witnesses if len(witness.shape) == 2]
+        return _verdict(dense or witnesses, "no agreement was measured for this dtype, style and device")
+
+
+def _verdict(witnesses: Sequence[Record], none: str) -> str | None:
+    wrong = [witness for witness in witnesses if witness.status == "disagrees"]
+    if wrong:
+        return f"no speed: disagrees: {visible(wrong[0].reason or 'it differs from the reference')}"
+    if any(witness.status == "ok" for witness in witnesses):
+        return None
+    if not witnesses:
+        return f"no speed: {none}"
+    status, reason = witnesses[0].status.replace("_", " "), witnesses[0].reason or "no reason recorded"
+    return f"no speed: agreement {status}: {visible(reason)}"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One throughput record in its group. ``ratio`` is against the baseline of the group."""
+
+    record: Record
+    minima: Minima
+    withheld: str | None
+    ratio: Estimate | None = None
+    rank: int | None = None
+    is_baseline: bool = False
+
+    @property
+    def entry(self) -> tuple[str, str]:
+        """Implementation and style: what competes."""
+        return self.record.implementation, self.record.text("style")
+
+    @property
+    def published(self) -> bool:
+        """Whether there is a speed and it may be shown."""
+        return self.withheld is None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Everything measured on one piece of work: the same work, shape, layout, dtype and device."""
+
+    work: str
+    case: Mapping[str, Any]
+    shape: tuple[int, ...]
+    speeds: tuple[Speed, ...]
+
+    def text(self, parameter: str) -> str:
+        """A parameter that the group shares."""
+        value = self.case.get(parameter)
+        return "" if value is None else str(value)
+
+    @property
+    def baseline(self) -> Speed | None:
+        """What the ratios of the group are against."""
+        return next((speed for speed in self.speeds if speed.is_baseline), None)
+
+    @property
+    def published(self) -> tuple[Speed, ...]:
+        """Speeds that may be shown, in the order of the plan."""
+        return tuple(speed for speed in self.speeds if speed.published)
+
+
+@dataclass
+class Speeds:
+    """All groups of a run."""
+
+    baseline: str
+    gate: Gate
+    groups: list[Group] = field(default_factory=list)
+
+    @property
+    def withheld(self) -> list[Speed]:
+        """Speeds that were measured and are not shown."""
+        return [speed for group in self.groups for speed in group.speeds if not speed.published]
+
+
+PARAMETERS = ("work", "shape", "layout", "dtype", "device", "network", "batch_size")
+
+
+def collect(run: Run) -> Speeds:
+    """Group, gate, compare and rank the throughput records of a run."""
+    speeds = Speeds(str(run.plan.settings.get("baseline") or "keras"), Gate(run.records))
+    members: dict[Key, list[Record]] = defaultdict(list)
+    for record in run.records:
+        if record.axis == "throughput" and record.measured:
+            members[key_of(record, PARAMETERS)].append(record)
+    groups = [_group(records, speeds) for records in members.values()]
+    order = {work: index for index, work in enumerate(WORKS)}
+    speeds.groups = sorted(groups, key=lambda group: order.get(group.work, len(order)))
+    return speeds
+
+
+def _group(records: Sequence[Record], speeds: Speeds) -> Group:
+    rows = [_speed(record, speeds.gate) for record in records]
+    shown = [index for index, row in enumerate(rows) if row.published]
+    if shown:
+        minima = [rows[index].minima for index in shown]
+        per_round = statistics.log_ratios(minima)
+        base = next((n for n, i in enumerate(shown) if rows[i].record.implementation == speeds.baseline), 0)
+        ranks = _ranks(per_round)
+        for place, index in enumerate(shown):
+            row = rows[index]
+            ratio = statistics.estimate(per_round[place, base])
+            rows[index] = Speed(row.record, row.minima, None, ratio, ranks[place], place == base)
+    first = records[0]
+    return Group(first.text("work"), first.case, first.shape, tuple(rows))
+
+
+def _speed(record: Record, gate: Gate) -> Speed:
+    minima = statistics.pass_minima(record.samples)
+    if record.status == "disagrees":
+        return Speed(record, minima, f"no speed: disagrees: {visible(record.reason or 'no reason recorded')}")
+    withheld = gate.why_withheld(record)
+    if withheld is None and not minima:
+        withheld = "no speed: the record holds no usable sample"
+    return Speed(record, minima, withheld)
+
+
+def _ranks(per_round: statistics.Array) -> list[int | None]:
+    """1 + the number of rows that are faster for certain: their interval of the ratio lies below 1.
+
+    With one round nothing is certain, so nothing is ranked.
+    """
+    if per_round.shape[2] < 2:
+        return [None] * len(per_round)
+    count = np.sum(~np.isnan(per_round), axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(per_round, axis=2) / count
+        spread = np.nansum((per_round - mean[:, :, None]) ** 2, axis=2) / (count - 1)
+        quantile = statistics.stdtrit(np.maximum(count - 1, 1), 0.5 + statistics.CONFIDENCE / 2)
+        low = mean - quantile * np.sqrt(spread / count)
+    certainly_slower = (count > 1) & (low > 0)
+    return [1 + int(number) for number in certainly_slower.sum(axis=1)]

@@ -1,0 +1,160 @@
+"""Statistics of paired passes, derived from the raw samples and from nothing else.
+
+Workers are visited in turn, in many short passes. A pass is summarised by the minimum of its samples, because the
+minimum of a pass repeats between identical workers where its median does not. Two cases are compared pass by pass,
+which cancels the drift that hits both. A round, one fresh process, is the unit of replication: passes of one process
+share its memory layout and start-up, and are not independent. So, for cases A and B::
+
+    d[r]  = median over the passes p of round r of log(min_A[r, p] / min_B[r, p])
+    ratio = exp(mean over r of d[r])
+    interval = exp(mean d ± t(0.975, R - 1) * sd(d) / sqrt(R)),  R = number of rounds
+
+With one round there is a ratio and no interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit  # type: ignore[import-untyped]  # SciPy ships no annotations
+
+from benchmarks.report.reading import as_number
+
+CONFIDENCE = 0.95
+Minima = Mapping[tuple[int, int], float]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A ratio of step times: below 1 the first is faster. No interval where there was one round."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+    rounds: int
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there were rounds enough for an interval."""
+        return self.low is not None and self.high is not None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the interval leaves out 1."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+    def inverse(self) -> Estimate:
+        """The same comparison the other way round."""
+        if self.low is None or self.high is None:
+            return Estimate(1 / self.ratio, None, None, self.rounds)
+        return Estimate(1 / self.ratio, 1 / self.high, 1 / self.low, self.rounds)
+
+
+def pass_minima(samples: Mapping[str, Any]) -> dict[tuple[int, int], float]:
+    """The fastest call of every pass.
+
+    Args:
+        samples: ``samples`` of a throughput record.
+
+    Returns:
+        (round, pass) -> ns per call; passes that hold no usable duration are left out.
+    """
+    passes = samples.get("passes")
+    minima: dict[tuple[int, int], float] = {}
+    for entry in passes if isinstance(passes, list) else []:
+        if not isinstance(entry, dict) or not isinstance(entry.get("durations_ns"), list):
+            continue
+        place, loops = (entry.get("round"), entry.get("pass")), as_number(entry.get("loops"))
+        durations = [value for item in entry["durations_ns"] if (value := as_number(item)) and value > 0]
+        if all(isinstance(index, int) for index in place) and loops and loops > 0 and durations:
+            shortest = min(durations) / loops
+            if math.isfinite(shortest) and shortest > 0:
+                minima[place] = shortest  # type: ignore[index]  # both are ints, checked above
+    return minima
+
+
+def rounds_of(cases: Sequence[Minima]) -> list[int]:
+    """Every round in which one of the cases was visited."""
+    return sorted({number for case in cases for number, _ in case})
+
+
+def log_ratios(cases: Sequence[Minima], rounds: Sequence[int] | None = None) -> Array:
+    """Median log ratio of every two cases in every round.
+
+    Args:
+        cases: the pass minima of K cases.
+        rounds: the R rounds wanted; all by default.
+
+    Returns:
+        Shape (K, K, R): ``[a, b, r]`` is d[r] of a against b; NaN where they share no pass of that round.
+    """
+    rounds = rounds_of(cases) if rounds is None else rounds
+    result = np.full((len(cases), len(cases), len(rounds)), np.nan)
+    for index, number in enumerate(rounds):
+        places = sorted({place for case in cases for place in case if place[0] == number})
+        if not places:
+            continue
+        logs = np.log(np.array([[case.get(place, np.nan) for place in places] for case in cases]))
+        differences = logs[:, None, :] - logs[None, :, :]
+        result[:, :, index] = _median_of_present(differences)
+    return result
+
+
+def _median_of_present(values: Array) -> Array:
+    """Median over the last axis of what is not NaN; NaN where nothing is (and no warning)."""
+    if not np.isnan(values).any():
+        return np.asarray(np.median(values, axis=-1))
+    result = np.full(values.shape[:-1], np.nan)
+    present = ~np.isnan(values).all(axis=-1)
+    result[present] = np.nanmedian(values[present], axis=-1)
+    return result
+
+
+def estimate(per_round: Array) -> Estimate | None:
+    """Mean over rounds, with a t interval.
+
+    Args:
+        per_round: d of every round, shape (R,); rounds that are NaN are left out.
+
+    Returns:
+        The ratio; None if no round is left.
+    """
+    present = per_round[~np.isnan(per_round)]
+    count = len(present)
+    if count == 0:
+        return None
+    mean = float(present.mean())
+    if count == 1:
+        return Estimate(math.exp(mean), None, None, 1)
+    quantile = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2))
+    half = quantile * float(present.std(ddof=1)) / math.sqrt(count)
+    return Estimate(math.exp(mean), _exp(mean - half), _exp(mean + half), count)
+
+
+def compare(first: Minima, second: Minima) -> Estimate | None:
+    """Step time of the first over the second; None if they share no pass."""
+    return estimate(log_ratios([first, second])[0, 1])
+
+
+def log_ratios_over_groups(groups: Sequence[Sequence[Minima]]) -> Array:
+    """The same K cases in several groups (shapes): mean over the groups in every round, a geometric mean.
+
+    Args:
+        groups: for every group, the pass minima of the same K cases in the same order.
+
+    Returns:
+        Shape (K, K, R); NaN in a round that lacks one of the groups.
+    """
+    rounds = rounds_of([case for group in groups for case in group])
+    return np.asarray(np.mean([log_ratios(group, rounds) for group in groups], axis=0))
+
+
+def _exp(value: float) -> float:
+    """``exp`` that answers infinity where the result is too large: two rounds can give such intervals."""
+    return math.exp(value) if value < 700 else math.inf

@@ -1,0 +1,93 @@
+"""What all sections look at: the run, its speeds, and the order and colours of the implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from benchmarks.report.contest import Contest, contests
+from benchmarks.report.document import Span, name
+from benchmarks.report.errors import Worst, by_implementation
+from benchmarks.report.reading import Record, Run
+from benchmarks.report.speeds import Speeds, collect, key_of
+from benchmarks.report.wording import count
+
+REFERENCE = "numpy-reference"
+
+
+@dataclass(frozen=True)
+class View:
+    """A run, and what every section needs to know of it."""
+
+    run: Run
+    speeds: Speeds
+    implementations: tuple[str, ...]
+    _contests: dict[str, list[Contest]] = field(default_factory=dict)
+
+    @cached_property
+    def colours(self) -> Mapping[str, int]:
+        """Implementation -> number of its colour, the same in all figures and tables."""
+        return {implementation: index for index, implementation in enumerate(self.implementations)}
+
+    @cached_property
+    def reference(self) -> str:
+        """The implementation that errors are measured against; it cannot win or lose on accuracy."""
+        return str(self.run.plan.settings.get("reference") or REFERENCE)
+
+    @cached_property
+    def rounds(self) -> int:
+        """The most rounds that a throughput case was visited in."""
+        speeds = [speed for group in self.speeds.groups for speed in group.speeds]
+        return max((len({number for number, _ in speed.minima}) for speed in speeds), default=0)
+
+    @cached_property
+    def worst(self) -> Mapping[str, Worst]:
+        """Implementation -> the worst of its agreement cases."""
+        return by_implementation(self.measured("agreement"))
+
+    def contests(self, work: str) -> list[Contest]:
+        """Who is fastest in one kind of work: one contest for every device and dtype, the fullest first."""
+        if work not in self._contests:
+            self._contests[work] = contests(self.speeds.groups, work)
+        return self._contests[work]
+
+    def measured(self, axis: str) -> list[Record]:
+        """Records of an axis that hold figures, in the order of the plan."""
+        return [record for record in self.run.records if record.axis == axis and record.measured]
+
+    def is_quick(self) -> bool:
+        """Whether the run was a quick one."""
+        return self.run.plan.settings.get("quick") is True
+
+
+def look(run: Run) -> View:
+    """Derive everything that more than one section needs."""
+    cases: Iterable[str] = [case.implementation for case in run.plan.cases]
+    names = dict.fromkeys([*cases, *(record.implementation for record in run.records)])
+    return View(run, collect(run), tuple(names))
+
+
+def varying(records: Sequence[Record], parameters: Sequence[str]) -> list[str]:
+    """The parameters that do not have the same value in all records, and so need a column."""
+    return [
+        parameter for parameter in parameters if len({key_of(record, [parameter]) for record in records}) > 1
+    ]
+
+
+def constants(records: Sequence[Record], parameters: Sequence[str]) -> str:
+    """The parameters that have one value in all records, as ``float32, cpu``."""
+    kept = [parameter for parameter in parameters if parameter not in varying(records, parameters)]
+    return ", ".join(
+        records[0].text(parameter) for parameter in kept if records and records[0].text(parameter)
+    )
+
+
+def entry(implementation: str, style: str) -> Span:
+    """An implementation in a call style, as it stands in sentences."""
+    return name(f"{implementation} ({style})" if style else implementation)
+
+
+def cases_of(records: Sequence[Record]) -> str:
+    """How many cases."""
+    return count(len(records), "case")

@@ -1,0 +1,130 @@
+"""What a user can choose of a run, written once for the command line and for pytest."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bn_impls.errors import BadConfiguration
+
+AXES = ("agreement", "throughput", "convergence", "checkpoint")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The choices of one run; ``plan.json`` keeps them for ``--resume``.
+
+    Attributes:
+        axes: which axes run.
+        implementations: names or ``module:OBJECT``; empty means every registered one.
+        size: ``quick``, ``default`` or ``full``.
+        device: where layers compute.
+        dataset: name of the data set of convergence and checkpoint.
+        data_dir: folder with the user's own files of that data set.
+        download: whether the data set may be fetched over the network.
+        baseline: the implementation that ratios are against.
+        timeout_s: longest time that one case, or one pass, may take in a worker.
+        threads: threads that a worker may use.
+    """
+
+    axes: tuple[str, ...] = AXES
+    implementations: tuple[str, ...] = ()
+    size: str = "default"
+    device: str = "cpu"
+    dataset: str = "mnist-5000"
+    data_dir: str | None = None
+    download: bool = False
+    baseline: str = "keras"
+    timeout_s: float = 300.0
+    threads: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Settings:
+        """Read back what :meth:`as_json` gave."""
+        lists = {name: tuple(stored[name]) for name in ("axes", "implementations") if name in stored}
+        known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
+        return cls(**{**known, **lists})
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace) -> Settings:
+        """Read the options that :func:`add_options` added.
+
+        Raises:
+            BadConfiguration: two of them contradict each other.
+        """
+        if options.quick and options.full:
+            raise BadConfiguration("got --quick and --full, but should get at most one of them")
+        size = "quick" if options.quick else "full" if options.full else "default"
+        data_dir = None if options.data_dir is None else str(Path(options.data_dir).resolve())
+        return cls(
+            axes=tuple(axis for axis in AXES if axis in (options.axes or AXES)),
+            implementations=tuple(options.implementations or ()),
+            size=size,
+            device=options.device,
+            dataset=options.dataset,
+            data_dir=data_dir,
+            download=options.download,
+            baseline=options.baseline,
+            timeout_s=options.timeout,
+            threads=options.threads,
+        )
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _axes(text: str) -> list[str]:
+    wrong = [name for name in _names(text) if name not in AXES]
+    if wrong or not _names(text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, but should be some of {','.join(AXES)}, with commas between")
+    return _names(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"got {text!r}, but should be a number of seconds above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"got {text!r}, but should be a whole number of threads, 0 for all cores")
+    return int(text)
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Add every option of a run.
+
+    Args:
+        add: ``add_argument`` of a parser, or ``addoption`` of a pytest group.
+    """
+    add("--axes", type=_axes, metavar="A,B", help=f"axes to run, of {','.join(AXES)}; default: all")
+    add(
+        "--implementations",
+        type=_names,
+        metavar="X,Y",
+        help="implementations to compare, as names or package.module:OBJECT; default: all that are registered",
+    )
+    add("--quick", action="store_true", help="small grid, few passes: a look in a minute and a half")
+    add("--full", action="store_true", help="every shape and call style; may take an hour")
+    add("--device", choices=("cpu", "gpu"), default="cpu", help="where layers compute; default: cpu")
+    add("--dataset", default="mnist-5000", metavar="NAME", help="mnist-5000 (default), digits, mnist, fashion-mnist")
+    add("--data-dir", metavar="DIR", help="folder with your own files of the data set (IDX or NPZ)")
+    add("--download", action="store_true", help="allow fetching the data set; checked by sha256 and cached")
+    add("--output", metavar="DIR", help="run folder to write; default: reports/run-DATE")
+    add("--resume", metavar="DIR", help="finish an interrupted run; its own settings are used")
+    add("--baseline", default="keras", metavar="NAME", help="implementation that speed ratios are against")
+    add("--timeout", type=_positive, default=300.0, metavar="S", help="seconds a case may take; default: 300")
+    add("--threads", type=_count, default=0, metavar="N", help="threads a worker may use; default: all cores")

@@ -1,0 +1,75 @@
+"""What can go wrong for reasons that a user can act on.
+
+::
+
+    BnBenchError
+    ├── UnknownName            no implementation, data set, axis or format of that name
+    ├── BadSpecification       a SPEC that does not import, or is not an implementation
+    ├── BadConfiguration       a configuration that no implementation could take
+    ├── BadState               a state whose names, shapes, dtypes or values are wrong
+    ├── BadCheckpoint          a checkpoint that cannot be read back
+    ├── BadData                a data file that is missing, damaged or not what it should be
+    ├── BadRunFolder           a folder that is no run folder, or one that cannot be written
+    └── NeedsCheckout          a command of the suite outside a checkout
+
+Every message says what was got, what was expected, and the way out. The command line prints it without a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BnBenchError(Exception):
+    """Base of every error that a user can act on."""
+
+
+class UnknownName(BnBenchError):
+    """A name that nothing answers to."""
+
+    @classmethod
+    def among(cls, kind: str, got: str, known: Iterable[str], way_out: str) -> UnknownName:
+        """Say which close names exist.
+
+        Args:
+            kind: what was looked for, such as ``"implementation"``.
+            got: the name that was given.
+            known: every name that exists.
+            way_out: what to do, as a sentence.
+
+        Returns:
+            The error, to be raised.
+        """
+        names = sorted(known)
+        close = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        return cls(f"unknown {kind} {got!r}: {hint}known are {', '.join(names)}. {way_out}")
+
+
+class BadSpecification(BnBenchError):
+    """A ``module:OBJECT`` or entry point that does not lead to an implementation."""
+
+
+class BadConfiguration(BnBenchError):
+    """A configuration that contradicts itself."""
+
+
+class BadState(BnBenchError):
+    """A state that does not fit the layer it is imported into."""
+
+
+class BadCheckpoint(BnBenchError):
+    """A checkpoint that is missing, damaged or of another network."""
+
+
+class BadData(BnBenchError):
+    """A data file that cannot be used."""
+
+
+class BadRunFolder(BnBenchError):
+    """A run folder that cannot be read or written."""
+
+
+class NeedsCheckout(BnBenchError):
+    """A command that needs the suite, called where only the wheel is installed."""

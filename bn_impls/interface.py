@@ -1,0 +1,351 @@
+"""The one interface behind which every batch normalization API sits.
+
+An implementation is built from a frozen configuration and hands out *bare callables* in its framework's own tensors.
+Nothing of ours stands between the timer and the framework: what can be checked is checked when a layer is built and
+when a state is imported, never in a step. Conversion, synchronization and closing form the boundary and are never
+timed. This form is forced by graphs that must be built before they run, and it is what keeps the others fast.
+
+Importing this module needs NumPy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bn_impls.errors import BadConfiguration
+from bn_impls.networks.description import BatchNorm, Network
+from bn_impls.networks.optimizers import Optimizer
+from bn_impls.state import State, validated_arrays, validated_state
+
+Array = npt.NDArray[Any]
+Native = Any  # a tensor of the framework
+Style = Literal["eager", "graph", "xla", "session"]
+Layout = Literal["channels_last", "channels_first"]
+Device = Literal["cpu", "gpu"]
+Statistics = Literal["moving", "batch"]
+
+STYLES: tuple[Style, ...] = ("eager", "graph", "xla", "session")
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A part that an implementation does not offer, and why. A value, never an exception or a missing method."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NoDevice(Unsupported):
+    """A device that this machine, or this build of the framework, does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conventions:
+    """What APIs of the same name do differently, so that the reference can be set to match.
+
+    Attributes:
+        ddof: 0 if the variance that enters the moving average divides by n, 1 if by n - 1. The variance that
+            normalizes divides by n in every API known to us.
+        initial_mean: value of the moving mean before the first update.
+        initial_variance: value of the moving variance before the first update.
+        warm_up: whether the decay of update t is min(decay, (1 + t) / (10 + t)), with t = 0 for the first update.
+        decay_in_float32: whether decay and 1 - decay are rounded to float32 even where the statistics are float64,
+            as ``tf.train.ExponentialMovingAverage`` does; a float64 average is then off by up to 1e-8.
+    """
+
+    ddof: Literal[0, 1]
+    initial_mean: float
+    initial_variance: float
+    warm_up: bool
+    decay_in_float32: bool
+
+    def decay_of(self, decay: float, updates: int) -> float:
+        """The decay that an update really applies.
+
+        Args:
+            decay: the configured one.
+            updates: number of updates before this one.
+
+        Returns:
+            The weight of the old moving value.
+        """
+        if not self.decay_in_float32:
+            return min(decay, (1 + updates) / (10 + updates)) if self.warm_up else decay
+        rounded = np.float32(decay)
+        if self.warm_up:
+            rounded = min(rounded, np.float32(1 + updates) / np.float32(10 + updates))
+        return 1.0 - float(np.float32(1) - rounded)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """Everything that determines one layer; nothing contested has a default.
+
+    Attributes:
+        input_shape: shape of every input of this layer, batch first, such as (32, 56, 56, 64).
+        layout: whether the channels are the last axis or the second.
+        dtype: name of the NumPy dtype of inputs, outputs and parameters.
+        decay: weight of the old moving value, in [0, 1].
+        epsilon: added to the variance under the root, positive or 0.
+        center: whether beta is added.
+        scale: whether gamma multiplies.
+        conventions: what the moving statistics do.
+        style: how the framework is called.
+        device: where it computes.
+    """
+
+    input_shape: tuple[int, ...]
+    layout: Layout
+    dtype: str
+    decay: float
+    epsilon: float
+    center: bool
+    scale: bool
+    conventions: Conventions
+    style: Style
+    device: Device
+
+    def __post_init__(self) -> None:
+        """Refuse what no implementation could mean."""
+        checks = (
+            (len(self.input_shape) >= 2, "input_shape", self.input_shape, "at least (batch, channels)"),
+            (all(size >= 0 for size in self.input_shape), "input_shape", self.input_shape, "sizes of 0 or more"),
+            (self.layout in ("channels_last", "channels_first"), "layout", self.layout, "a known layout"),
+            (self.dtype in FLOATS, "dtype", self.dtype, f"one of {', '.join(FLOATS)}"),
+            (0 <= self.decay <= 1, "decay", self.decay, "a weight in [0, 1]"),
+            (self.epsilon >= 0, "epsilon", self.epsilon, "0 or more"),
+            (self.style in STYLES, "style", self.style, f"one of {', '.join(STYLES)}"),
+            (self.device in ("cpu", "gpu"), "device", self.device, "cpu or gpu"),
+            (self.conventions.ddof in (0, 1), "ddof", self.conventions.ddof, "0 or 1"),
+        )
+        for passed, name, got, expected in checks:
+            if not passed:
+                raise BadConfiguration(f"{name} is {got!r}, but should be {expected} [Configuration]")
+
+    @property
+    def channel_axis(self) -> int:
+        """Index of the channel axis: the last, or 1."""
+        return len(self.input_shape) - 1 if self.layout == "channels_last" else 1
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C."""
+        return self.input_shape[self.channel_axis]
+
+    @property
+    def reduction_axes(self) -> tuple[int, ...]:
+        """The axes over which mean and variance are taken: all but the channel axis."""
+        return tuple(axis for axis in range(len(self.input_shape)) if axis != self.channel_axis)
+
+    @property
+    def parameter_shape(self) -> tuple[int, ...]:
+        """Shape in which a (C,) parameter broadcasts against the input."""
+        return tuple(s if axis == self.channel_axis else 1 for axis, s in enumerate(self.input_shape))
+
+
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of a label, and how."""
+
+    observed: str
+    evidence: str
+
+
+class Observe(Protocol):
+    """Look at what a callable of a layer really is and does: its device, dtype and style."""
+
+    def __call__(self, function: Callable[..., Any], *inputs: Native) -> Mapping[str, Observation]:
+        """Call ``function(*inputs)`` once and return an observation for ``device``, ``dtype`` and ``style``."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One checkpoint format: writing a directory that exists and is empty, and reading it back.
+
+    ``restore`` raises :class:`bn_impls.errors.BadCheckpoint` for anything that is missing, damaged or does not fit.
+    """
+
+    save: Callable[[Path], None]
+    restore: Callable[[Path], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One built batch normalization layer: bare callables and the boundary around them.
+
+    Attributes:
+        configuration: what it was built from.
+        inference: input -> output, normalized by the moving statistics; changes nothing.
+        training_step: input -> output, normalized by the batch; updates the moving statistics exactly once.
+        training_step_with_gradients: (input, gradient of the output) -> (output, gradient of input, of gamma, of
+            beta); updates the moving statistics exactly once. A parameter that is off has the gradient None.
+        to_native: array to the framework's tensor on the device, not timed.
+        to_numpy: tensor to array, which also waits for it, not timed.
+        synchronize: wait until a callable's result is computed.
+        export_state: the canonical state.
+        load_state: set the state; receives only states that passed :func:`bn_impls.state.validated_state`.
+        observe: look at the real device, dtype and style.
+        formats: checkpoint formats by name, the framework's usual one first.
+        close: release what the layer holds.
+    """
+
+    configuration: Configuration
+    inference: Callable[[Native], Native]
+    training_step: Callable[[Native], Native]
+    training_step_with_gradients: Callable[[Native, Native], tuple[Native, Native, Native | None, Native | None]]
+    to_native: Callable[[Array], Native]
+    to_numpy: Callable[[Native], Array]
+    synchronize: Callable[[Any], None]
+    export_state: Callable[[], State]
+    load_state: Callable[[State], None]
+    observe: Observe
+    formats: Mapping[str, Format]
+    close: Callable[[], None] = lambda: None
+
+    def import_state(self, state: Mapping[str, Any]) -> None:
+        """Check a canonical state, then set it.
+
+        Args:
+            state: ``gamma``, ``beta``, ``moving_mean``, ``moving_variance`` (each (C,)) and ``num_updates``.
+
+        Raises:
+            BadState: before anything is changed.
+        """
+        self.load_state(validated_state(state, self.configuration.channels))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfiguration:
+    """Everything that determines a network in training.
+
+    Attributes:
+        network: the framework-free description.
+        optimizer: which optimizer, with its constants.
+        conventions: what the batch normalization layers do with their moving statistics.
+        batch_size: rows of a step.
+        dtype: of weights and activations.
+        style: how the framework is called.
+        device: where it computes.
+    """
+
+    network: Network
+    optimizer: Optimizer
+    conventions: Conventions
+    batch_size: int
+    dtype: str
+    style: Style
+    device: Device
+
+    def layer_configuration(self, layer: BatchNorm, input_shape: tuple[int, ...]) -> Configuration:
+        """The configuration of one batch normalization layer of the network.
+
+        Args:
+            layer: its description.
+            input_shape: shape of one example at this place, without the batch axis.
+
+        Returns:
+            A configuration for ``batch_size`` examples.
+        """
+        return Configuration(
+            input_shape=(self.batch_size, *input_shape),
+            layout="channels_last",
+            dtype=self.dtype,
+            decay=layer.decay,
+            epsilon=layer.epsilon,
+            center=layer.center,
+            scale=layer.scale,
+            conventions=self.conventions,
+            style=self.style,
+            device=self.device,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """A whole network in training: many steps in one call.
+
+    Attributes:
+        configuration: what it was built from.
+        load_data: (inputs (n, ...), integer labels (n,)) to the device; training batches index into it.
+        train: (indices (k, batch), dropout masks by layer name, each (k, batch, ...)) -> k losses, float; runs k steps
+            in one call. The loss is the mean softmax cross-entropy of the batch, before that step's update.
+        predict: (inputs, which statistics normalize) -> logits (n, classes); changes nothing.
+        export_weights: every weight, moving statistic and ``num_updates`` by ``layer/name``.
+        load_weights: set them; receives only arrays that were validated.
+        export_optimizer: the optimizer's slots and step by name.
+        load_optimizer: set them; receives only arrays that were validated.
+        observe: look at the real device, dtype and style of the training call.
+        formats: checkpoint formats by name (weights, statistics and optimizer), the framework's usual one first.
+        close: release what the trainer holds.
+    """
+
+    configuration: TrainerConfiguration
+    load_data: Callable[[Array, Array], None]
+    train: Callable[[Array, Mapping[str, Array]], Array]
+    predict: Callable[[Array, Statistics], Array]
+    export_weights: Callable[[], dict[str, Array]]
+    load_weights: Callable[[Mapping[str, Array]], None]
+    export_optimizer: Callable[[], dict[str, Array]]
+    load_optimizer: Callable[[Mapping[str, Array]], None]
+    observe: Callable[[], Mapping[str, Observation]]
+    formats: Mapping[str, Format]
+    close: Callable[[], None] = lambda: None
+
+    def import_weights(self, weights: Mapping[str, Any]) -> None:
+        """Check weights against the network's own names and shapes, then set them.
+
+        Raises:
+            BadState: before anything is changed.
+        """
+        self.load_weights(validated_arrays(weights, self.export_weights(), "import_weights"))
+
+    def import_optimizer(self, slots: Mapping[str, Any]) -> None:
+        """Check the optimizer's slots and step, then set them.
+
+        Raises:
+            BadState: before anything is changed.
+        """
+        self.load_optimizer(validated_arrays(slots, self.export_optimizer(), "import_optimizer"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implementation:
+    """One registered way to batch-normalize.
+
+    Attributes:
+        conventions: what this API does where APIs differ.
+        packages: distributions whose versions belong into a record.
+        build: a layer, or why there is none for this configuration.
+        build_trainer: a network in training; left out, the NumPy network hosts the layer through its gradients.
+    """
+
+    conventions: Conventions
+    packages: tuple[str, ...]
+    build: Callable[[Configuration], Layer | Unsupported]
+    build_trainer: Callable[[TrainerConfiguration], Trainer | Unsupported] | None = field(default=None)
+
+
+def build_trainer(implementation: Implementation, configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network around an implementation's layer, in its own framework or hosted by NumPy.
+
+    Args:
+        implementation: whose layer is used.
+        configuration: which network, optimizer and conventions.
+
+    Returns:
+        The trainer, or why there is none.
+    """
+    if implementation.build_trainer is not None:
+        return implementation.build_trainer(configuration)
+    from bn_impls.networks.numpy_network import hosted_trainer  # framework-free, but only needed here
+
+    return hosted_trainer(configuration, implementation.build)

@@ -1,0 +1,1 @@
+"""Networks to train: one framework-free description, and one builder a framework."""

@@ -1,0 +1,167 @@
+"""The Keras builder: a functional Keras model and a Keras optimizer, trained by a loop of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bn_impls import tensorflow_boundary as boundary
+from bn_impls.interface import Array, Configuration, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.keras_checkpoints import keras_formats
+from bn_impls.networks.description import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, NamedLayer
+from bn_impls.networks.optimizers import SGD, Optimizer
+from bn_impls.networks.tensorflow_loop import Masks, TrainingLoop
+
+MakeBatchNorm = Callable[[Configuration, str], keras.layers.Layer]
+
+
+def keras_model(settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> keras.Model:
+    """The network as a functional model; each dropout layer is a product with a mask that is an input of the model."""
+    x = keras.Input(settings.network.input_shape, dtype=settings.dtype, name="x")
+    masks = {
+        name: keras.Input(shape, dtype=settings.dtype, name=name)
+        for name, shape in settings.network.dropout_shapes().items()
+    }
+    h = x
+    for named in settings.network.named_layers():
+        if isinstance(named.layer, Dropout):
+            h = keras.layers.Multiply(dtype=settings.dtype)([h, masks[named.name]])
+        else:
+            h = _keras_layer(named, settings, make_batch_norm)(h)
+    return keras.Model({"x": x, **masks}, h)
+
+
+def _keras_layer(
+    named: NamedLayer, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm
+) -> keras.layers.Layer:
+    common: dict[str, Any] = {"name": named.name, "dtype": settings.dtype}
+    match named.layer:
+        case Dense(units=units):
+            return keras.layers.Dense(units, **common)
+        case Conv(filters=filters, size=size):
+            return keras.layers.Conv2D(filters, size, padding="same", **common)
+        case MaxPool(size=size):
+            return keras.layers.MaxPooling2D(size, **common)
+        case Flatten():
+            return keras.layers.Flatten(**common)
+        case Activation(function=function):
+            return keras.layers.Activation(function, **common)
+        case BatchNorm():
+            return make_batch_norm(settings.layer_configuration(named.layer, named.input_shape), named.name)
+    raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
+
+
+def keras_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
+    """Keras' own optimizer; its Adam is the form of :mod:`bn_impls.networks.optimizers`, corrected in float32."""
+    if isinstance(settings, SGD):
+        return keras.optimizers.SGD(settings.rate)
+    return keras.optimizers.Adam(
+        settings.rate, beta_1=settings.beta_1, beta_2=settings.beta_2, epsilon=settings.epsilon
+    )
+
+
+class KerasTraining:
+    """A compiled model with its optimizer built, and the names of the description for its variables."""
+
+    def __init__(self, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> None:
+        """Build model and optimizer."""
+        self.model = keras_model(settings, make_batch_norm)
+        self.optimizer = keras_optimizer(settings.optimizer)
+        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=settings.dtype)
+        self.model.compile(self.optimizer, self.loss)
+        self.optimizer.build(self.model.trainable_variables)
+        self.updates = tf.Variable(0, trainable=False, dtype=tf.int64)  # Keras' layer has no counter
+        statistics = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        self.statistics = {
+            f"{layer.name}/{name}": getattr(layer, name) for layer in statistics for name in STATISTICS
+        }
+        self.counted = [layer.name for layer in statistics]
+        self.weights = {variable.path: variable for variable in self.model.trainable_variables}
+        self.slots = self._slots(settings.optimizer)
+
+    def _slots(self, settings: Optimizer) -> dict[str, keras.Variable]:
+        if isinstance(settings, SGD):
+            return {}
+        pairs = {"m": self.optimizer._momentums, "v": self.optimizer._velocities}  # Keras has no public name for them
+        return {
+            f"{name}/{slot}": variable
+            for slot, variables in pairs.items()
+            for name, variable in zip(self.weights, variables, strict=True)
+        }
+
+    def forward(self, x: tf.Tensor, training: bool, masks: Masks) -> tf.Tensor:
+        """Logits."""
+        return self.model({"x": x, **masks}, training=training)
+
+    def step(self, x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
+        """One step of the optimizer; returns the loss before it."""
+        with tf.GradientTape() as tape:
+            loss = self.loss(labels, self.forward(x, True, masks))
+        values = [variable.value for variable in self.model.trainable_variables]
+        self.optimizer.apply(tape.gradient(loss, values), self.model.trainable_variables)
+        self.updates.assign_add(1)
+        return loss
+
+    def export_weights(self) -> dict[str, Array]:
+        """Copies of weights and statistics."""
+        found = {name: np.asarray(variable.numpy()) for name, variable in (self.weights | self.statistics).items()}
+        return found | {f"{name}/num_updates": np.asarray(self.updates.numpy()) for name in self.counted}
+
+    def load_weights(self, weights: Mapping[str, Array]) -> None:
+        """Set weights and statistics."""
+        for name, variable in (self.weights | self.statistics).items():
+            variable.assign(weights[name])
+        for name in self.counted:
+            self.updates.assign(weights[f"{name}/num_updates"])
+
+    def export_optimizer(self) -> dict[str, Array]:
+        """Copies of slots and step."""
+        slots = {name: np.asarray(variable.numpy()) for name, variable in self.slots.items()}
+        return slots | {"step": np.asarray(self.optimizer.iterations.numpy(), np.int64)}
+
+    def load_optimizer(self, arrays: Mapping[str, Array]) -> None:
+        """Set slots and step."""
+        for name, variable in self.slots.items():
+            variable.assign(arrays[name])
+        self.optimizer.iterations.assign(arrays["step"])
+
+    def restored(self) -> None:
+        """After a restore: the optimizer's step is the only counter that a Keras file holds."""
+        self.updates.assign(tf.cast(self.optimizer.iterations.value, tf.int64))
+
+
+STATISTICS = ("moving_mean", "moving_variance")
+
+
+def keras_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> Trainer | Unsupported:
+    """Build the model around an implementation's layer.
+
+    Args:
+        configuration: which network, optimizer and conventions.
+        make_batch_norm: makes the layer from its configuration and name.
+
+    Returns:
+        The trainer, or why there is none.
+    """
+    if reason := boundary.refusal(configuration.device, configuration.style, configuration.dtype):
+        return reason
+    with boundary.placed(configuration.device):
+        training = KerasTraining(configuration, make_batch_norm)
+    changed = [*(variable.value for variable in training.statistics.values()), training.updates]
+    loop = TrainingLoop(configuration, training.step, training.forward, changed)
+    return Trainer(
+        configuration=configuration,
+        load_data=loop.load_data,
+        train=loop.train,
+        predict=loop.predict,
+        export_weights=training.export_weights,
+        load_weights=training.load_weights,
+        export_optimizer=training.export_optimizer,
+        load_optimizer=training.load_optimizer,
+        observe=lambda: loop.observe(next(iter(training.weights.values())).value),
+        formats=keras_formats(lambda: training.model, training.restored),
+    )

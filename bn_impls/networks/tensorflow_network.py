@@ -1,0 +1,136 @@
+"""The TensorFlow builder: a network of plain TensorFlow operations around an implementation's layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bn_impls import tensorflow_boundary as boundary
+from bn_impls.interface import Array, Configuration, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.networks.description import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    NamedLayer,
+)
+from bn_impls.networks.tensorflow_loop import Masks, TrainingLoop
+from bn_impls.networks.tensorflow_optimizers import TensorFlowOptimizer
+
+MakeBatchNorm = Callable[[Configuration], tf.Module]
+ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
+STATISTICS = ("moving_mean", "moving_variance", "num_updates")
+
+
+class Part(tf.Module):
+    """A layer with weights, by the description's parameter names."""
+
+    def __init__(self, kernel: tuple[int, ...], dtype: str) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(tf.zeros(kernel, dtype))
+        self.bias = tf.Variable(tf.zeros(kernel[-1:], dtype))
+
+
+class TensorFlowNetwork(tf.Module):
+    """Layers in order; batch normalization is whatever was handed in."""
+
+    def __init__(self, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> None:
+        super().__init__()
+        self.named = tuple(settings.network.named_layers())
+        self.parts: dict[str, tf.Module] = {}
+        for named in self.named:
+            match named.layer:
+                case Dense(units=units):
+                    self.parts[named.name] = Part((named.input_shape[0], units), settings.dtype)
+                case Conv(filters=filters, size=size):
+                    self.parts[named.name] = Part((size, size, named.input_shape[-1], filters), settings.dtype)
+                case BatchNorm():
+                    layer = settings.layer_configuration(named.layer, named.input_shape)
+                    self.parts[named.name] = make_batch_norm(layer)
+        self.weights = {
+            name: getattr(self.parts[name.rsplit("/", 1)[0]], name.rsplit("/", 1)[1])
+            for name in settings.network.parameter_shapes()
+        }
+        self.statistics = {
+            f"{named.name}/{statistic}": getattr(self.parts[named.name], statistic)
+            for named in self.named
+            if isinstance(named.layer, BatchNorm)
+            for statistic in STATISTICS
+        }
+
+    def __call__(self, h: tf.Tensor, training: bool, masks: Masks) -> tf.Tensor:
+        for named in self.named:
+            h = self._apply(named, h, training, masks)
+        return h
+
+    def _apply(self, named: NamedLayer, h: tf.Tensor, training: bool, masks: Masks) -> tf.Tensor:
+        part = self.parts.get(named.name)
+        match named.layer:
+            case Dense():
+                return h @ part.kernel + part.bias
+            case Conv():
+                return tf.nn.conv2d(h, part.kernel, strides=1, padding="SAME") + part.bias
+            case MaxPool(size=size):
+                return tf.nn.max_pool2d(h, size, size, "VALID")
+            case Flatten():
+                return tf.reshape(h, [tf.shape(h)[0], named.output_shape[0]])
+            case Activation(function=function):
+                return ACTIVATIONS[function](h)
+            case Dropout():
+                return h * masks[named.name] if training else h
+            case BatchNorm():
+                return part(h, training=training)
+        raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
+
+
+def tensorflow_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> Trainer | Unsupported:
+    """Build the network around an implementation's layer.
+
+    Args:
+        configuration: which network, optimizer and conventions.
+        make_batch_norm: makes the layer: a module called as ``layer(x, training=bool)`` with variables ``gamma``,
+            ``beta``, ``moving_mean``, ``moving_variance`` (each (C,)) and ``num_updates``.
+
+    Returns:
+        The trainer, or why there is none.
+    """
+    if reason := boundary.refusal(configuration.device, configuration.style, configuration.dtype):
+        return reason
+    with boundary.placed(configuration.device):
+        network = TensorFlowNetwork(configuration, make_batch_norm)
+        optimizer = TensorFlowOptimizer(configuration.optimizer, network.weights)
+
+    def step(x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = network(x, training=True, masks=masks)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        gradients = tape.gradient(loss, list(network.weights.values()))
+        optimizer.apply(dict(zip(network.weights, gradients, strict=True)))
+        return loss
+
+    variables = {**network.weights, **network.statistics}
+    loop = TrainingLoop(configuration, step, network, list(network.statistics.values()))
+    checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
+
+    def load_weights(weights: Mapping[str, Array]) -> None:
+        for name, variable in variables.items():
+            variable.assign(weights[name])
+
+    return Trainer(
+        configuration=configuration,
+        load_data=loop.load_data,
+        train=loop.train,
+        predict=loop.predict,
+        export_weights=lambda: {name: np.asarray(variable.numpy()) for name, variable in variables.items()},
+        load_weights=load_weights,
+        export_optimizer=optimizer.export,
+        load_optimizer=optimizer.load,
+        observe=lambda: loop.observe(next(iter(network.weights.values()))),
+        formats={"tf-checkpoint": boundary.checkpoint_format(checkpoint)},
+    )

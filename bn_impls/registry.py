@@ -1,0 +1,167 @@
+"""Which implementations exist, found without importing any framework."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bn_impls.errors import BadSpecification, UnknownName
+
+ENTRY_POINT_GROUP = "bn_impls"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descriptor:
+    """What is known of an implementation without importing it.
+
+    Attributes:
+        name: how it is called on the command line and in records.
+        framework: the library it belongs to.
+        summary: what it is, in one line.
+        target: ``module:OBJECT`` of its :class:`bn_impls.interface.Implementation`.
+        modules: top-level modules that must be installed for it.
+        install: the command that installs them.
+        styles: the call styles that it offers for a layer, its users' usual one first.
+        trainer_styles: the same for a network in training.
+        formats: the checkpoint formats of its networks, the usual one first.
+        environment: variables that its process must be started with, as pairs.
+        problem: why the descriptor itself cannot be used; None if it can.
+    """
+
+    name: str
+    framework: str
+    summary: str
+    target: str
+    modules: tuple[str, ...] = ()
+    install: str = ""
+    styles: tuple[str, ...] = ("eager",)
+    trainer_styles: tuple[str, ...] = ("eager",)
+    formats: tuple[str, ...] = ("npz",)
+    environment: tuple[tuple[str, str], ...] = ()
+    problem: str | None = None
+
+    def missing(self) -> str | None:
+        """Why the implementation cannot run here, or None if it can, as far as one sees without importing it."""
+        if self.problem is not None:
+            return self.problem
+        absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
+        if not absent:
+            return None
+        return f"{', '.join(absent)} is not installed; {self.install or 'install it with pip'}"
+
+
+_TENSORFLOW: dict[str, Any] = {
+    "modules": ("tensorflow",),
+    "install": 'pip install "bn-bench[tensorflow]"',
+    "styles": ("graph", "eager", "xla"),
+    "trainer_styles": ("xla", "graph", "eager"),
+}
+
+BUILT_IN = (
+    Descriptor(
+        name="numpy-reference",
+        framework="NumPy",
+        summary="the equations in float64, two-pass variance; the oracle that errors are measured against",
+        target="bn_impls.numpy_reference:IMPLEMENTATION",
+    ),
+    Descriptor(
+        name="tf-manual",
+        framework="TensorFlow",
+        summary="tf.nn.moments + tf.nn.batch_normalization + ExponentialMovingAverage with num_updates",
+        target="bn_impls.tf_manual:IMPLEMENTATION",
+        formats=("tf-checkpoint",),
+        **_TENSORFLOW,
+    ),
+    Descriptor(
+        name="keras",
+        framework="Keras 3 on TensorFlow",
+        summary="tf.keras.layers.BatchNormalization",
+        target="bn_impls.keras_layer:IMPLEMENTATION",
+        formats=("keras", "weights-h5"),
+        environment=(("KERAS_BACKEND", "tensorflow"),),
+        **_TENSORFLOW,
+    ),
+)
+
+
+def descriptors() -> dict[str, Descriptor]:
+    """Every implementation by name: the built-in ones, then those of entry points.
+
+    An entry point that cannot be loaded, or takes a built-in name, becomes a descriptor with a ``problem``.
+    """
+    known = {descriptor.name: descriptor for descriptor in BUILT_IN}
+    for descriptor in _third_party():
+        if descriptor.name in known:
+            name = f"{descriptor.name} ({descriptor.target})"
+            problem = f"the name {descriptor.name!r} is taken; the other package must choose another"
+            descriptor = Descriptor(name=name, framework="?", summary="", target=descriptor.target, problem=problem)
+        known[descriptor.name] = descriptor
+    return known
+
+
+def _third_party() -> Iterator[Descriptor]:
+    for entry_point in sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
+        try:
+            loaded = entry_point.load()
+        except Exception as error:  # somebody else's code: whatever it raises is this row's reason
+            loaded = f"{type(error).__name__}: {error}"
+        if isinstance(loaded, Descriptor):
+            yield loaded
+            continue
+        got = loaded if isinstance(loaded, str) else f"it is a {type(loaded).__name__}, but should be a Descriptor"
+        problem = f"the entry point {entry_point.value} is broken: {got}"
+        yield Descriptor(name=entry_point.name, framework="?", summary="", target=entry_point.value, problem=problem)
+
+
+def describe(specification: str) -> Descriptor:
+    """Find the descriptor of a name or ``module:OBJECT``.
+
+    Raises:
+        UnknownName: no implementation has this name.
+    """
+    if ":" in specification and not specification.startswith(":"):
+        return Descriptor(
+            name=specification, framework="given by module:OBJECT", summary="", target=specification
+        )
+    known = descriptors()
+    if specification not in known:
+        way_out = "`bn-bench list` shows them all; your own is given as package.module:OBJECT."
+        raise UnknownName.among("implementation", specification, known, way_out)
+    return known[specification]
+
+
+def load(descriptor: Descriptor) -> Any:
+    """Import an implementation; this is where its framework is imported.
+
+    Returns:
+        The :class:`bn_impls.interface.Implementation` (typed Any to keep this module free of the interface's imports).
+
+    Raises:
+        BadSpecification: the target does not import or is no implementation.
+    """
+    from bn_impls.interface import Implementation  # here, so that listing stays fast
+
+    if descriptor.problem is not None:
+        raise BadSpecification(f"{descriptor.name}: {descriptor.problem}")
+    module_name, _, object_name = descriptor.target.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a console script does not search the current folder, python -m does
+    try:
+        found = getattr(importlib.import_module(module_name), object_name)
+    except Exception as error:  # somebody else's module may raise anything
+        raise BadSpecification(
+            f"{descriptor.target} does not import: {type(error).__name__}: {error}; expected module:OBJECT with an "
+            "Implementation as OBJECT, importable from the current folder"
+        ) from error
+    if not isinstance(found, Implementation):
+        raise BadSpecification(
+            f"{descriptor.target} is a {type(found).__name__}, but should be a bn_impls.interface.Implementation; "
+            "docs/adding-an-implementation.md leads through writing one"
+        )
+    return found

@@ -1,0 +1,157 @@
+"""What every implementation on TensorFlow shares: call styles, conversion, synchronization, observation, checkpoints.
+
+Nothing here knows batch normalization.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import op_callbacks  # the debugger's hook: the only one that sees eager operations
+
+from bn_impls.errors import BadCheckpoint
+from bn_impls.interface import Array, Device, Format, NoDevice, Observation, Style, Unsupported
+
+TENSORFLOW_STYLES: tuple[Style, ...] = ("graph", "eager", "xla")
+TENSORFLOW_DTYPES = ("float32", "float64")
+CHECKPOINT = "checkpoint"
+
+
+def refusal(device: Device, style: Style, dtype: str) -> Unsupported | None:
+    """Why TensorFlow cannot do this here, or None."""
+    if style not in TENSORFLOW_STYLES:
+        return Unsupported(f"this implementation is called as {', '.join(TENSORFLOW_STYLES)}, not as {style}")
+    if dtype not in TENSORFLOW_DTYPES:
+        return Unsupported(f"{dtype} is not offered: only {' and '.join(TENSORFLOW_DTYPES)} are")
+    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        return NoDevice(f"TensorFlow {tf.__version__} sees no GPU on this machine")
+    return None
+
+
+def placed(device: Device) -> Any:
+    """Context in which variables and operations are on a device."""
+    return tf.device("/CPU:0" if device == "cpu" else "/GPU:0")
+
+
+def styled(function: Callable[..., Any], style: Style, *signature: tf.TensorSpec) -> Callable[..., Any]:
+    """Turn a Python function into the callable of a call style.
+
+    Args:
+        function: of tensors.
+        style: ``eager`` leaves it, ``graph`` traces it, ``xla`` traces and compiles it.
+        signature: shapes and dtypes of the tensors.
+
+    Returns:
+        The function itself, or a concrete function: one trace, called without looking traces up.
+    """
+    if style == "eager":
+        return function
+    traced = tf.function(function, jit_compile=style == "xla", autograph=False)
+    return traced.get_concrete_function(*signature)
+
+
+class Counted:
+    """Counts training calls for APIs that keep no counter; costs about 0.1 us a call."""
+
+    def __init__(self) -> None:
+        """Start at 0."""
+        self.updates = 0
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The same callable, counted."""
+
+        def call(*tensors: Any) -> Any:
+            self.updates += 1
+            return function(*tensors)
+
+        call.__wrapped__ = function  # type: ignore[attr-defined]  # inspect.unwrap finds the bare callable by it
+        return call
+
+
+def to_native(device: Device, dtype: str) -> Callable[[Array], tf.Tensor]:
+    """The conversion of arrays to tensors on a device."""
+
+    def convert(array: Array) -> tf.Tensor:
+        with placed(device):
+            return tf.identity(tf.constant(array, dtype))
+
+    return convert
+
+
+def to_numpy(tensor: tf.Tensor) -> Array:
+    """Wait for a tensor and copy it."""
+    return np.asarray(tensor.numpy())
+
+
+def synchronize(result: Any) -> None:
+    """Wait for a result: on the CPU a call returns when it is done, on a GPU its stream is waited for."""
+    for tensor in tf.nest.flatten(result):
+        if "GPU" in tensor.device:
+            tf.test.experimental.sync_devices()
+            return
+
+
+def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observation]:
+    """Where a call computed, in which dtype, and whether TensorFlow ran a graph, a compiled graph or single ops."""
+    operations: list[str] = []
+
+    def seen(operation: str, *_: Any, **__: Any) -> None:
+        operations.append(operation)
+
+    op_callbacks.add_op_callback(seen)
+    try:
+        result = function(*inputs)
+    finally:
+        op_callbacks.remove_op_callback(seen)
+    first = tf.nest.flatten(result)[0]
+    place = "gpu" if "GPU" in first.device else "cpu"
+    return {
+        "device": Observation(place, f"the result is on {first.device.rsplit('/', 1)[-1]}"),
+        "dtype": Observation(first.dtype.name, "dtype of the result"),
+        "style": _style(inspect.unwrap(function), operations),
+    }
+
+
+def _style(function: Callable[..., Any], operations: list[str]) -> Observation:
+    if isinstance(getattr(function, "graph", None), tf.Graph):
+        return graph_style(function)
+    names = ", ".join(sorted(set(operations))[:6])
+    if any("Call" in operation for operation in operations) or not operations:
+        return Observation("unknown", f"a Python function that ran {names or 'no operation that was seen'}")
+    return Observation("eager", f"{len(operations)} operations ran one by one: {names}, ...")
+
+
+def graph_style(concrete: Any) -> Observation:
+    """Whether a concrete function is a graph that TensorFlow runs or one that XLA compiles."""
+    count = len(concrete.graph.get_operations())
+    attributes = concrete.function_def.attr
+    if "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b:
+        return Observation("xla", f"a graph of {count} operations that XLA must compile or fail")
+    return Observation("graph", f"a concrete function with a graph of {count} operations")
+
+
+def checkpoint_format(checkpoint: tf.train.Checkpoint, refresh: Callable[[], None] = lambda: None) -> Format:
+    """``tf.train.Checkpoint`` in object-based form, refused unless all of it matches.
+
+    Args:
+        checkpoint: of the objects to save.
+        refresh: called after a restore.
+    """
+
+    def restore(directory: Path) -> None:
+        prefix = str(directory / CHECKPOINT)
+        try:
+            checkpoint.read(prefix).assert_consumed()
+        except (tf.errors.OpError, ValueError, AssertionError) as error:
+            raise BadCheckpoint(
+                f"{prefix} is no checkpoint of these objects ({type(error).__name__}: {str(error)[:300]}); "
+                "it must come from the same implementation and network"
+            ) from error
+        refresh()
+
+    return Format(lambda directory: checkpoint.write(str(directory / CHECKPOINT)), restore)

@@ -1,0 +1,142 @@
+"""TensorFlow's low-level functions: moments, batch_normalization and an ExponentialMovingAverage of one's own.
+
+What its user must remember:
+
+- ``ExponentialMovingAverage.apply`` takes variables in TF 2, not tensors: keep the batch's moments in two variables.
+- ``num_updates`` must be a variable, or its first value is frozen into the trace; its update is yours.
+- The average object is not tracked: hold ``ema.average(v)`` as attributes, or checkpoints silently lose the statistics.
+- With ``num_updates`` the decay warms up: min(decay, (1 + n) / (10 + n)).
+- The decay is float32 inside, whatever the dtype of the statistics: float64 averages are good to 1e-8 only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from bn_impls import tensorflow_boundary as boundary
+from bn_impls.interface import (
+    Configuration,
+    Conventions,
+    Implementation,
+    Layer,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
+from bn_impls.networks.tensorflow_network import tensorflow_trainer
+from bn_impls.state import State
+
+
+class BatchNorm(tf.Module):
+    """Batch normalization by hand, in TF 2 form."""
+
+    def __init__(self, settings: Configuration) -> None:
+        super().__init__()
+        self.axes, self.epsilon = settings.reduction_axes, settings.epsilon
+        self.wide = settings.parameter_shape  # (1, ..., C, ..., 1)
+        shape, dtype, start = (settings.channels,), settings.dtype, settings.conventions
+        self.gamma = tf.Variable(tf.ones(shape, dtype)) if settings.scale else None
+        self.beta = tf.Variable(tf.zeros(shape, dtype)) if settings.center else None
+        self.batch_mean = tf.Variable(tf.fill(shape, tf.cast(start.initial_mean, dtype)), trainable=False)
+        self.batch_variance = tf.Variable(tf.fill(shape, tf.cast(start.initial_variance, dtype)), trainable=False)
+        self.num_updates = tf.Variable(0, trainable=False, dtype=tf.int64)
+        steps = self.num_updates if start.warm_up else None
+        self.average = tf.train.ExponentialMovingAverage(settings.decay, num_updates=steps)
+        self.average.apply([self.batch_mean, self.batch_variance])  # makes the shadows, equal to their variables
+        self.moving_mean = self.average.average(self.batch_mean)
+        self.moving_variance = self.average.average(self.batch_variance)
+
+    def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        if training:
+            mean, variance = tf.nn.moments(x, self.axes)
+            self.batch_mean.assign(mean)
+            self.batch_variance.assign(variance)
+            self.average.apply([self.batch_mean, self.batch_variance])
+            self.num_updates.assign_add(1)
+        else:
+            mean, variance = self.moving_mean, self.moving_variance
+        broadcast = [None if v is None else tf.reshape(v, self.wide) for v in (mean, variance, self.beta, self.gamma)]
+        return tf.nn.batch_normalization(x, *broadcast, self.epsilon)
+
+
+# ---- the adapter ----------------------------------------------------------------------------------------------------
+
+
+def _refusal(conventions: Conventions) -> Unsupported | None:
+    if conventions.ddof:
+        return Unsupported("tf.nn.moments divides by n; ddof 1 is not offered")
+    return None
+
+
+def _export(layer: BatchNorm, settings: Configuration) -> State:
+    ones, zeros = np.ones(settings.channels, settings.dtype), np.zeros(settings.channels, settings.dtype)
+    return State(
+        gamma=ones if layer.gamma is None else layer.gamma.numpy(),
+        beta=zeros if layer.beta is None else layer.beta.numpy(),
+        moving_mean=layer.moving_mean.numpy(),
+        moving_variance=layer.moving_variance.numpy(),
+        num_updates=int(layer.num_updates.numpy()),
+    )
+
+
+def _load(layer: BatchNorm, state: State) -> None:
+    layer.moving_mean.assign(state["moving_mean"])
+    layer.moving_variance.assign(state["moving_variance"])
+    layer.num_updates.assign(state["num_updates"])
+    for variable, array in ((layer.gamma, state["gamma"]), (layer.beta, state["beta"])):
+        if variable is not None:
+            variable.assign(array)
+
+
+def build(configuration: Configuration) -> Layer | Unsupported:
+    """Build a layer."""
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    if reason or (reason := _refusal(configuration.conventions)):
+        return reason
+    with boundary.placed(configuration.device):
+        layer = BatchNorm(configuration)
+    parameters = [variable for variable in (layer.gamma, layer.beta) if variable is not None]
+
+    def gradients(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+        dx, *found = tape.gradient(y, [x, *parameters], output_gradients=dy)
+        by_parameter = iter(found)
+        dgamma = None if layer.gamma is None else next(by_parameter)
+        return y, dx, dgamma, None if layer.beta is None else next(by_parameter)
+
+    tensor = tf.TensorSpec(configuration.input_shape, configuration.dtype)
+    with boundary.placed(configuration.device):
+        inference = boundary.styled(lambda x: layer(x, training=False), configuration.style, tensor)
+        training_step = boundary.styled(lambda x: layer(x, training=True), configuration.style, tensor)
+        with_gradients = boundary.styled(gradients, configuration.style, tensor, tensor)
+    return Layer(
+        configuration=configuration,
+        inference=inference,
+        training_step=training_step,
+        training_step_with_gradients=with_gradients,
+        to_native=boundary.to_native(configuration.device, configuration.dtype),
+        to_numpy=boundary.to_numpy,
+        synchronize=boundary.synchronize,
+        export_state=lambda: _export(layer, configuration),
+        load_state=lambda state: _load(layer, state),
+        observe=boundary.observe,
+        formats={"tf-checkpoint": boundary.checkpoint_format(tf.train.Checkpoint(layer=layer))},
+    )
+
+
+def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network of TensorFlow operations around :class:`BatchNorm`."""
+    if reason := _refusal(configuration.conventions):
+        return reason
+    return tensorflow_trainer(configuration, BatchNorm)
+
+
+IMPLEMENTATION = Implementation(
+    conventions=Conventions(ddof=0, initial_mean=0.0, initial_variance=1.0, warm_up=True, decay_in_float32=True),
+    packages=("tensorflow", "numpy"),
+    build=build,
+    build_trainer=build_trainer,
+)
