@@ -16,11 +16,9 @@ from benchmarks.cases import Case
 from benchmarks.harness.progress import display_for
 from benchmarks.harness.replay import CLOCK
 from benchmarks.harness.session import SKIPPED_STATUSES, Session
+from benchmarks.harness.stash import RECORDS, SESSION
 from benchmarks.settings import Settings, add_options
 from bn_impls.errors import BnBenchError
-
-SESSION = pytest.StashKey[Session]()
-RECORDS = pytest.StashKey[dict[str, dict[str, Any]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +39,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SESSION] = Session(Settings.from_options(options), output, resume)
     except BnBenchError as error:
         raise pytest.UsageError(str(error)) from error
-    options.benchmark_quiet = options.benchmark_quiet or options.quick and options.verbose < 0
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -115,14 +112,20 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
     machine_info.pop("node", None)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Draw the report of whatever was measured, and say where it is."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Keep pytest-benchmark's own JSON in the run folder; draw the report of whatever was measured."""
     run = session.config.stash.get(SESSION, None)
     if run is None or run.folder is None:
+        yield
         return
-    from benchmarks.report import draw
+    replayed = session.config._benchmarksession  # type: ignore[attr-defined]  # where pytest-benchmark keeps itself
+    if replayed.benchmarks and not replayed.json:
+        replayed.json = str(run.folder.path / "benchmark.json")
+    yield
+    from benchmarks.report import draw  # pandas and matplotlib: only now
 
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
     paths = draw(run.folder.path)
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         reporter.write_line(f"\nreport: {paths.page}")

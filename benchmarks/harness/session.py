@@ -11,6 +11,7 @@ from benchmarks import datasets
 from benchmarks.cases import Case, gate, plan
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.process import CHECKOUT
 from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
 from benchmarks.settings import Settings
@@ -41,7 +42,7 @@ class Session:
         Raises:
             BnBenchError: an unknown name, or a folder that cannot be used.
         """
-        self.output = output or Path("reports") / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+        self.output = output or CHECKOUT / "reports" / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}"
         self.folder = RunFolder.resume(resume) if resume else None
         self.settings = self.folder.settings if self.folder else settings
         self.descriptors = chosen_descriptors(self.settings)

@@ -6,9 +6,11 @@ that whatever a framework prints cannot damage a reply. A worker waits in a bloc
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -21,12 +23,19 @@ from benchmarks.harness.jsonlines import encode
 
 def main() -> None:
     """Serve requests until standard input ends."""
+    _die_with_parent()
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     server = Server()
     for line in sys.stdin:
         request = json.loads(line)
         _reply(replies, _guarded(getattr(server, f"do_{request.pop('do')}"), request))
+
+
+def _die_with_parent() -> None:
+    """On Linux, be killed when the scheduler ends, also when this process hangs then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _reply(stream: IO[str], reply: Mapping[str, Any]) -> None:

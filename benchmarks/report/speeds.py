@@ -7,7 +7,6 @@ device, dense inputs deciding where there are any.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,19 +15,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import statistics
+from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.reading import Record, Run
 from benchmarks.report.statistics import Estimate, Minima
 from benchmarks.report.wording import WORKS, visible
 
-Key = tuple[str, ...]
 NETWORK = "network_training_step"
-
-
-def key_of(record: Record, parameters: Sequence[str]) -> Key:
-    """The values of some parameters, comparable and hashable whatever they are."""
-    return tuple(
-        json.dumps(record.case.get(parameter), sort_keys=True, default=str) for parameter in parameters
-    )
 
 
 class Gate:
@@ -38,6 +30,7 @@ class Gate:
     NETWORK = ("dtype", "style", "device")
 
     def __init__(self, records: Iterable[Record]) -> None:
+        """Gather the agreement records that bear witness."""
         self._layers: dict[Key, list[Record]] = defaultdict(list)
         self._networks: dict[Key, list[Record]] = defaultdict(list)
         for record in records:

@@ -1,4 +1,4 @@
-"""Building tables: cells, columns that are there only when they tell something, and a limit to the rows of a page."""
+"""Building tables: cells in one style, and a limit to the rows of a page."""
 
 from __future__ import annotations
 
@@ -6,41 +6,14 @@ from collections.abc import Sequence
 from math import prod
 
 from benchmarks.report.document import Cell, Column, Rich, Table
+from benchmarks.report.parameters import NUMERIC, TITLES
 from benchmarks.report.reading import Record
 from benchmarks.report.view import View
-from benchmarks.report.wording import duration, shape_text, significant, visible
+from benchmarks.report.wording import DASH, duration, shape_text, shorten, significant, visible
 
 MOST_ROWS = 300  # of one table on the page; results.csv has them all
-TITLES = {
-    "shape": "Input",
-    "style": "Style",
-    "layout": "Layout",
-    "dtype": "dtype",
-    "device": "Device",
-    "network": "Network",
-    "batch_size": "Batch",
-    "dataset": "Data",
-    "seed": "Seed",
-    "format": "Format",
-    "optimizer": "Optimizer",
-    "learning_rate": "Learning rate",
-    "epochs": "Epochs",
-    "steps": "Steps",
-    "input": "Input values",
-    "train_size": "Train size",
-    "steps_before": "Steps before",
-    "steps_after": "Steps after",
-}
-NUMERIC = {
-    "batch_size",
-    "seed",
-    "learning_rate",
-    "epochs",
-    "steps",
-    "train_size",
-    "steps_before",
-    "steps_after",
-}
+LONGEST_NAME = 60
+BLANK = Cell(DASH, None, "quiet")
 
 
 def table(
@@ -57,7 +30,13 @@ def table(
 
 def implementation_cell(view: View, implementation: str) -> Cell:
     """The name of an implementation, beside its colour."""
-    return Cell(implementation, implementation.lower(), series=view.colours.get(implementation))
+    text = shorten(visible(implementation), LONGEST_NAME)
+    return Cell(text, implementation.lower(), series=view.colours.get(implementation))
+
+
+def text_cell(text: str, limit: int = LONGEST_NAME, tone: str = "") -> Cell:
+    """Text that someone else wrote."""
+    return Cell(shorten(visible(text), limit) or DASH, text[:LONGEST_NAME].lower() or None, tone)
 
 
 def parameter_column(parameter: str) -> Column:
@@ -73,10 +52,10 @@ def parameter_cell(record: Record, parameter: str) -> Cell:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         text = f"{value:g}" if isinstance(value, float) else str(value)
         return Cell(text, float(value) if abs(value) < 1e300 else None)
-    return Cell(visible(record.text(parameter)) or "–", record.text(parameter).lower() or None)
+    return text_cell(record.text(parameter))
 
 
-def ulp_cell(value: float | None, over_bound: float | None = None, limit: float | None = None) -> Cell:
+def ulp_cell(value: float | None, over_bound: float | None, limit: float | None) -> Cell:
     """An error in ulps; the tone says whether it is over the bound, or over the limit."""
     if value is None:
         return BLANK
@@ -84,6 +63,11 @@ def ulp_cell(value: float | None, over_bound: float | None = None, limit: float 
     if over_bound is not None and not over_bound <= 1:
         tone = "warn" if limit is None or over_bound <= limit else "bad"
     return Cell(significant(value, 2), value, tone)
+
+
+def count_cell(number: int, tone: str = "") -> Cell:
+    """A count."""
+    return Cell(f"{number:,}", number, tone)
 
 
 def number_cell(value: float | None, digits: int = 3, tone: str = "") -> Cell:
@@ -94,9 +78,3 @@ def number_cell(value: float | None, digits: int = 3, tone: str = "") -> Cell:
 def seconds_cell(value: float | None) -> Cell:
     """A duration in seconds."""
     return BLANK if value is None else Cell(duration(value), value)
-
-
-def status_cell(record: Record) -> Cell:
-    """How a case ended."""
-    text = record.status.replace("_", " ")
-    return Cell(text, text, {"ok": "good", "disagrees": "bad"}.get(record.status, "warn"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.report.reading import Record
-from benchmarks.report.speeds import Key, key_of
+from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.wording import count, visible
 
 PARAMETERS = (

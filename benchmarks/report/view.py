@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,8 +10,7 @@ from benchmarks.report.contest import Contest, contests
 from benchmarks.report.document import Span, name
 from benchmarks.report.errors import Worst, by_implementation
 from benchmarks.report.reading import Record, Run
-from benchmarks.report.speeds import Speeds, collect, key_of
-from benchmarks.report.wording import count
+from benchmarks.report.speeds import Speeds, collect
 
 REFERENCE = "numpy-reference"
 
@@ -68,26 +67,6 @@ def look(run: Run) -> View:
     return View(run, collect(run), tuple(names))
 
 
-def varying(records: Sequence[Record], parameters: Sequence[str]) -> list[str]:
-    """The parameters that do not have the same value in all records, and so need a column."""
-    return [
-        parameter for parameter in parameters if len({key_of(record, [parameter]) for record in records}) > 1
-    ]
-
-
-def constants(records: Sequence[Record], parameters: Sequence[str]) -> str:
-    """The parameters that have one value in all records, as ``float32, cpu``."""
-    kept = [parameter for parameter in parameters if parameter not in varying(records, parameters)]
-    return ", ".join(
-        records[0].text(parameter) for parameter in kept if records and records[0].text(parameter)
-    )
-
-
 def entry(implementation: str, style: str) -> Span:
     """An implementation in a call style, as it stands in sentences."""
     return name(f"{implementation} ({style})" if style else implementation)
-
-
-def cases_of(records: Sequence[Record]) -> str:
-    """How many cases."""
-    return count(len(records), "case")

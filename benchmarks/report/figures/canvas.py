@@ -16,6 +16,7 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from benchmarks.report.wording import power_of_ten, shorten, visible
@@ -129,6 +130,15 @@ def logarithmic(axes: Axes, which: str, ticks: Sequence[float], labels: Sequence
     axis.set_major_formatter(FuncFormatter(lambda value, _: names.get(value, power_of_ten(value))))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
+
+
+def legend(canvas: Canvas, rows: Sequence[Sequence[Line2D]]) -> None:
+    """A legend above the axes, its entries in the given rows (Matplotlib fills by columns)."""
+    columns = max(len(row) for row in rows)
+    nothing = Line2D([], [], linestyle="", label=" ")
+    full = [[*row, *([nothing] * (columns - len(row)))] for row in rows]
+    handles = [row[column] for column in range(columns) for row in full]
+    canvas.legend(handles=handles, loc="outside upper left", ncols=columns, handlelength=2.6)
 
 
 def bare(axes: Axes) -> None:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.report.curves import Curve
-from benchmarks.report.figures.canvas import ALARM, INK, MUTED, bare, label, logarithmic, render, series
+from benchmarks.report.figures.canvas import ALARM, INK, MUTED, bare, label, legend, logarithmic, render, series
 from benchmarks.report.wording import power_of_ten
 
 MOST_POINTS = 500  # of one line; each drawn point is the largest of its stretch
@@ -25,7 +25,6 @@ DASHES: dict[str, object] = {"moving": "-", "batch": (0, (3.5, 1.5)), "without":
 class Training:
     """The curves of one record."""
 
-    name: str
     implementation: str
     batch_norm: bool
     arrays: Mapping[str, Curve]
@@ -72,11 +71,12 @@ def envelope(values: Curve, most: int = MOST_POINTS) -> tuple[Curve, Curve]:
 
 def _paint_curves(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
     panels = canvas.subplots(2, 2, sharex=True, sharey="row")
+    order = list(dict.fromkeys(training.implementation for training in trainings))
     for row, metric in enumerate(("loss", "accuracy")):
         for column, part in enumerate(("train", "validation")):
             axes = panels[row][column]
-            for place, training in enumerate(trainings):
-                _draw_modes(axes, training, f"{part}_{metric}", place, len(trainings), colours)
+            for training in trainings:
+                _draw_modes(axes, training, f"{part}_{metric}", order.index(training.implementation), len(order), colours)
             bare(axes)
             axes.set_title(f"{metric}, {'training' if part == 'train' else part}", color=INK)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
@@ -118,21 +118,24 @@ def _logarithmic_losses(axes: Axes) -> None:
 
 
 def _legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
-    handles = []
-    for implementation, name in {training.implementation: training.name for training in trainings}.items():
-        colour, marker = series(colours[implementation])
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label(name)))
-    styles = {
-        "moving": "with BN, moving statistics",
-        "batch": "with BN, batch statistics",
-        "without": "without BN",
-    }
+    texts = {"moving": "with BN, moving statistics", "batch": "with BN, batch statistics", "without": "without BN"}
     present = {"moving", "batch"} if any(training.batch_norm for training in trainings) else set()
     present |= {"without"} if not all(training.batch_norm for training in trainings) else set()
-    for style, text in styles.items():
-        if style in present:
-            handles.append(Line2D([], [], color=MUTED, linestyle=DASHES[style], label=text))  # type: ignore[arg-type]
-    canvas.legend(handles=handles, loc="outside upper left", ncols=3)
+    styles = [_dash(texts[style], DASHES[style]) for style in texts if style in present]
+    legend(canvas, [*_names(trainings, colours), styles])
+
+
+def _names(trainings: Sequence[Training], colours: Mapping[str, int]) -> list[list[Line2D]]:
+    """Legend entries of the implementations, four in a row."""
+    handles = []
+    for implementation in dict.fromkeys(training.implementation for training in trainings):
+        colour, marker = series(colours[implementation])
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label(implementation, 24)))
+    return [handles[start : start + 4] for start in range(0, len(handles), 4)]
+
+
+def _dash(text: str, dash: object, colour: str = MUTED) -> Line2D:
+    return Line2D([], [], color=colour, linestyle=dash, label=text)  # type: ignore[arg-type]
 
 
 def _paint_differences(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
@@ -174,12 +177,6 @@ def _draw_difference(axes: Axes, training: Training, colours: Mapping[str, int])
 
 
 def _difference_legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
-    handles = []
-    for training in trainings:
-        colour, marker = series(colours[training.implementation])
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label(training.name)))
-    handles.append(Line2D([], [], color=ALARM, linestyle=(0, (4, 2)), label="threshold of a split"))
-    handles.append(
-        Line2D([], [], color=MUTED, marker="o", markeredgecolor=INK, linestyle="", label="first split")
-    )
-    canvas.legend(handles=handles, loc="outside upper left", ncols=4)
+    split = Line2D([], [], color=MUTED, marker="o", markeredgecolor=INK, linestyle="", label="first split")
+    marks = [_dash("threshold of a split", (0, (4, 2)), ALARM), split]
+    legend(canvas, [*_names(trainings, colours), marks])

@@ -10,7 +10,7 @@ from benchmarks.report.errors import by_implementation
 from benchmarks.report.reading import Record
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.sections.fastest import choice, evidence
-from benchmarks.report.speeds import key_of
+from benchmarks.report.parameters import key_of
 from benchmarks.report.trainings import first_split
 from benchmarks.report.view import View, cases_of
 from benchmarks.report.wording import QUANTITIES, count, listing, percent, shape_text, significant, visible

@@ -1,0 +1,124 @@
+"""The command ``bn-bench``. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+from bn_impls.errors import BnBenchError, NeedsCheckout
+
+USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: without the program's name; those of the process if left out.
+
+    Returns:
+        0 all accounted for, 1 an implementation disagrees, 2 usage, 3 a case failed, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = _parser(given).parse_args(given)
+        return int(options.act(options, given[1:]))
+    except BnBenchError as error:
+        print(f"bn-bench: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # the reader of our output has gone, as `bn-bench list | head` does
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("bn-bench: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bn-bench",
+        description="Which batch normalization API should I use, are they the same, and is mine right?",
+        epilog="exit codes: 0 all accounted for; 1 an implementation disagrees; 2 usage; 3 a case failed, crashed, "
+        "timed out or ran out of memory; 130 interrupted",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="show the implementations, and why one is not available")
+    listing.add_argument("--json", action="store_true", help="a JSON list with the same facts")
+    listing.set_defaults(act=_list)
+    running = commands.add_parser("run", help="measure; writes a run folder with a report (needs a checkout)")
+    running.set_defaults(act=_run)
+    if given[:1] == ["run"]:
+        _suite("benchmarks.settings").add_options(running.add_argument)
+    reporting = commands.add_parser("report", help="draw the report of a run folder again (needs a checkout)")
+    reporting.add_argument("run", metavar="RUN", type=Path, help="the run folder")
+    reporting.set_defaults(act=_report)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return f"bn-bench {metadata.version('bn-bench')}"
+    except metadata.PackageNotFoundError:
+        return "bn-bench, not installed"
+
+
+def _suite(module: str) -> Any:
+    """Import a module of the suite from the checkout that this package or the current folder lies in."""
+    here = Path(__file__).resolve().parents[1]
+    for folder in (here, Path.cwd(), *Path.cwd().parents):
+        if (folder / "benchmarks" / "cases.py").is_file():
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+            return import_module(module)
+    raise NeedsCheckout(
+        "this command is part of the suite, which is not in the installed wheel; clone the repository, "
+        "`pip install -e '.[suite]'` in it, and call the command there"
+    )
+
+
+def _list(options: argparse.Namespace, _: Sequence[str]) -> int:
+    from bn_impls.registry import descriptors
+
+    rows = []
+    for found in descriptors().values():
+        reason = found.missing()
+        rows.append(
+            {
+                "name": found.name,
+                "framework": found.framework,
+                "summary": found.summary,
+                "available": reason is None,
+                "reason": reason,
+            }
+        )
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    width = max(len(str(row["name"])) for row in rows)
+    frame = max(len(str(row["framework"])) for row in rows)
+    for row in rows:
+        print(f"{row['name']:{width}}  {row['framework']:{frame}}  {row['summary']}")
+        if not row["available"]:
+            print(f"{'':{width}}  not available: {row['reason']}")
+    return 0
+
+
+def _run(options: argparse.Namespace, given: Sequence[str]) -> int:
+    return int(_suite("benchmarks.harness.front").run(options, list(given)))
+
+
+def _report(options: argparse.Namespace, _: Sequence[str]) -> int:
+    paths = _suite("benchmarks.report").draw(options.run)
+    for path in (paths.page, paths.markdown, paths.table):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
