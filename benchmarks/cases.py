@@ -164,7 +164,7 @@ def throughput_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Cas
                 parameters = {"work": work, "shape": list(shape), "style": style, **common}
                 yield Case("throughput", descriptor.name, label, parameters)
     for style in _styles(settings, descriptor.trainer_styles):
-        network = {"network": "000", "batch_size": 32, "shape": [32, 784], "style": style}
+        network: dict[str, Any] = {"network": "000", "batch_size": 32, "shape": [32, 784], "style": style}
         parameters = {
             "work": "network_training_step", **network, **common, **_data(settings),
             "layer_style": descriptor.styles[0],

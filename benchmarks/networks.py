@@ -35,4 +35,6 @@ def network(name: str, input_shape: tuple[int, ...], classes: int, *, batch_norm
 
 def optimizer(parameters: Mapping[str, Any]) -> Optimizer:
     """The optimizer that a case names."""
-    return {"adam": Adam, "sgd": SGD}[parameters["optimizer"]](parameters["learning_rate"])
+    rate = float(parameters["learning_rate"])
+    chosen: dict[str, Optimizer] = {"adam": Adam(rate), "sgd": SGD(rate)}
+    return chosen[parameters["optimizer"]]

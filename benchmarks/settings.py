@@ -48,7 +48,9 @@ class Settings:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Settings:
         """Read back what :meth:`as_json` gave."""
-        lists = {name: tuple(stored[name]) for name in ("axes", "implementations") if name in stored}
+        lists: dict[str, tuple[str, ...]] = {
+            name: tuple(stored[name]) for name in ("axes", "implementations") if name in stored
+        }
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
         return cls(**{**known, **lists})
 

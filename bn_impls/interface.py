@@ -5,7 +5,7 @@ Nothing of ours stands between the timer and the framework: what can be checked 
 when a state is imported, never in a step. Conversion, synchronization and closing form the boundary and are never
 timed. This form is forced by graphs that must be built before they run, and it is what keeps the others fast.
 
-Importing this module needs NumPy only.
+The module is long because a contract is read in one place; most of it is docstrings. Importing it needs NumPy only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bn_impls.errors import BadConfiguration
+from bn_impls.errors import BadConfiguration, BadState
 from bn_impls.networks.description import BatchNorm, Network
 from bn_impls.networks.optimizers import Optimizer
 from bn_impls.state import State, validated_arrays, validated_state
@@ -123,6 +123,7 @@ class Configuration:
             (self.style in STYLES, "style", self.style, f"one of {', '.join(STYLES)}"),
             (self.device in ("cpu", "gpu"), "device", self.device, "cpu or gpu"),
             (self.conventions.ddof in (0, 1), "ddof", self.conventions.ddof, "0 or 1"),
+            (not self.conventions.initial_variance < 0, "initial_variance", self.conventions.initial_variance, "0 or more"),
         )
         for passed, name, got, expected in checks:
             if not passed:
@@ -171,7 +172,8 @@ class Observe(Protocol):
 class Format:
     """One checkpoint format: writing a directory that exists and is empty, and reading it back.
 
-    ``restore`` raises :class:`bn_impls.errors.BadCheckpoint` for anything that is missing, damaged or does not fit.
+    ``restore`` raises :class:`bn_impls.errors.BadCheckpoint` for anything that is missing, damaged or does not fit;
+    what it was restoring is then to be thrown away, because frameworks notice some misfits only half way through.
     """
 
     save: Callable[[Path], None]
@@ -220,7 +222,12 @@ class Layer:
         Raises:
             BadState: before anything is changed.
         """
-        self.load_state(validated_state(state, self.configuration.channels))
+        valid, settings = validated_state(state, self.configuration.channels), self.configuration
+        if not settings.scale and np.any(valid["gamma"] != 1):
+            raise BadState("gamma is not 1, but should be: this layer does not scale [import_state]; build with scale")
+        if not settings.center and np.any(valid["beta"] != 0):
+            raise BadState("beta is not 0, but should be: this layer has no offset [import_state]; build with center")
+        self.load_state(valid)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,8 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
         return Unsupported("keras.layers.BatchNormalization divides by n; ddof 1 is not offered")
     if conventions.warm_up:
         return Unsupported("keras.layers.BatchNormalization keeps its momentum constant; warm-up is not offered")
+    if conventions.decay_in_float32:
+        return Unsupported("keras.layers.BatchNormalization applies its momentum as given, not rounded to float32")
     return None
 
 

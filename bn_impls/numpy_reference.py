@@ -32,6 +32,7 @@ Inference uses the moving statistics in place of the batch's, and changes nothin
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,9 @@ class BatchNorm:
     def _wide(self, per_channel: Array) -> Array:
         return per_channel.reshape(self.settings.parameter_shape)
 
+    def _count(self, x: Array) -> int:
+        return math.prod(x.shape[axis] for axis in self.settings.reduction_axes)
+
     def _scaled(self, xhat: Array) -> Array:
         y = self._wide(self.gamma) * xhat if self.settings.scale else xhat
         return y + self._wide(self.beta) if self.settings.center else y
@@ -86,13 +90,14 @@ class BatchNorm:
         """Normalize by the batch, and move the statistics unless told not to."""
         mean, variance = self.batch_statistics(x)
         if update:
-            self._update(mean, variance, x.size // self.settings.channels)
+            self._update(mean, variance, self._count(x))
         return self.normalize(x, mean, variance)
 
     def _update(self, mean: Array, variance: Array, count: int) -> None:
         conventions = self.settings.conventions
         decay = conventions.decay_of(self.settings.decay, self.num_updates)
-        unbiased = variance * (count / (count - conventions.ddof)) if conventions.ddof else variance
+        correction = count / (count - conventions.ddof) if count > conventions.ddof else math.nan  # one value has none
+        unbiased = variance * correction if conventions.ddof else variance
         self.moving_mean = (decay * self.moving_mean + (1 - decay) * mean).astype(mean.dtype)
         self.moving_variance = (decay * self.moving_variance + (1 - decay) * unbiased).astype(variance.dtype)
         self.num_updates += 1
@@ -102,7 +107,7 @@ class BatchNorm:
         axes, xhat = self.settings.reduction_axes, self.xhat
         dbeta = dy.sum(axis=axes)
         dgamma = (dy * xhat).sum(axis=axes)
-        count = dy.size // self.settings.channels
+        count = self._count(dy)
         factor = self.gamma * self.inverse_deviation if self.settings.scale else self.inverse_deviation
         dx = self._wide(factor) * (dy - self._wide(dbeta / count) - xhat * self._wide(dgamma / count))
         return dx, dgamma if self.settings.scale else None, dbeta if self.settings.center else None

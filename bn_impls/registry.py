@@ -50,10 +50,17 @@ class Descriptor:
         """Why the implementation cannot run here, or None if it can, as far as one sees without importing it."""
         if self.problem is not None:
             return self.problem
-        absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
+        absent = [name for name in self.modules if not _is_installed(name)]
         if not absent:
             return None
         return f"{', '.join(absent)} is not installed; {self.install or 'install it with pip'}"
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ModuleNotFoundError, ValueError):  # a parent of a dotted name is missing; no name at all
+        return False
 
 
 _TENSORFLOW: dict[str, Any] = {
@@ -109,7 +116,7 @@ def _third_party() -> Iterator[Descriptor]:
     for entry_point in sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         try:
             loaded = entry_point.load()
-        except Exception as error:  # somebody else's code: whatever it raises is this row's reason
+        except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is this row's reason
             loaded = f"{type(error).__name__}: {error}"
         if isinstance(loaded, Descriptor):
             yield loaded
@@ -154,7 +161,7 @@ def load(descriptor: Descriptor) -> Any:
         sys.path.insert(0, str(Path.cwd()))  # a console script does not search the current folder, python -m does
     try:
         found = getattr(importlib.import_module(module_name), object_name)
-    except Exception as error:  # somebody else's module may raise anything
+    except (Exception, SystemExit) as error:  # somebody else's module may raise anything
         raise BadSpecification(
             f"{descriptor.target} does not import: {type(error).__name__}: {error}; expected module:OBJECT with an "
             "Implementation as OBJECT, importable from the current folder"

@@ -24,6 +24,7 @@ class State(TypedDict):
 
 
 CHANNEL_ARRAYS = ("gamma", "beta", "moving_mean", "moving_variance")
+MOST_UPDATES = np.iinfo(np.int64).max  # frameworks count in int64
 
 
 def validated_state(state: Mapping[str, Any], channels: int) -> State:
@@ -51,8 +52,8 @@ def validated_state(state: Mapping[str, Any], channels: int) -> State:
     if np.any(arrays["moving_variance"] < 0):
         lowest = float(np.nanmin(arrays["moving_variance"]))
         raise BadState(f"moving_variance goes down to {lowest}, but should be 0 or more [import_state]")
-    count = np.asarray(state["num_updates"])
-    if count.shape != () or not np.issubdtype(count.dtype, np.integer) or count < 0:
+    count = _as_array("num_updates", state["num_updates"], "import_state")
+    if count.shape != () or count.dtype.kind not in "iu" or not 0 <= count <= MOST_UPDATES:
         raise BadState(f"num_updates is {state['num_updates']!r}, but should be an integer of 0 or more [import_state]")
     return State(
         gamma=arrays["gamma"],
@@ -64,12 +65,23 @@ def validated_state(state: Mapping[str, Any], channels: int) -> State:
 
 
 def _channel_array(name: str, value: Any, channels: int) -> Array:
-    array = np.array(value)
+    array = _as_array(name, value, "import_state")
     if array.shape != (channels,):
         raise BadState(f"{name} has shape {array.shape}, but should be ({channels},) [import_state]")
-    if array.dtype.kind not in "fV":  # V: bfloat16 registers itself as a void type
+    if not _is_float(array):
         raise BadState(f"{name} has dtype {array.dtype}, but should be a floating-point dtype [import_state]")
     return array
+
+
+def _as_array(name: str, value: Any, where: str) -> Array:
+    try:
+        return np.array(value)
+    except ValueError as error:  # rows of different lengths
+        raise BadState(f"{name} is no array ({error}) [{where}]") from error
+
+
+def _is_float(array: Array) -> bool:
+    return array.dtype.kind == "f" or array.dtype.name == "bfloat16"  # bfloat16 registers itself as a void type
 
 
 def validated_arrays(given: Mapping[str, Any], own: Mapping[str, Array], where: str) -> dict[str, Array]:
@@ -84,17 +96,22 @@ def validated_arrays(given: Mapping[str, Any], own: Mapping[str, Array], where: 
         Copies with the trainer's own dtypes.
 
     Raises:
-        BadState: names or shapes differ, a number became a non-number kind.
+        BadState: names or shapes differ, a number became another kind of number, a count or a moving variance is
+            negative.
     """
     missing, unknown = sorted(set(own) - set(given)), sorted(set(given) - set(own))
     if missing or unknown:
         raise BadState(f"got arrays with {missing} missing and {unknown} unknown [{where}]; export gives the names")
     copies = {}
     for name, template in own.items():
-        array = np.array(given[name])
+        array = _as_array(name, given[name], where)
         if array.shape != template.shape:
             raise BadState(f"{name} has shape {array.shape}, but should be {template.shape} [{where}]")
-        if array.dtype.kind not in "fiuV":
+        fits = array.dtype.kind in "iu" if template.dtype.kind in "iu" else _is_float(array)
+        if not fits:
             raise BadState(f"{name} has dtype {array.dtype}, but should be a number like {template.dtype} [{where}]")
+        never_negative = template.dtype.kind in "iu" or name.endswith("moving_variance")
+        if never_negative and np.any(array < 0):
+            raise BadState(f"{name} goes down to {np.nanmin(array)}, but should be 0 or more [{where}]")
         copies[name] = array.astype(template.dtype)
     return copies

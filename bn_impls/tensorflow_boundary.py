@@ -5,13 +5,13 @@ Nothing here knows batch normalization.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager.context import context  # knows every graph's definition by its function's name
 from tensorflow.python.framework import op_callbacks  # the debugger's hook: the only one that sees eager operations
 
 from bn_impls.errors import BadCheckpoint
@@ -52,7 +52,8 @@ def styled(function: Callable[..., Any], style: Style, *signature: tf.TensorSpec
     if style == "eager":
         return function
     traced = tf.function(function, jit_compile=style == "xla", autograph=False)
-    return traced.get_concrete_function(*signature)
+    concrete: Callable[..., Any] = traced.get_concrete_function(*signature)
+    return concrete
 
 
 class Counted:
@@ -100,8 +101,9 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
     """Where a call computed, in which dtype, and whether TensorFlow ran a graph, a compiled graph or single ops."""
     operations: list[str] = []
 
-    def seen(operation: str, *_: Any, **__: Any) -> None:
-        operations.append(operation)
+    def seen(operation: str | bytes, *_: Any, graph: Any = None, **__: Any) -> None:
+        if graph is None:  # operations of a graph under construction are drawn, not run
+            operations.append(operation.decode() if isinstance(operation, bytes) else operation)  # variables say bytes
 
     op_callbacks.add_op_callback(seen)
     try:
@@ -113,26 +115,34 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
     return {
         "device": Observation(place, f"the result is on {first.device.rsplit('/', 1)[-1]}"),
         "dtype": Observation(first.dtype.name, "dtype of the result"),
-        "style": _style(inspect.unwrap(function), operations),
+        "style": _style(operations),
     }
 
 
-def _style(function: Callable[..., Any], operations: list[str]) -> Observation:
-    if isinstance(getattr(function, "graph", None), tf.Graph):
-        return graph_style(function)
+def _style(operations: list[str]) -> Observation:
+    calls = [name for name in operations if context().has_function(name)]  # a graph runs under its function's name
     names = ", ".join(sorted(set(operations))[:6])
-    if any("Call" in operation for operation in operations) or not operations:
-        return Observation("unknown", f"a Python function that ran {names or 'no operation that was seen'}")
-    return Observation("eager", f"{len(operations)} operations ran one by one: {names}, ...")
+    if not operations:
+        return Observation("unknown", "no operation was seen to run")
+    if not calls:
+        return Observation("eager", f"{len(operations)} operations ran one by one: {names}, ...")
+    if len(calls) == len(operations):
+        styles = [graph_style(context().get_function_def(name)) for name in calls]
+        if len({style.observed for style in styles}) == 1:
+            return styles[0]
+    return Observation("unknown", f"a mixture of graphs and single operations ran: {names}")
 
 
-def graph_style(concrete: Any) -> Observation:
-    """Whether a concrete function is a graph that TensorFlow runs or one that XLA compiles."""
-    count = len(concrete.graph.get_operations())
-    attributes = concrete.function_def.attr
+def graph_style(definition: Any) -> Observation:
+    """Whether a function is a graph that TensorFlow runs or one that XLA compiles.
+
+    Args:
+        definition: the function's ``FunctionDef``.
+    """
+    count, attributes = len(definition.node_def), definition.attr
     if "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b:
         return Observation("xla", f"a graph of {count} operations that XLA must compile or fail")
-    return Observation("graph", f"a concrete function with a graph of {count} operations")
+    return Observation("graph", f"a graph of {count} operations ran in one call")
 
 
 def checkpoint_format(checkpoint: tf.train.Checkpoint, refresh: Callable[[], None] = lambda: None) -> Format:
@@ -147,7 +157,7 @@ def checkpoint_format(checkpoint: tf.train.Checkpoint, refresh: Callable[[], Non
         prefix = str(directory / CHECKPOINT)
         try:
             checkpoint.read(prefix).assert_consumed()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:  # IndexError: a cut data file
             raise BadCheckpoint(
                 f"{prefix} is no checkpoint of these objects ({type(error).__name__}: {str(error)[:300]}); "
                 "it must come from the same implementation and network"

@@ -28,7 +28,7 @@ from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.state import State
 
 
-class BatchNorm(tf.Module):
+class BatchNorm(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
     """Batch normalization by hand, in TF 2 form."""
 
     def __init__(self, settings: Configuration) -> None:
@@ -48,6 +48,7 @@ class BatchNorm(tf.Module):
         self.moving_variance = self.average.average(self.batch_variance)
 
     def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """Normalize; ``training`` is a Python bool."""
         if training:
             mean, variance = tf.nn.moments(x, self.axes)
             self.batch_mean.assign(mean)
@@ -66,6 +67,8 @@ class BatchNorm(tf.Module):
 def _refusal(conventions: Conventions) -> Unsupported | None:
     if conventions.ddof:
         return Unsupported("tf.nn.moments divides by n; ddof 1 is not offered")
+    if not conventions.decay_in_float32:
+        return Unsupported("tf.train.ExponentialMovingAverage rounds its decay to float32; an exact one is not offered")
     return None
 
 

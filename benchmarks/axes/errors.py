@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ def ulp(magnitude: Array | float, dtype: str) -> Array:
 
 
 def error_figures(
-    got: Array, reference: Array, bound: Array, dtype: str, channel_axis: int | None = None
+    got: Array, reference: Array, bounds: Mapping[str, Array], dtype: str, channel_axis: int | None = None
 ) -> dict[str, float]:
-    """The worst error of one quantity, in four measures.
+    """The worst error of one quantity, in several measures.
 
     An ulp is taken at the largest reference value of the element's channel: next to a zero crossing the spacing of
     the element itself shrinks without end and says nothing about the evaluation. The relative error is against the
@@ -29,12 +30,12 @@ def error_figures(
     Args:
         got: what was computed.
         reference: in float64, same shape.
-        bound: absolute bound, same shape.
+        bounds: absolute bounds of the same shape, by what the figure is called.
         dtype: whose ulp is meant.
         channel_axis: axis of the channels; None if every element is a channel of its own.
 
     Returns:
-        ``abs``, ``rel``, ``ulp`` and ``over_bound``.
+        ``abs``, ``rel``, ``ulp``, and the error over each bound under that bound's name.
     """
     if got.shape != reference.shape:
         raise ValueError(f"a result has shape {got.shape}, but should be {reference.shape}")
@@ -49,7 +50,7 @@ def error_figures(
         "abs": _worst(error),
         "rel": _worst(error / np.maximum(scale, tiny)),
         "ulp": _worst(error / ulp(scale, dtype)),
-        "over_bound": _worst(np.where(error == 0, 0.0, error / np.maximum(bound, tiny))),
+        **{name: _worst(np.where(error == 0, 0.0, error / np.maximum(b, tiny))) for name, b in bounds.items()},
     }
 
 

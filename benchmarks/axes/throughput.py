@@ -146,11 +146,12 @@ def _layer(
         layer.to_native(generator.standard_normal(settings.input_shape, np.float32).astype(settings.dtype))
         for _ in range(2)
     )
-    function, inputs = {
+    works: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         "inference": (layer.inference, (x,)),
         "training_forward": (layer.training_step, (x,)),
         "training_forward_backward": (layer.training_step_with_gradients, (x, dy)),
-    }[parameters["work"]]
+    }
+    function, inputs = works[parameters["work"]]
     loop = one_input(function, x, layer) if len(inputs) == 1 else two_inputs(function, x, dy, layer)
     return Timed(loop, 1, layer.close), lambda: layer.observe(function, *inputs)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ from typing import Any
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def encode(value: Mapping[str, Any]) -> str:
-    """One line of strict JSON, keys in the order given; NumPy scalars become plain numbers."""
-    return json.dumps(_plain(value), allow_nan=False, ensure_ascii=False)
+def encode(value: Mapping[str, Any]) -> bytes:
+    """One line of strict JSON in UTF-8, keys in the order given; NumPy's scalars and arrays become plain values.
+
+    Half of a surrogate pair, which a file name or an error message may carry, has no UTF-8 and is written as its escape.
+    """
+    return json.dumps(_plain(value), allow_nan=False, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _plain(value: Any) -> Any:
@@ -30,12 +34,13 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case None | bool() | str():
             return value
-        case int():
+        case numbers.Integral():
             return int(value)
-        case float():
-            return float(value) if math.isfinite(value) else _word(value)
-    if hasattr(value, "item"):  # a NumPy scalar or 0-d array
-        return _plain(value.item())
+        case numbers.Real():
+            number = float(value)
+            return number if math.isfinite(number) else _word(number)
+    if hasattr(value, "tolist"):  # an array, or a NumPy scalar that is no number to Python
+        return _plain(value.tolist())
     return str(value)
 
 
@@ -43,11 +48,11 @@ def _word(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def decode(line: str) -> Any:
+def decode(line: bytes | str) -> Any:
     """Read one line back.
 
     Raises:
-        ValueError: the line is not JSON.
+        ValueError: the line is not JSON in UTF-8.
     """
     return _restored(json.loads(line))
 
@@ -67,7 +72,7 @@ def append(path: Path, value: Mapping[str, Any]) -> None:
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":
                 stream.write(b"\n")
-        stream.write(encode(value).encode() + b"\n")
+        stream.write(encode(value) + b"\n")
         stream.flush()
 
 
@@ -85,16 +90,18 @@ class Damage:
 
 
 def read(path: Path) -> Iterator[dict[str, Any] | Damage]:
-    """Every line of a file as an object, or as the damage that stands in its place; a missing file has no lines."""
-    if not path.exists():
+    """Every line of a file as an object, or as the damage that stands in its place.
+
+    What is missing, or no regular file (a device gives bytes without end), has no lines.
+    """
+    if not path.is_file():
         return
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                value = decode(line)
-            except ValueError as error:
-                yield Damage(path.name, number, f"not JSON ({error})")
-                continue
-            yield value if isinstance(value, dict) else Damage(path.name, number, "not an object")
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = decode(line)
+        except (ValueError, RecursionError) as error:
+            yield Damage(path.name, number, f"not JSON ({error})")
+            continue
+        yield value if isinstance(value, dict) else Damage(path.name, number, "not an object")

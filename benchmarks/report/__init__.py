@@ -5,8 +5,8 @@
 >>> draw(Path("reports/my-run")).page  # doctest: +SKIP
 PosixPath('reports/my-run/index.html')
 
-It reads the run folder and nothing else, and imports no machine-learning framework. pandas, Matplotlib and SciPy are
-imported when something is drawn, not before.
+It reads the run folder and nothing else, and imports no machine-learning framework. pandas, Matplotlib and
+SciPy are imported when something is drawn, not before.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def draw(run_folder: Path) -> ReportPaths:
         run_folder: a folder with ``plan.json`` and ``records.jsonl``, as ``docs/records.md`` describes it.
 
     Returns:
-        The files written: ``index.html``, ``report.md``, ``results.csv`` and ``figures/*.svg``. The same records
-        give the same bytes.
+        The files written: ``index.html``, ``report.md``, ``results.csv`` and ``figures/*.svg``. The same
+        records give the same bytes.
 
     Raises:
         BadRunFolder: the folder is no run folder, is of an unknown schema, or cannot be written.

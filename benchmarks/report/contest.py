@@ -1,19 +1,19 @@
 """Who is fastest over several shapes at once, and who cannot be told apart from the fastest.
 
-Implementations in their call styles compete on one kind of work, on one device, in one dtype. Only those that were
-measured (and may be shown) on the same shapes are compared; the rest are named with what they lack.
+Implementations in their call styles compete on one kind of work, on one device, in one dtype. Only those that
+were measured (and may be shown) on the same shapes are compared; the rest are named with what they lack.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from benchmarks.report import statistics
 from benchmarks.report.speeds import Group
-from benchmarks.report.statistics import Estimate
+from benchmarks.report.statistics import Estimate, Minima
 
 Entry = tuple[str, str]  # implementation, style
 
@@ -54,9 +54,7 @@ class Contest:
     def order(self) -> list[int]:
         """Entries from fast to slow."""
         found = [self.against(index, self.best) for index in range(len(self.entries))]
-        return sorted(
-            range(len(found)), key=lambda index: ((estimate := found[index]) and estimate.ratio) or 1e300
-        )
+        return sorted(range(len(found)), key=lambda index: ((estimate := found[index]) and estimate.ratio) or math.inf)
 
 
 def contests(groups: Sequence[Group], work: str) -> list[Contest]:
@@ -70,10 +68,10 @@ def contests(groups: Sequence[Group], work: str) -> list[Contest]:
 
 
 def smallest(contest: Contest) -> Contest | None:
-    """The same contest on the smallest input alone, where the cost of a call decides; None if there is one shape."""
+    """The contest on the smallest input alone, where the cost of a call decides; None if there is one shape."""
     if len({group.shape for group in contest.groups}) < 2:
         return None
-    return hold([min(contest.groups, key=lambda group: prod(group.shape))])
+    return hold([min(contest.groups, key=lambda group: math.prod(group.shape))])
 
 
 def hold(groups: Sequence[Group]) -> Contest:
@@ -86,23 +84,10 @@ def hold(groups: Sequence[Group]) -> Contest:
         The contest over those groups for which the most figures can be compared.
     """
     tables = [{speed.entry: speed.minima for speed in group.published} for group in groups]
-    everyone = list(dict.fromkeys(entry for table in tables for entry in table))
-    coverage = {
-        entry: frozenset(place for place, table in enumerate(tables) if entry in table) for entry in everyone
-    }
-
-    def compared(places: frozenset[int]) -> int:
-        return len(places) * sum(covered >= places for covered in coverage.values())
-
-    places = sorted(max(dict.fromkeys(coverage.values()), key=lambda places: (compared(places), len(places))))
-    entries = [entry for entry in everyone if coverage[entry].issuperset(places)]
-    per_round = statistics.log_ratios_over_groups(
-        [[tables[place][entry] for entry in entries] for place in places]
-    )
-    against_first = [statistics.estimate(per_round[index, 0]) for index in range(len(entries))]
-    best = min(
-        range(len(entries)), key=lambda index: ((found := against_first[index]) and found.ratio) or 1e300
-    )
+    coverage = _coverage(tables)
+    places = sorted(_fullest(list(coverage.values())))
+    entries = [entry for entry in coverage if coverage[entry].issuperset(places)]
+    per_round = statistics.log_ratios_over_groups([[tables[place][entry] for entry in entries] for place in places])
     first = groups[0]
     return Contest(
         first.work,
@@ -110,7 +95,28 @@ def hold(groups: Sequence[Group]) -> Contest:
         first.text("dtype"),
         tuple(groups[place] for place in places),
         tuple(entries),
-        tuple((entry, len(coverage[entry])) for entry in everyone if entry not in entries),
+        tuple((entry, len(covered)) for entry, covered in coverage.items() if entry not in entries),
         per_round,
-        best,
+        _fastest(per_round),
     )
+
+
+def _coverage(tables: Sequence[Mapping[Entry, Minima]]) -> dict[Entry, frozenset[int]]:
+    """Entry -> the places of the groups that it was measured on."""
+    entries = dict.fromkeys(entry for table in tables for entry in table)
+    return {entry: frozenset(i for i, table in enumerate(tables) if entry in table) for entry in entries}
+
+
+def _fullest(coverages: Sequence[frozenset[int]]) -> frozenset[int]:
+    """The set of groups on which the most can be compared: groups times the entries that were measured on all."""
+
+    def compared(places: frozenset[int]) -> tuple[int, int]:
+        return len(places) * sum(covered >= places for covered in coverages), len(places)
+
+    return max(dict.fromkeys(coverages), key=compared)
+
+
+def _fastest(per_round: statistics.Array) -> int:
+    """The place of the entry with the smallest step time, a geometric mean; the first of equals."""
+    found = [statistics.estimate(per_round[place, 0]) for place in range(len(per_round))]
+    return min(range(len(found)), key=lambda place: ((one := found[place]) and one.ratio) or math.inf)

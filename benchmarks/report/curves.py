@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 
 Curve = NDArray[np.float64]
 
@@ -35,8 +35,8 @@ def read_curves(folder: Path, record: Record) -> Curves:
         record: a record whose ``samples`` name ``file`` and ``sha256``.
 
     Returns:
-        One-dimensional float64 arrays by name; empty, with ``trouble`` said, if the file is missing, is not the
-        one that was recorded, or cannot be read.
+        One-dimensional float64 arrays by name; empty, with ``trouble`` said, if the file is missing, is not
+        the one that was recorded, or cannot be read.
     """
     name, digest = record.samples.get("file"), record.samples.get("sha256")
     if not isinstance(name, str) or not isinstance(digest, str):

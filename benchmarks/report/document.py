@@ -1,7 +1,7 @@
 """The report as a document, before it is HTML or Markdown: sections of sentences, tables, figures and cards.
 
-Whatever stands in a document is plain text; the page and the Markdown file each escape it in their own way. So a
-name that a user chose cannot become markup, and both files say the same.
+Whatever stands in a document is plain text; the page and the Markdown file each escape it in their own way.
+So a name that a user chose cannot become markup, and both files say the same.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 class Span:
     """A piece of a sentence.
 
-    ``kind`` is empty, ``strong``, a verdict (``good``, ``warn``, ``bad``), ``name`` (what a user named), ``code`` or
-    ``link`` (to the ``target``).
+    ``kind`` is empty, ``strong``, a verdict (``good``, ``warn``, ``bad``), ``name`` (what a user named),
+    ``code`` or ``link`` (to the ``target``).
     """
 
     text: str
@@ -101,8 +101,9 @@ def plain(spans: Rich) -> str:
 class Cell:
     """A cell of a table.
 
-    ``value`` is what it sorts by (None sorts last), ``tone`` one of empty, ``good``, ``warn``, ``bad``, ``quiet``;
-    the text says the same in words, colour only repeats it. ``series`` is the colour of an implementation.
+    ``value`` is what it sorts by (None sorts last), ``tone`` one of empty, ``good``, ``warn``, ``bad``,
+    ``quiet``; the text says the same in words, colour only repeats it. ``series`` is the colour of an
+    implementation.
     """
 
     text: str
@@ -222,6 +223,4 @@ class Report:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Every figure, in order."""
-        return tuple(
-            block for section in self.sections for block in section.blocks if isinstance(block, Figure)
-        )
+        return tuple(block for section in self.sections for block in section.blocks if isinstance(block, Figure))

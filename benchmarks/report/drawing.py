@@ -56,8 +56,8 @@ def compose(view: View) -> Report:
         ("Rounds", str(view.rounds) if view.rounds else "none timed"),
     )
     subtitle = say(
-        "{number} compared: {names}. Are they the same, which is fastest, which trains alike, and what survives a "
-        "checkpoint?",
+        "{number} compared: {names}. Are they the same, which is fastest, which trains alike, and what "
+        "survives a checkpoint?",
         number=count(len(view.implementations), "implementation"),
         names=name(listing([visible(who) for who in view.implementations], 8)),
     )
@@ -91,6 +91,6 @@ def _write(folder: Path, texts: dict[Path, str]) -> None:
         for draft, _ in drafts:
             draft.unlink(missing_ok=True)
         raise BadRunFolder(
-            f"{folder} cannot be written: {error.strerror or error}. Free some space or change its permissions, then "
-            f"draw again with `bn-bench report {folder}`."
+            f"{folder} cannot be written: {error.strerror or error}. Free some space or change its "
+            f"permissions, then draw again with `bn-bench report {folder}`."
         ) from error

@@ -1,4 +1,4 @@
-"""Errors of the agreement axis, reduced: worst by implementation and piece of work, worst by implementation."""
+"""Errors of the agreement axis, reduced to the worst: by implementation and input, and by implementation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.report.reading import Record
 from benchmarks.report.parameters import Key, key_of
+from benchmarks.report.run import Record
 from benchmarks.report.wording import QUANTITIES
 
 PARAMETERS = ("shape", "style", "layout", "dtype", "device", "input")
@@ -61,9 +61,7 @@ class Worst:
     @property
     def limit(self) -> float | None:
         """The strictest limit that the records were judged by."""
-        limits = [
-            limit for record in self.records if (limit := record.number("limit_over_bound")) is not None
-        ]
+        limits = [limit for record in self.records if (limit := record.number("limit_over_bound")) is not None]
         return min(limits, default=None)
 
 

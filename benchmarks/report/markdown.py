@@ -49,7 +49,7 @@ def inline(spans: Rich) -> str:
 
 def _span(span: Span) -> str:
     text = escape(span.text)
-    if span.kind in ("strong", "name") and text.strip():
+    if span.kind in ("strong", "good", "warn", "bad", "name") and text.strip():
         return f"**{text}**"
     if span.kind == "code":
         return f"`{visible(span.text).replace('`', chr(39))}`"
@@ -83,9 +83,7 @@ def _table(block: Table) -> list[str]:
     rows = [[escape(cell.text) for cell in row] for row in block.rows[:MOST_ROWS]]
     numeric = [column.numeric for column in block.columns]
     widths = [max(3, *(_width(line[i]) for line in [header, *rows])) for i in range(len(header))]
-    rule = "|".join(
-        "-" * (width + 1) + (":" if right else "-") for width, right in zip(widths, numeric, strict=True)
-    )
+    rule = "|".join("-" * (width + 1) + (":" if right else "-") for width, right in zip(widths, numeric, strict=True))
     lines = [inline((name(block.title),)), "", _line(header, widths, numeric), f"|{rule}|"]
     lines += [_line(row, widths, numeric) for row in rows]
     total = block.total or len(block.rows)

@@ -1,7 +1,7 @@
 """The page: one HTML file that opens from disk and asks nobody for anything.
 
-Everything is escaped by Jinja; what is trusted is this package's own style sheet, script and figures. The content
-security policy allows no request at all, inline styles, and exactly the one script, by its hash.
+Everything is escaped by Jinja; what is trusted is this package's own style sheet, script and figures. The
+content security policy allows no request at all, inline styles, and exactly the one script, by its hash.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -20,6 +21,7 @@ from benchmarks.report.figures.canvas import for_page
 from benchmarks.report.wording import visible
 
 TEMPLATES = "templates"
+UNIT = re.compile(r"(\d) (?=(?:%|ns|µs|ms|s|B|KiB|MiB|ulp)(?!\w))")
 
 
 def write_page(report: Report) -> str:
@@ -61,8 +63,10 @@ def _environment() -> Environment:
 
 
 def _finalize(value: object) -> object:
-    """Write out control characters of every text that is not already markup."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Write out control characters of what is not markup already, and keep numbers beside their units."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return UNIT.sub("\\1\u00a0", visible(value))
 
 
 def _svg(figure: Figure) -> Markup:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 from benchmarks.report.wording import visible
 
 Key = tuple[str, ...]
@@ -30,7 +29,16 @@ TITLES = {
     "steps_before": "Steps before",
     "steps_after": "Steps after",
 }
-NUMERIC = ("batch_size", "seed", "learning_rate", "epochs", "steps", "train_size", "steps_before", "steps_after")
+NUMERIC = (
+    "batch_size",
+    "seed",
+    "learning_rate",
+    "epochs",
+    "steps",
+    "train_size",
+    "steps_before",
+    "steps_after",
+)
 IN_WORDS = {
     "network": "network {}",
     "batch_size": "batches of {}",
@@ -47,11 +55,11 @@ IN_WORDS = {
 
 def key_of(record: Record, parameters: Sequence[str]) -> Key:
     """The values of some parameters, comparable and hashable whatever they are."""
-    return tuple(_key(record.case, parameter) for parameter in parameters)
+    return tuple(_key(record, parameter) for parameter in parameters)
 
 
-def _key(case: Mapping[str, Any], parameter: str) -> str:
-    value = case.get(parameter)
+def _key(record: Record, parameter: str) -> str:
+    value = record.parameter(parameter)
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
@@ -70,13 +78,13 @@ def varying(records: Sequence[Record], parameters: Sequence[str]) -> list[str]:
 
 def _varies(records: Sequence[Record], parameter: str) -> bool:
     if parameter != "layout":
-        return len({_key(record.case, parameter) for record in records}) > 1
-    pairs = {(len(record.shape), _key(record.case, parameter)) for record in records}
+        return len({_key(record, parameter) for record in records}) > 1
+    pairs = {(len(record.shape), _key(record, parameter)) for record in records}
     return len(pairs) > len({dimensions for dimensions, _ in pairs})
 
 
 def shared(records: Sequence[Record], parameters: Sequence[str], lead: str = "All: ") -> str:
-    """The parameters that are the same in all records, as a sentence: ``All: float32, cpu.``; empty if none is."""
+    """The parameters that are the same in all records: ``All: float32, cpu.``; empty if there are none."""
     found = [(parameter, values(records, parameter)) for parameter in parameters]
     words = [
         IN_WORDS.get(parameter, "{}").format(visible(texts[0]))

@@ -1,131 +1,21 @@
 """Reading a run folder: what is whole is kept, what is damaged is skipped and reported.
 
-Only ``plan.json``, ``records.jsonl`` and ``environment.json`` are read here; curves are read when they are drawn.
-The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
+Only ``plan.json``, ``records.jsonl`` and ``environment.json`` are read here; curves are read when they are
+drawn. The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.run import AXES, STATUSES, Plan, Planned, Record, Run
 from bn_impls.errors import BadRunFolder
 
 SCHEMA = 1
-AXES = ("agreement", "throughput", "convergence", "checkpoint")
-MEASURED = ("ok", "disagrees")
-NOT_MEASURED = (
-    "failed",
-    "crashed",
-    "timed_out",
-    "out_of_memory",
-    "unsupported",
-    "not_installed",
-    "no_device",
-)
-STATUSES = MEASURED + NOT_MEASURED
 WAY_OUT = "Give the folder that `bn-bench run` wrote."
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One case that the run set out to measure."""
-
-    case_id: str
-    axis: str
-    implementation: str
-    case: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One finished case, as ``docs/records.md`` describes it."""
-
-    case_id: str
-    axis: str
-    implementation: str
-    case: Mapping[str, Any]
-    status: str
-    reason: str | None
-    metrics: Mapping[str, Any]
-    samples: Mapping[str, Any]
-    labels: Mapping[str, Any]
-    versions: Mapping[str, Any]
-
-    @property
-    def measured(self) -> bool:
-        """Whether figures came out, right or wrong."""
-        return self.status in MEASURED
-
-    def number(self, metric: str) -> float | None:
-        """A metric as a float; None where it is missing or no number (NaN and infinity are numbers)."""
-        return as_number(self.metrics.get(metric))
-
-    def flag(self, metric: str) -> bool | None:
-        """A metric that is true or false; None where it is neither."""
-        value = self.metrics.get(metric)
-        return value if isinstance(value, bool) else None
-
-    def text(self, parameter: str) -> str:
-        """A parameter of the case as text; empty where it is missing."""
-        value = self.case.get(parameter)
-        return "" if value is None else str(value)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The input shape; empty where the case has none."""
-        value = self.case.get("shape")
-        if isinstance(value, list) and all(isinstance(size, int) for size in value):
-            return tuple(value)
-        return ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the run set out to do."""
-
-    run: str
-    created: str
-    settings: Mapping[str, Any]
-    cases: tuple[Planned, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run folder in memory."""
-
-    folder: Path
-    plan: Plan
-    records: tuple[Record, ...]
-    environment: Mapping[str, Any]
-    damage: list[str] = field(default_factory=list)
-
-    @cached_property
-    def missing(self) -> tuple[Planned, ...]:
-        """Planned cases that have no record: the run was interrupted, or the record is damaged."""
-        present = {record.case_id for record in self.records}
-        return tuple(case for case in self.plan.cases if case.case_id not in present)
-
-    @cached_property
-    def unplanned(self) -> tuple[Record, ...]:
-        """Records of cases that the plan does not name."""
-        planned = {case.case_id for case in self.plan.cases}
-        return tuple(record for record in self.records if record.case_id not in planned)
-
-
-def as_number(value: object) -> float | None:
-    """A JSON number as a float; None for anything else, booleans included."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def read_run(folder: Path) -> Run:
@@ -195,9 +85,7 @@ def _read_records(path: Path, damage: list[str]) -> dict[str, Record]:
             damage.append(f"records.jsonl, line {number}: skipped, {why}")
             continue
         if record.case_id in records:
-            damage.append(
-                f"records.jsonl, line {number}: a second record of {record.case_id}; the later one counts"
-            )
+            damage.append(f"records.jsonl, line {number}: a second record of {record.case_id}; the later one counts")
         records[record.case_id] = record
     return records
 

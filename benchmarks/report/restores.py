@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 from benchmarks.report.wording import MISSING, significant, whole
 
 
@@ -32,7 +32,8 @@ def parts(record: Record) -> tuple[Part, ...]:
 
 def lost(record: Record) -> list[str]:
     """The titles of what did not come back whole."""
-    return [part.title for part in parts(record) if part.whole is False]
+    found = [part.title for part in parts(record) if part.whole is False]
+    return found or (["what was saved"] if record.status == "disagrees" else [])
 
 
 def unknown(record: Record) -> list[str]:
@@ -93,5 +94,5 @@ def _resumed(record: Record) -> Part:
     if same:
         return Part("resumed training", True, "bitwise", 0.0)
     step, by = record.number("resumed_first_difference_step"), record.number("resumed_loss_difference_abs")
-    text = "differs" if step is None else f"differs from step {whole(step)}"
-    return Part("resumed training", False, text if by is None else f"{text}, by {significant(by, 2)}", by)
+    text = "differs" if step is None else f"from step {whole(step)}"
+    return Part("resumed training", False, text if by is None else f"{text} by {significant(by, 2)}", by)

@@ -1,7 +1,7 @@
 """``results.csv``: one row per record; a column's name is its place in the record, such as ``case.shape``.
 
-Timings whose speed is not published are left empty here too; ``speed_withheld`` says why, and ``records.jsonl`` keeps
-them. Text that a spreadsheet would run as a formula starts with an apostrophe.
+Timings whose speed is not published are left empty here too; ``speed_withheld`` says why, and
+``records.jsonl`` keeps them. Text that a spreadsheet would run as a formula starts with an apostrophe.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 from benchmarks.report.view import View
 from benchmarks.report.wording import visible
 
@@ -36,7 +36,7 @@ def write_csv(view: View) -> str:
 
 
 def harmless(value: object) -> object:
-    """Text without control characters, and without a start that a spreadsheet would run; the rest unchanged."""
+    """Text without control characters or a start that a spreadsheet would run; anything else unchanged."""
     if not isinstance(value, str):
         return value
     text = visible(value)
@@ -55,9 +55,7 @@ def _row(view: View, record: Record) -> dict[str, Any]:
         "reason": record.reason,
         "speed_withheld": withheld,
     }
-    metrics = {
-        key: None if withheld and key in SPEED_METRICS else value for key, value in record.metrics.items()
-    }
+    metrics = {key: None if withheld and key in SPEED_METRICS else value for key, value in record.metrics.items()}
     for part, content in (("case", record.case), ("metrics", metrics), ("versions", record.versions)):
         row.update({f"{part}.{key}": _flat(value) for key, value in content.items()})
     return row

@@ -1,8 +1,8 @@
 """Speeds that may be published, grouped, compared and ranked.
 
-A speed is published only beside a passed agreement of the same implementation, shape, layout, dtype, style and
-device on normally distributed input; a whole network's beside one of the same implementation, dtype, style and
-device, dense inputs deciding where there are any.
+A speed is published only beside a passed agreement of the same implementation, shape, layout, dtype, style
+and device on normally distributed input; a whole network's beside one of the same implementation, dtype,
+style and device, dense inputs deciding where there are any.
 """
 
 from __future__ import annotations
@@ -12,47 +12,60 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from benchmarks.report import statistics
 from benchmarks.report.parameters import Key, key_of
-from benchmarks.report.reading import Record, Run
+from benchmarks.report.run import Record, Run
 from benchmarks.report.statistics import Estimate, Minima
 from benchmarks.report.wording import WORKS, visible
 
 NETWORK = "network_training_step"
+ANY = "any style"
 
 
 class Gate:
     """Decides which speeds may be shown."""
 
     LAYER = ("shape", "layout", "dtype", "style", "device")
-    NETWORK = ("dtype", "style", "device")
+    NETWORK = ("dtype", "device")
 
     def __init__(self, records: Iterable[Record]) -> None:
         """Gather the agreement records that bear witness."""
         self._layers: dict[Key, list[Record]] = defaultdict(list)
         self._networks: dict[Key, list[Record]] = defaultdict(list)
+        self._verdicts: dict[Key, str | None] = {}
         for record in records:
             # conditioning grades (any input but the normal one) never gate a speed
             if record.axis == "agreement" and record.text("input") in ("", "normal"):
+                network = (record.implementation, *key_of(record, self.NETWORK))
                 self._layers[record.implementation, *key_of(record, self.LAYER)].append(record)
-                self._networks[record.implementation, *key_of(record, self.NETWORK)].append(record)
+                self._networks[*network, record.text("style")].append(record)
+                self._networks[*network, ANY].append(record)
 
     def why_withheld(self, record: Record) -> str | None:
-        """Why the speed of a layer must not be shown; None if it may."""
-        if record.text("work") == NETWORK or record.axis == "convergence":
-            return self.why_network_withheld(record)
-        witnesses = self._layers[record.implementation, *key_of(record, self.LAYER)]
-        return _verdict(
-            witnesses, "no agreement was measured for this shape, layout, dtype, style and device"
-        )
+        """Why a speed must not be shown; None if it may.
 
-    def why_network_withheld(self, record: Record) -> str | None:
-        """Why the speed of a whole network must not be shown; None if it may."""
-        witnesses = self._networks[record.implementation, *key_of(record, self.NETWORK)]
-        dense = [witness for witness in witnesses if len(witness.shape) == 2]
-        return _verdict(dense or witnesses, "no agreement was measured for this dtype, style and device")
+        Args:
+            record: of the throughput or the convergence axis.
+        """
+        of_network = record.axis == "convergence" or record.text("work") == NETWORK
+        key = self._network_key(record) if of_network else (record.implementation, *key_of(record, self.LAYER))
+        if key not in self._verdicts:
+            witnesses = self._of_network(key) if of_network else self._layers.get(key, [])
+            what = "dtype, style and device" if of_network else "shape, layout, dtype, style and device"
+            self._verdicts[key] = _verdict(witnesses, f"no agreement was measured for this {what}")
+        return self._verdicts[key]
+
+    def _network_key(self, record: Record) -> Key:
+        """A network is run in a style of its own; ``layer_style`` is that of the layers in it, where it differs."""
+        network = (record.implementation, *key_of(record, self.NETWORK))
+        style = record.text("layer_style") or record.text("style")
+        # a training does not say what style its layers have: where none agrees by name, all of them must be right
+        known = (*network, style) in self._networks or record.axis != "convergence"
+        return (*network, style if known else ANY)
+
+    def _of_network(self, key: Key) -> list[Record]:
+        witnesses = self._networks.get(key, [])
+        return [witness for witness in witnesses if len(witness.shape) == 2] or witnesses
 
 
 def _verdict(witnesses: Sequence[Record], none: str) -> str | None:
@@ -128,7 +141,7 @@ class Speeds:
         return [speed for group in self.groups for speed in group.speeds if not speed.published]
 
 
-PARAMETERS = ("work", "shape", "layout", "dtype", "device", "network", "batch_size")
+PARAMETERS = ("work", "shape", "layout", "dtype", "device", "network", "batch_size", "dataset")
 
 
 def collect(run: Run) -> Speeds:
@@ -171,17 +184,7 @@ def _speed(record: Record, gate: Gate) -> Speed:
 
 
 def _ranks(per_round: statistics.Array) -> list[int | None]:
-    """1 + the number of rows that are faster for certain: their interval of the ratio lies below 1.
-
-    With one round nothing is certain, so nothing is ranked.
-    """
+    """1 + the number of rows that are faster for certain; with one round nothing is certain, nor ranked."""
     if per_round.shape[2] < 2:
         return [None] * len(per_round)
-    count = np.sum(~np.isnan(per_round), axis=2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.nansum(per_round, axis=2) / count
-        spread = np.nansum((per_round - mean[:, :, None]) ** 2, axis=2) / (count - 1)
-        quantile = statistics.stdtrit(np.maximum(count - 1, 1), 0.5 + statistics.CONFIDENCE / 2)
-        low = mean - quantile * np.sqrt(spread / count)
-    certainly_slower = (count > 1) & (low > 0)
-    return [1 + int(number) for number in certainly_slower.sum(axis=1)]
+    return [1 + int(number) for number in statistics.certainly_slower(per_round).sum(axis=1)]

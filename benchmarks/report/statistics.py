@@ -1,9 +1,9 @@
 """Statistics of paired passes, derived from the raw samples and from nothing else.
 
-Workers are visited in turn, in many short passes. A pass is summarised by the minimum of its samples, because the
-minimum of a pass repeats between identical workers where its median does not. Two cases are compared pass by pass,
-which cancels the drift that hits both. A round, one fresh process, is the unit of replication: passes of one process
-share its memory layout and start-up, and are not independent. So, for cases A and B::
+Workers are visited in turn, in many short passes. A pass is summarised by the minimum of its samples, because
+the minimum of a pass repeats between identical workers where its median does not. Two cases are compared pass
+by pass, which cancels the drift that hits both. A round, one fresh process, is the unit of replication:
+passes of one process share its memory layout and start-up, and are not independent. So, for cases A and B::
 
     d[r]  = median over the passes p of round r of log(min_A[r, p] / min_B[r, p])
     ratio = exp(mean over r of d[r])
@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # type: ignore[import-untyped]  # SciPy ships no annotations
+from scipy.special import stdtrit
 
-from benchmarks.report.reading import as_number
+from benchmarks.report.run import as_number
 
 CONFIDENCE = 0.95
 Minima = Mapping[tuple[int, int], float]
@@ -135,6 +135,24 @@ def estimate(per_round: Array) -> Estimate | None:
     quantile = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2))
     half = quantile * float(present.std(ddof=1)) / math.sqrt(count)
     return Estimate(math.exp(mean), _exp(mean - half), _exp(mean + half), count)
+
+
+def certainly_slower(per_round: Array) -> NDArray[np.bool_]:
+    """For every two cases whether the first is slower for certain: its interval of the ratio lies above 1.
+
+    Args:
+        per_round: d of K cases, shape (K, K, R).
+
+    Returns:
+        Shape (K, K); False where fewer than two rounds are left.
+    """
+    count = np.sum(~np.isnan(per_round), axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(per_round, axis=2) / count
+        variance = np.nansum((per_round - mean[:, :, None]) ** 2, axis=2) / (count - 1)
+        quantile = stdtrit(np.maximum(count - 1, 1), 0.5 + CONFIDENCE / 2)
+        low = mean - quantile * np.sqrt(variance / count)
+        return np.asarray((count > 1) & (low > 0))
 
 
 def compare(first: Minima, second: Minima) -> Estimate | None:

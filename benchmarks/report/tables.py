@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 from benchmarks.report.document import Cell, Column, Rich, Table
 from benchmarks.report.parameters import NUMERIC, TITLES
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH, duration, shape_text, shorten, significant, visible
 
@@ -22,10 +22,29 @@ def table(
     columns: Sequence[Column],
     rows: Sequence[tuple[Cell, ...]],
     note: Rich = (),
-    most: int = MOST_ROWS,
+    total: int | None = None,
 ) -> Table:
-    """A table of at most so many rows, which says how many it leaves out."""
-    return Table(key, title, tuple(columns), tuple(rows[:most]), note, len(rows))
+    """A table.
+
+    Args:
+        key: its id.
+        title: its title.
+        columns: its columns.
+        rows: its rows; what exceeds MOST_ROWS is cut.
+        note: a line below it.
+        total: how many rows there would be, if ``rows`` is a part already.
+
+    Returns:
+        The table, which says how many rows it leaves out.
+    """
+    return Table(key, title, tuple(columns), tuple(rows[:MOST_ROWS]), note, total or len(rows))
+
+
+def first_rows(records: Sequence[Record], notable: Callable[[Record], bool]) -> list[Record]:
+    """As many records as a table holds; if there are more, the notable ones first."""
+    if len(records) <= MOST_ROWS:
+        return list(records)
+    return sorted(records, key=lambda record: not notable(record))[:MOST_ROWS]
 
 
 def implementation_cell(view: View, implementation: str) -> Cell:
@@ -48,7 +67,7 @@ def parameter_cell(record: Record, parameter: str) -> Cell:
     """The value of a parameter of the case; shapes sort by their number of elements."""
     if parameter == "shape":
         return Cell(shape_text(record.shape), float(min(prod(record.shape), 10**300)))
-    value = record.case.get(parameter)
+    value = record.parameter(parameter)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         text = f"{value:g}" if isinstance(value, float) else str(value)
         return Cell(text, float(value) if abs(value) < 1e300 else None)

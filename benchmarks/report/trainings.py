@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.report.reading import Record
 from benchmarks.report.parameters import Key, key_of
+from benchmarks.report.run import Record
 from benchmarks.report.wording import count, visible
 
 PARAMETERS = (
@@ -22,6 +22,7 @@ PARAMETERS = (
     "device",
 )
 DEFAULT_THRESHOLD = 1e-3
+ROUNDING_SHARE = 0.5  # a split is put down to rounding if rounding alone splits before twice that step
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,35 @@ def split_text(record: Record) -> str:
     if split is not None:
         return f"step {split:,}"
     return "never" if steps is None or not steps < 1e15 else f"never in {count(int(steps), 'step')}"
+
+
+class Roundings:
+    """What rounding alone does: where the reference's own code, in the dtype of a training, leaves the
+    reference.
+
+    Training amplifies the smallest difference, so that even a correct implementation parts from the float64
+    reference some time. A split that comes no earlier than about then says nothing against an implementation.
+    """
+
+    def __init__(self, records: Sequence[Record], reference: str) -> None:
+        """Find the trainings of the reference's own code."""
+        self._splits: dict[Key, int] = {}
+        for record in records:
+            split = first_split(record)
+            if record.implementation == reference and split is not None:
+                self._splits[key_of(record, (*PARAMETERS, "batch_norm", "seed"))] = split
+
+    @property
+    def first(self) -> int | None:
+        """The first step at which rounding alone splits a training; None: never."""
+        return min(self._splits.values(), default=None)
+
+    def explains(self, record: Record) -> bool:
+        """Whether the split of a training may be rounding alone."""
+        split, alone = first_split(record), self._splits.get(key_of(record, (*PARAMETERS, "batch_norm", "seed")))
+        return split is not None and alone is not None and split >= ROUNDING_SHARE * alone
+
+
+def trains_alike(record: Record, roundings: Roundings) -> bool:
+    """Whether a training follows the reference to the last step, or for as long as rounding lets it."""
+    return record.status == "ok" and (first_split(record) is None or roundings.explains(record))

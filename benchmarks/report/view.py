@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmarks.report.contest import Contest, contests
-from benchmarks.report.document import Span, name
 from benchmarks.report.errors import Worst, by_implementation
-from benchmarks.report.reading import Record, Run
+from benchmarks.report.run import Record, Run
 from benchmarks.report.speeds import Speeds, collect
+from benchmarks.report.trainings import Roundings
 
 REFERENCE = "numpy-reference"
 
@@ -45,6 +45,11 @@ class View:
         """Implementation -> the worst of its agreement cases."""
         return by_implementation(self.measured("agreement"))
 
+    @cached_property
+    def roundings(self) -> Roundings:
+        """Where rounding alone makes a training leave the reference."""
+        return Roundings(self.measured("convergence"), self.reference)
+
     def contests(self, work: str) -> list[Contest]:
         """Who is fastest in one kind of work: one contest for every device and dtype, the fullest first."""
         if work not in self._contests:
@@ -57,7 +62,8 @@ class View:
 
     def is_quick(self) -> bool:
         """Whether the run was a quick one."""
-        return self.run.plan.settings.get("quick") is True
+        settings = self.run.plan.settings
+        return settings.get("quick") is True or settings.get("size") == "quick"
 
 
 def look(run: Run) -> View:
@@ -65,8 +71,3 @@ def look(run: Run) -> View:
     cases: Iterable[str] = [case.implementation for case in run.plan.cases]
     names = dict.fromkeys([*cases, *(record.implementation for record in run.records)])
     return View(run, collect(run), tuple(names))
-
-
-def entry(implementation: str, style: str) -> Span:
-    """An implementation in a call style, as it stands in sentences."""
-    return name(f"{implementation} ({style})" if style else implementation)

@@ -19,8 +19,8 @@ WORKS = {
     "training_forward": "Training: forward only",
 }
 QUANTITIES = {
-    "output_training": "output, training",
-    "output_inference": "output, inference",
+    "output_training": "training output",
+    "output_inference": "inference output",
     "gradient_input": "gradient of input",
     "gradient_gamma": "gradient of gamma",
     "gradient_beta": "gradient of beta",

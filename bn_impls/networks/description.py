@@ -53,6 +53,9 @@ class Activation:
     function: Literal["relu", "elu", "tanh", "sigmoid"]
 
 
+ACTIVATIONS = ("relu", "elu", "tanh", "sigmoid")
+
+
 @dataclass(frozen=True)
 class Dropout:
     """Multiply by a mask drawn in NumPy: 0 with probability ``rate``, otherwise 1 / (1 - rate). Off in inference."""
@@ -132,7 +135,7 @@ class Network:
         """Walk the layers with their names (``dense_0``, ``batch_norm_0``, ``dense_1``, ...) and shapes.
 
         Raises:
-            BadConfiguration: a layer does not fit the shape before it.
+            BadConfiguration: a layer has an impossible setting, or does not fit the shape before it.
         """
         counts: dict[str, int] = {}
         shape = self.input_shape
@@ -140,7 +143,9 @@ class Network:
             prefix = PREFIXES[type(layer)]
             number = counts.get(prefix, 0)
             counts[prefix] = number + 1
-            after = _output_shape(layer, shape, f"{prefix}_{number} of network {self.name}")
+            where = f"{prefix}_{number} of network {self.name}"
+            _refuse_impossible(layer, where)
+            after = _output_shape(layer, shape, where)
             yield NamedLayer(f"{prefix}_{number}", layer, shape, after)
             shape = after
 
@@ -191,6 +196,20 @@ class Network:
         return masks
 
 
+def _refuse_impossible(layer: LayerDescription, where: str) -> None:
+    match layer:
+        case Dense(units=size) | Conv(filters=size) if size < 1:
+            raise BadConfiguration(f"{where} has {size} outputs, but should have 1 or more")
+        case Conv(size=size) if size < 1 or size % 2 == 0:
+            raise BadConfiguration(f"{where} has a kernel of size {size}, but should have an odd one, as 3")
+        case MaxPool(size=size) if size < 1:
+            raise BadConfiguration(f"{where} has windows of size {size}, but should have 1 or more")
+        case Dropout(rate=rate) if not 0 <= rate < 1:
+            raise BadConfiguration(f"{where} has rate {rate}, but should have one in [0, 1)")
+        case Activation(function=function) if function not in ACTIVATIONS:
+            raise BadConfiguration(f"{where} is {function!r}, but should be one of {', '.join(ACTIVATIONS)}")
+
+
 def _parameters(named: NamedLayer) -> dict[str, Shape]:
     channels = named.input_shape[-1]
     match named.layer:
@@ -199,7 +218,7 @@ def _parameters(named: NamedLayer) -> dict[str, Shape]:
         case Conv(filters=filters, size=size):
             return {"kernel": (size, size, channels, filters), "bias": (filters,)}
         case BatchNorm(center=center, scale=scale):
-            return ({"gamma": (channels,)} if scale else {}) | ({"beta": (channels,)} if center else {})
+            return {name: (channels,) for name, used in (("gamma", scale), ("beta", center)) if used}
         case _:
             return {}
 
@@ -215,6 +234,8 @@ def _output_shape(layer: LayerDescription, shape: Shape, where: str) -> Shape:
         case Conv(filters=filters):
             return (*shape[:2], filters)
         case MaxPool(size=size):
+            if size > min(shape[:2]):
+                raise BadConfiguration(f"{where} gets maps of {shape[0]} x {shape[1]}, but should get {size} x {size}")
             return (shape[0] // size, shape[1] // size, shape[2])
         case Flatten():
             return (math.prod(shape),)

@@ -96,15 +96,20 @@ class TrainingLoop:
     def observe(self, weight: tf.Variable) -> Mapping[str, Observation]:
         """Look at a weight, and at the graph of the training call."""
         place = "gpu" if "GPU" in weight.device else "cpu"
-        if self.settings.style == "eager":
-            style = Observation("eager", "Python calls of single operations; nothing was traced")
-        else:
-            size, dtype = self.settings.batch_size, self.settings.dtype
-            rows = tf.zeros([2, size], tf.int32)
-            masks = {name: tf.ones([2, size, *shape], dtype) for name, shape in self.masked.items()}
-            style = boundary.graph_style(self.run.get_concrete_function(self.inputs, self.labels, rows, masks))
         return {
             "device": Observation(place, f"the weights are on {weight.device.rsplit('/', 1)[-1]}"),
             "dtype": Observation(weight.dtype.name, "dtype of the weights"),
-            "style": style,
+            "style": self._style(),
         }
+
+    def _style(self) -> Observation:
+        if not hasattr(self.run, "get_concrete_function"):  # plain Python: what runs in it is what its network runs
+            look = boundary.observe(lambda x: self.forward(x, False, self._no_masks()), self.inputs[:1])
+            return look["style"]
+        if tf.config.functions_run_eagerly():
+            return Observation("eager", "tf.config.run_functions_eagerly is on, so nothing is traced")
+        size, dtype = self.settings.batch_size, self.settings.dtype
+        rows = tf.zeros([2, size], tf.int32)
+        masks = {name: tf.ones([2, size, *shape], dtype) for name, shape in self.masked.items()}
+        traced = self.run.get_concrete_function(self.inputs, self.labels, rows, masks)
+        return boundary.graph_style(traced.function_def)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +27,7 @@ ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu, "tanh": tf.tanh, "sigmoid":
 STATISTICS = ("moving_mean", "moving_variance", "num_updates")
 
 
-class Part(tf.Module):
+class Part(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
     """A layer with weights, by the description's parameter names."""
 
     def __init__(self, kernel: tuple[int, ...], dtype: str) -> None:
@@ -37,7 +36,7 @@ class Part(tf.Module):
         self.bias = tf.Variable(tf.zeros(kernel[-1:], dtype))
 
 
-class TensorFlowNetwork(tf.Module):
+class TensorFlowNetwork(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
     """Layers in order; batch normalization is whatever was handed in."""
 
     def __init__(self, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> None:
@@ -65,16 +64,18 @@ class TensorFlowNetwork(tf.Module):
         }
 
     def __call__(self, h: tf.Tensor, training: bool, masks: Masks) -> tf.Tensor:
+        """Logits."""
         for named in self.named:
             h = self._apply(named, h, training, masks)
         return h
 
     def _apply(self, named: NamedLayer, h: tf.Tensor, training: bool, masks: Masks) -> tf.Tensor:
-        part = self.parts.get(named.name)
         match named.layer:
             case Dense():
+                part = self.parts[named.name]
                 return h @ part.kernel + part.bias
             case Conv():
+                part = self.parts[named.name]
                 return tf.nn.conv2d(h, part.kernel, strides=1, padding="SAME") + part.bias
             case MaxPool(size=size):
                 return tf.nn.max_pool2d(h, size, size, "VALID")
@@ -85,7 +86,7 @@ class TensorFlowNetwork(tf.Module):
             case Dropout():
                 return h * masks[named.name] if training else h
             case BatchNorm():
-                return part(h, training=training)
+                return self.parts[named.name](h, training=training)
         raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
 

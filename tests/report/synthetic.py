@@ -61,7 +61,13 @@ def record(axis: str, implementation: str, case: Mapping[str, Any], status: str 
 def layer_case(shape: Sequence[int] = (32, 32), style: str = "graph", **changes: Any) -> Json:
     """The parameters that agreement and throughput of a layer share."""
     layout = "NC" if len(shape) == 2 else "NHWC"
-    return {"shape": list(shape), "layout": layout, "dtype": "float32", "style": style, "device": "cpu"} | changes
+    return {
+        "shape": list(shape),
+        "layout": layout,
+        "dtype": "float32",
+        "style": style,
+        "device": "cpu",
+    } | changes
 
 
 def agreement(
@@ -135,7 +141,11 @@ def throughput(
 
 
 def convergence(
-    implementation: str, folder: Path, arrays: Mapping[str, Sequence[float]], split: int | None = None, **case: Any
+    implementation: str,
+    folder: Path,
+    arrays: Mapping[str, Sequence[float]],
+    split: int | None = None,
+    **case: Any,
 ) -> Json:
     """A convergence record, its curves written beside it."""
     name, digest = write_curves(folder, arrays)
@@ -279,7 +289,7 @@ def _agreements(random: np.random.Generator) -> list[Json]:
                     over = size[implementation] * float(random.lognormal(-0.8, 0.5))
                     base["metrics"][f"{quantity}_error_over_bound"] = over
                     base["metrics"][f"{quantity}_error_ulp"] = over * float(random.uniform(3, 12))
-                worst = max(QUANTITIES, key=lambda q: base["metrics"][f"{q}_error_over_bound"])  # noqa: B023
+                worst = max(QUANTITIES, key=lambda q: base["metrics"][f"{q}_error_over_bound"])
                 base["metrics"]["worst_quantity"] = worst
                 base["metrics"]["worst_error_over_bound"] = base["metrics"][f"{worst}_error_over_bound"]
                 base["case"] |= {"warm_up": implementation == "tf-manual"}
@@ -297,8 +307,7 @@ def _throughputs(random: np.random.Generator, rounds: int, passes: int) -> list[
                 cost = share * (fixed + element * math.prod(shape))
                 process = {r: float(random.lognormal(0, 0.02)) for r in range(rounds)}
                 minima = {
-                    place: cost * drift[place] * process[place[0]] * float(random.lognormal(0, 0.01))
-                    for place in drift
+                    place: cost * drift[place] * process[place[0]] * float(random.lognormal(0, 0.01)) for place in drift
                 }
                 entry = throughput(implementation, minima, work, layer_case(shape, style))
                 entry["metrics"]["first_call_s"] = {"xla": 3.4, "graph": 0.6}.get(style, 0.01)
@@ -306,9 +315,7 @@ def _throughputs(random: np.random.Generator, rounds: int, passes: int) -> list[
                 entry["metrics"]["peak_rss_mib"] = 180.0 if implementation.startswith("numpy") else 690.0
                 records.append(entry)
     for implementation, cost in (("numpy-reference", 410e3), ("tf-manual", 93e3), ("keras", 94e3)):
-        minima = {
-            place: cost * drift[place] * float(random.lognormal(0, 0.02)) for place in drift
-        }
+        minima = {place: cost * drift[place] * float(random.lognormal(0, 0.02)) for place in drift}
         style = "eager" if implementation.startswith("numpy") else "graph"
         case = {"shape": None, "layout": None, "style": style, "network": "000", "batch_size": 32}
         records.append(throughput(implementation, minima, "network_training_step", case))
@@ -377,3 +384,36 @@ def _unmeasured() -> list[Json]:
         record("throughput", "keras", {"work": "inference"} | layer_case([8192, 100], "xla"), "timed_out",
                reason="no answer within 60 s"),
     ]  # fmt: skip
+
+
+def crowd(folder: Path) -> Path:
+    """10,000 records: ten implementations in four styles, many inputs, seeds and formats."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(11)
+    names = [f"implementation-{number}" for number in range(9)] + ["keras"]
+    styles = ("graph", "eager", "xla", "session")
+    shapes = [[2**power, 8 * extra] for power in range(3, 13) for extra in (1, 5)]
+    layers = [(who, style, shape) for who in names for style in styles for shape in shapes]
+    records: list[Json] = []
+    for seed in range(5):
+        for who, style, shape in layers:
+            over = float(random.lognormal(-1.2, 0.6))
+            a_step = {measure: [over / step for step in range(1, 9)] for measure in ("abs", "rel", "ulp", "over_bound")}
+            samples = {"steps": {quantity: a_step for quantity in QUANTITIES}, "durations_ns": [1_500_000] * 8}
+            records.append(agreement(who, over, case=layer_case(shape, style, seed=seed), samples=samples))
+    speed = {who: float(random.uniform(0.6, 2.0)) for who in names}
+    for work in ("inference", "training_forward", "training_forward_backward"):
+        for who, style, shape in layers:
+            cost = 1e4 * speed[who] * (1 + styles.index(style)) + math.prod(shape)
+            minima = {(r, p): cost * float(random.lognormal(0, 0.03)) for r in range(3) for p in range(8)}
+            records.append(throughput(who, minima, work, layer_case(shape, style)))
+    loss = np.exp(-np.arange(1250) / 300) + 0.1 * random.random(1250)
+    epochs = np.exp(-np.arange(10) / 3)
+    arrays = {"step_loss": loss * (1 + 1e-5), "reference_step_loss": loss, "validation_loss_moving": epochs}
+    arrays |= {"validation_accuracy_moving": 1 - epochs / 5, "validation_accuracy_batch": 1 - epochs / 6}
+    for seed in range(90):
+        for who in names:
+            for batch_norm in (True, False):
+                records.append(convergence(who, folder, arrays, batch_norm=batch_norm, seed=seed))
+    records += [checkpoint(who, format=f"format-{n}", seed=n) for n in range(180) for who in names]
+    return write_run(folder, records)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from benchmarks.report.figures.canvas import ALARM, GRID, INK, MUTED, bare, label, logarithmic, render, series
 from benchmarks.report.wording import QUANTITIES, power_of_ten
 
-MOST_DOTS = 40  # of one quantity and implementation: the worst, the best, and evenly between
+MOST_DOTS = 24  # of one quantity and implementation: the worst, the best, and evenly between
 MOST_IMPLEMENTATIONS = 8
 
 # errors[quantity][implementation] -> error over bound of every case
@@ -35,8 +35,8 @@ def draw(key: str, title: str, errors: Errors, limits: Sequence[float], colours:
     Args:
         key: prefix of the figure's ids.
         title: the figure's title.
-        errors: quantity -> implementation -> errors over the bound; 0 is exact, NaN and infinity are shown at the right.
-        limits: every limit above which a case disagrees.
+        errors: quantity -> implementation -> errors over the bound; 0 is exact, NaN and infinity are shown at
+        the right. limits: every limit above which a case disagrees.
         colours: implementation -> number of its colour.
 
     Returns:
@@ -85,9 +85,7 @@ def _frame(axes: Axes, errors: Errors, limits: Sequence[float], scale: _Scale) -
         axes.axvline(limit, color=ALARM, linewidth=1, linestyle=(0, (4, 2)))
     if limits:
         _name_line(axes, max(limits), " disagrees beyond", ALARM, "left")
-    axes.set_xlabel(
-        "error, as a multiple of the bound (logarithmic; further left is more accurate)", color=MUTED
-    )
+    axes.set_xlabel("error, as a multiple of the bound (logarithmic; further left is more accurate)", color=MUTED)
 
 
 def _name_line(axes: Axes, x: float, text: str, colour: str, side: Literal["left", "right"]) -> None:
@@ -108,7 +106,7 @@ def _offset(place: int, total: int) -> float:
 
 
 class _Scale:
-    """Where errors stand: 0 a decade left of the smallest, what is not finite a decade right of the largest."""
+    """Where errors stand: 0 a decade left of the smallest, infinity and NaN a decade right of the largest."""
 
     def __init__(self, errors: Errors, limits: Sequence[float]) -> None:
         values = [v for of in errors.values() for some in of.values() for v in some]

@@ -1,8 +1,9 @@
 """What all figures share: size, type, colours that follow the page, and clean, deterministic SVG.
 
-Figures are drawn in *sentinel* colours that stand for roles. ``for_page`` turns them into CSS variables, so that one
-SVG serves the light and the dark page; ``for_file`` into the colours of the light page on a white ground. Colours
-differ in lightness and are never alone: each implementation has its own marker, each kind of curve its own dash.
+Figures are drawn in *sentinel* colours that stand for roles. ``for_page`` turns them into CSS variables, so
+that one SVG serves the light and the dark page; ``for_file`` into the colours of the light page on a white
+ground. Colours differ in lightness and are never alone: each implementation has its own marker, each kind of
+curve its own dash.
 """
 
 from __future__ import annotations

@@ -12,12 +12,23 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.report.curves import Curve
-from benchmarks.report.figures.canvas import ALARM, INK, MUTED, bare, label, legend, logarithmic, render, series
+from benchmarks.report.figures.canvas import (
+    ALARM,
+    INK,
+    MUTED,
+    bare,
+    label,
+    legend,
+    logarithmic,
+    render,
+    series,
+)
 from benchmarks.report.wording import power_of_ten
 
-MOST_POINTS = 500  # of one line; each drawn point is the largest of its stretch
+MOST_POINTS = 250  # of one line; each drawn point is the largest of its stretch
 MOST_LINES = 8  # implementations in one figure
 FLOOR = 1e-9  # a relative difference below this is drawn on the lower edge
+MODES = ("moving", "batch")
 DASHES: dict[str, object] = {"moving": "-", "batch": (0, (3.5, 1.5)), "without": (0, (1, 1.6))}
 
 
@@ -61,66 +72,84 @@ def relative_difference(loss: Curve, reference: Curve) -> Curve:
 
 
 def envelope(values: Curve, most: int = MOST_POINTS) -> tuple[Curve, Curve]:
-    """At most so many points: the place (from 1) and value of the largest in each stretch."""
+    """At most so many points: the step (from 0) and the value of the largest in each stretch."""
     stretches = np.array_split(np.arange(len(values)), min(most, len(values)) or 1)
-    places = [
-        stretch[np.argmax(np.nan_to_num(values[stretch], nan=-1.0))] for stretch in stretches if len(stretch)
-    ]
-    return np.asarray(places, dtype=np.float64) + 1, values[places] if places else np.empty(0)
+    places = [stretch[np.argmax(np.nan_to_num(values[stretch], nan=-1.0))] for stretch in stretches if len(stretch)]
+    return np.asarray(places, dtype=np.float64), values[places] if places else np.empty(0)
 
 
 def _paint_curves(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
     panels = canvas.subplots(2, 2, sharex=True, sharey="row")
     order = list(dict.fromkeys(training.implementation for training in trainings))
     for row, metric in enumerate(("loss", "accuracy")):
-        for column, part in enumerate(("train", "validation")):
-            axes = panels[row][column]
+        for axes, part, words in zip(panels[row], ("train", "validation"), ("training", "validation"), strict=True):
             for training in trainings:
-                _draw_modes(axes, training, f"{part}_{metric}", order.index(training.implementation), len(order), colours)
+                _draw_modes(axes, training, f"{part}_{metric}", order, colours)
             bare(axes)
-            axes.set_title(f"{metric}, {'training' if part == 'train' else part}", color=INK)
+            axes.set_title(f"{metric}, {words}", color=INK)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
-            if row == 1:
-                axes.set_xlabel("epoch")
-                axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        if metric == "loss":
-            _logarithmic_losses(panels[row][0])
+    _logarithmic_losses(panels[0])
+    for axes in panels[1]:
+        axes.set_xlabel("epoch")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     _legend(canvas, trainings, colours)
 
 
-def _draw_modes(
-    axes: Axes, training: Training, curve: str, place: int, total: int, colours: Mapping[str, int]
-) -> None:
+def _draw_modes(axes: Axes, training: Training, curve: str, order: Sequence[str], colours: Mapping[str, int]) -> None:
+    """Draw one quantity with moving and with batch statistics; what is drawn first is wider, so that it shows."""
     colour, marker = series(colours[training.implementation])
-    for mode in ("moving", "batch"):
+    place, total = order.index(training.implementation), len(order)
+    for mode in MODES:
         values = training.arrays.get(f"{curve}_{mode}")
         if values is None or not len(values):
             continue
         epochs = np.arange(1, len(values) + 1)
-        style = mode if training.batch_norm else "without"
-        axes.plot(epochs, values, linestyle=DASHES[style], color=colour, marker=marker, markersize=3.2,  # type: ignore[arg-type]
-                  markeredgewidth=0, markevery=(place % len(epochs), max(1, min(total, len(epochs)))))  # fmt: skip
+        axes.plot(
+            epochs,
+            np.where(np.isfinite(values), values, np.nan),
+            linestyle=DASHES[mode if training.batch_norm else "without"],
+            linewidth=1.1 + min(0.9, 3.0 / total) * (total - 1 - place),
+            color=colour,
+            marker=marker,
+            markersize=3.4,
+            markeredgewidth=0,
+            markevery=(place % len(epochs), max(1, min(total, len(epochs)))),
+        )
 
 
-def _logarithmic_losses(axes: Axes) -> None:
-    values = np.concatenate(
-        [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.empty(0)]
-    )
-    values = values[np.isfinite(values)]
+def _logarithmic_losses(panels: Sequence[Axes]) -> None:
+    lines = [line for axes in panels for line in axes.lines]
+    drawn = np.concatenate([np.empty(0), *(np.asarray(line.get_ydata(), dtype=float) for line in lines)])
+    values = drawn[np.isfinite(drawn)]
     if not len(values) or values.min() <= 0:
         return
-    steps = [base * 10.0**power for power in range(-9, 10) for base in (1, 2, 5)]
-    low, high = float(values.min()), float(values.max())
-    ticks = [step for step in steps if low / 1.6 <= step <= high * 1.6]
-    if len(ticks) > 9:
-        ticks = ticks[:: len(ticks) // 7]
-    logarithmic(axes, "y", ticks, [f"{tick:g}" for tick in ticks])
+    ticks = _loss_ticks(float(values.min()), float(values.max()))
+    logarithmic(panels[0], "y", ticks, [f"{tick:g}" for tick in ticks])
+
+
+def _loss_ticks(low: float, high: float) -> list[float]:
+    """Round losses in the range: as fine as it takes to have three, at most nine."""
+    ticks: list[float] = []
+    for bases in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        steps = [base * 10.0**power for power in range(-9, 10) for base in bases]
+        ticks = [step for step in steps if low / 1.1 <= step <= high * 1.1]
+        if len(ticks) >= 3:
+            break
+    return ticks[:: max(1, -(-len(ticks) // 9))]
 
 
 def _legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
-    texts = {"moving": "with BN, moving statistics", "batch": "with BN, batch statistics", "without": "without BN"}
-    present = {"moving", "batch"} if any(training.batch_norm for training in trainings) else set()
-    present |= {"without"} if not all(training.batch_norm for training in trainings) else set()
+    texts = {
+        "moving": "with BN, moving statistics",
+        "batch": "with BN, batch statistics",
+        "without": "without BN",
+    }
+    present = {
+        mode if training.batch_norm else "without"
+        for training in trainings
+        for mode in MODES
+        if any(name.endswith(f"_{mode}") for name in training.arrays)
+    }
     styles = [_dash(texts[style], DASHES[style]) for style in texts if style in present]
     legend(canvas, [*_names(trainings, colours), styles])
 
@@ -135,7 +164,7 @@ def _names(trainings: Sequence[Training], colours: Mapping[str, int]) -> list[li
 
 
 def _dash(text: str, dash: object, colour: str = MUTED) -> Line2D:
-    return Line2D([], [], color=colour, linestyle=dash, label=text)  # type: ignore[arg-type]
+    return Line2D([], [], color=colour, linestyle=dash, label=text)
 
 
 def _paint_differences(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
@@ -169,9 +198,7 @@ def _draw_difference(axes: Axes, training: Training, colours: Mapping[str, int])
     axes.plot(steps, np.maximum(values, FLOOR), color=colour, linewidth=0.9)
     split = training.first_split
     if split is not None:
-        axes.plot(
-            [split], [training.threshold], marker, color=colour, markersize=6, markeredgecolor=INK, zorder=4
-        )
+        axes.plot([split], [training.threshold], marker, color=colour, markersize=6, markeredgecolor=INK, zorder=4)
     finite = values[np.isfinite(values)]
     return float(finite.max()) if len(finite) else 0.0
 

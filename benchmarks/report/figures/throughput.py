@@ -78,14 +78,10 @@ def _paint(canvas: Canvas, groups: Groups, baseline: str, colours: Mapping[str, 
     axes.set_yticks([place for place, _ in names], [text for _, text in names])
     axes.grid(axis="y", visible=False)
     axes.axvline(1, color=INK, linewidth=1)
-    axes.set_xlabel(
-        f"← faster · step time relative to {label(baseline)}, logarithmic · slower →", color=MUTED
-    )
+    axes.set_xlabel(f"← faster · step time relative to {label(baseline)}, logarithmic · slower →", color=MUTED)
 
 
-def _draw_row(
-    axes: Axes, line: int, row: Row, limits: tuple[float, float], colours: Mapping[str, int]
-) -> None:
+def _draw_row(axes: Axes, line: int, row: Row, limits: tuple[float, float], colours: Mapping[str, int]) -> None:
     colour, marker = series(colours.get(row.implementation, 0))
     found = row.estimate
     text = "baseline" if row.is_baseline else f"{significant(found.ratio)}{TIMES}"

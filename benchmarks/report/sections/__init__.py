@@ -1,4 +1,4 @@
-"""The sections of the report: each a function from a view of the run to a section, in the order of the page."""
+"""The sections of the report, in the order of the page: each a function from a view of the run to a section."""
 
 from __future__ import annotations
 

@@ -7,13 +7,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Bullets, Cell, Column, Figure, Paragraph, Rich, Section, Table
+
 from benchmarks.report.document import link, name, say, strong, verdict  # isort: skip
 from benchmarks.report.errors import Worst, grouped, severity
 from benchmarks.report.figures import agreement as figure
 from benchmarks.report.parameters import shared, varying
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.tables import (
+    MOST_ROWS,
     count_cell,
     implementation_cell,
     number_cell,
@@ -27,8 +29,8 @@ from benchmarks.report.wording import QUANTITIES, count, listing, shape_text, sh
 
 DETAILS = ("style", "layout", "dtype", "device", "input")
 COLUMNS = {
-    "output_training": "Output, training",
-    "output_inference": "Output, inference",
+    "output_training": "Training output",
+    "output_inference": "Inference output",
     "gradient_input": "Gradient input",
     "gradient_gamma": "Gradient gamma",
     "gradient_beta": "Gradient beta",
@@ -44,8 +46,8 @@ def build(view: View) -> Section:
         nothing = say("No agreement case was measured in this run, so no speed is shown either.")
         return Section("agreement", "Agreement", (Paragraph(nothing, "note"),))
     lead = say(
-        "Does it compute what the float64 reference computes? An error is that of the worst element in the worst "
-        "step, set against a bound: what a good evaluation in the same dtype must be allowed."
+        "Does it compute what the float64 reference computes? An error is that of the worst element in the "
+        "worst step, set against a bound: what a good evaluation in the same dtype must be allowed."
     )
     blocks: list[Block] = [
         Paragraph(lead),
@@ -96,9 +98,9 @@ def _figure(view: View, records: Sequence[Record]) -> list[Figure]:
         return []
     crowded = any(len(values) > figure.MOST_DOTS for of in errors.values() for values in of.values())
     caption = say(
-        "One dot is one case. Left of the solid line the error is within its bound; beyond the dashed line the case "
-        "disagrees. {crowded}{left_out}The {table} has the numbers.",
-        crowded=f"Of more than {figure.MOST_DOTS} dots, the worst, the best and evenly spaced ones between are drawn. "
+        "One dot is one case. Left of the solid line the error is within its bound; beyond the dashed line "
+        "the case disagrees. {crowded}{left_out}The {table} has the numbers.",
+        crowded=f"Of more than {figure.MOST_DOTS} dots, the worst, the best and some between are drawn. "
         if crowded
         else "",
         left_out=f"{count(len(names) - len(drawn), 'more implementation')} only in the table. "
@@ -146,13 +148,13 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("Error over bound", True, "the worst error of any quantity, as a multiple of its bound"),
         *(Column(COLUMNS[quantity], True, "worst error, in ulp") for quantity in present),
     ]
-    rows = [_row(view, worst, parameters, present, several) for worst in worsts]
+    rows = [_row(view, worst, parameters, present, several) for worst in worsts[:MOST_ROWS]]
     note = say(
         "{what}, the worst first; the quantities are in ulp. {shared}",
         what="The worst over the cases of each row" if several else "One case a row",
         shared=shared(records, DETAILS),
     )
-    return table("agreement-table", "Errors in ulp", columns, rows, note)
+    return table("agreement-table", "Errors in ulp", columns, rows, note, len(worsts))
 
 
 def _row(

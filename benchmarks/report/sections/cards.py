@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.report.contest import Contest, smallest
 from benchmarks.report.document import Card, Cards, Rich, Span, enumerate_spans, name, say
-from benchmarks.report.errors import by_implementation
-from benchmarks.report.reading import Record
+from benchmarks.report.errors import Worst, by_implementation
+from benchmarks.report.parameters import key_of, values
 from benchmarks.report.restores import lost, unknown
+from benchmarks.report.run import Record
 from benchmarks.report.sections.fastest import choice, evidence
-from benchmarks.report.parameters import key_of
-from benchmarks.report.trainings import first_split
-from benchmarks.report.view import View, cases_of
+from benchmarks.report.trainings import first_split, trains_alike, uses_batch_norm
+from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, listing, percent, shape_text, significant, visible
 
 SAME_ACCURACY = 2.0  # the largest error of other random inputs would differ by about so much
@@ -21,184 +22,163 @@ USES = (
     ("network_training_step", "Fastest to train a network"),
     ("inference", "Fastest inference"),
 )
-MOST_CONTESTS = 3
+MOST_CONTESTS = 3  # devices and dtypes of one use
 
 
 def build(view: View) -> Cards:
     """All cards that the records have an answer for."""
     cards: list[Card] = []
     for work, use in USES:
-        cards.extend(_speed(view, work, use))
+        cards.extend(_fastest(view, work, use))
     cards.extend([*_small(view), *_accurate(view), *_trains(view), *_restores(view)])
     return Cards(tuple(cards))
 
 
-def _speed(view: View, work: str, use: str) -> list[Card]:
+def _fastest(view: View, work: str, use: str) -> list[Card]:
     found = view.contests(work)
-    cards = []
-    for contest in found[:MOST_CONTESTS]:
-        where = f", {visible(contest.dtype)} on {visible(contest.device)}" if len(found) > 1 else ""
-        cards.append(_card(f"{use}{where}", contest))
-    return cards
+    several = len(found) > 1
+    return [
+        _speed(f"{use}, {visible(contest.dtype)} on {visible(contest.device)}" if several else use, contest)
+        for contest in found[:MOST_CONTESTS]
+    ]
 
 
-def _card(use: str, contest: Contest) -> Card:
-    compared = len(contest.entries) > 1
-    return Card(use, choice(contest), evidence(contest), "good" if compared and contest.rounds > 1 else "")
+def _speed(use: str, contest: Contest) -> Card:
+    sure = len(contest.entries) > 1 and contest.rounds > 1
+    return Card(use, choice(contest), evidence(contest), "good" if sure else "")
 
 
 def _small(view: View) -> list[Card]:
+    """The smallest input, where the cost of a call decides."""
     for work in ("training_forward_backward", "inference", "training_forward"):
         for contest in view.contests(work)[:1]:
             found = smallest(contest)
             if found is not None:
-                return [_card(f"Fastest in small steps ({shape_text(found.groups[0].shape)})", found)]
+                return [_speed(f"Fastest in small steps, {shape_text(found.groups[0].shape)}", found)]
     return []
 
 
 def _accurate(view: View) -> list[Card]:
-    """The smallest worst error, over cases that all were measured on."""
-    records = [r for r in view.measured("agreement") if r.implementation != view.reference]
-    counts = {
-        dtype: len({r.implementation for r in records if r.text("dtype") == dtype})
-        for dtype in _dtypes(records)
-    }
-    if not counts:
+    """The smallest worst error, over inputs that all were measured on."""
+    exact = {who for who, worst in view.worst.items() if who == view.reference and not worst.over_bound}
+    records = [record for record in view.measured("agreement") if record.implementation not in exact]
+    if not records:
         return []
-    dtype = max(counts, key=lambda key: counts[key])
-    shared = _shared([record for record in records if record.text("dtype") == dtype])
+    users = {
+        dtype: {r.implementation for r in records if r.text("dtype") == dtype} for dtype in values(records, "dtype")
+    }
+    dtype = max(users, key=lambda key: len(users[key]))
+    worsts = by_implementation(_common([record for record in records if record.text("dtype") == dtype]))
     right = {
         who: worst
-        for who, worst in by_implementation(shared).items()
-        if worst.over_bound is not None and worst.over_bound == worst.over_bound and not worst.disagreeing
+        for who, worst in worsts.items()
+        if worst.over_bound is not None and worst.over_bound >= 0 and not worst.disagreeing
     }
     if not right:
-        return [
-            Card(
-                "Most accurate",
-                (Span("none"),),
-                say("None agrees with the reference in {dtype}.", dtype=visible(dtype)),
-                "bad",
-            )
-        ]
-    ranking = sorted(right, key=lambda who: right[who].over_bound or 0.0)
-    lowest = right[ranking[0]].over_bound or 0.0
-    best = [who for who in ranking if (right[who].over_bound or 0.0) <= SAME_ACCURACY * lowest]
-    errors = [(who, significant(right[who].over_bound or 0.0, 2)) for who in ranking[:4]]
+        told = say("None agrees with the reference in {dtype}.", dtype=visible(dtype))
+        return [Card("Most accurate", (Span("none"),), told, "bad")]
+    return [_accuracy(right, visible(dtype))]
+
+
+def _accuracy(right: dict[str, Worst], dtype: str) -> Card:
+    errors = {who: worst.over_bound or 0.0 for who, worst in right.items()}
+    ranking = sorted(errors, key=lambda who: errors[who])
+    best = [who for who in ranking if errors[who] <= SAME_ACCURACY * errors[ranking[0]]]
+    listed = [say("{who} {error}", who=name(who), error=significant(errors[who], 2)) for who in ranking[:4]]
     worst = right[ranking[0]]
     told = say(
-        "Worst error in {dtype}, as a multiple of its bound: {errors}{rest} ({cases}; {quantity} is the worst of {best}).{tie}",
-        dtype=visible(dtype),
-        errors=enumerate_spans([say("{who} {error}", who=name(who), error=error) for who, error in errors]),
-        rest=f" and {len(ranking) - 4} more" if len(ranking) > 4 else "",
-        cases=f"{cases_of(worst.records)} each",
+        "Worst error in {dtype} as a multiple of its bound: {errors}{rest}. The worst of {best} is its "
+        "{quantity}.{tie}",
+        dtype=dtype,
+        errors=enumerate_spans(listed),
+        rest=f", and {len(ranking) - 4} more" if len(ranking) > 4 else "",
         quantity=QUANTITIES.get(worst.quantity, visible(worst.quantity)),
         best=name(ranking[0]),
-        tie=" Less than a factor of two apart: other inputs could turn that round." if len(best) > 1 else "",
+        tie=" Less than a factor of two apart is no difference: other inputs could turn it." if len(best) > 1 else "",
     )
-    return [Card("Most accurate", enumerate_spans([name(who) for who in best], 3), told, "good")]
+    return Card("Most accurate", _names(best), told, "good")
 
 
-def _dtypes(records: Sequence[Record]) -> list[str]:
-    return list(dict.fromkeys(record.text("dtype") for record in records))
-
-
-def _shared(records: Sequence[Record]) -> list[Record]:
-    """Records of the inputs that every implementation was measured on; all of them if there is no such input."""
+def _common(records: Sequence[Record]) -> list[Record]:
+    """Records of the inputs that every implementation was measured on; all if there is no such input."""
     parameters = ("shape", "layout", "device", "input")
-    covered: dict[str, set[tuple[str, ...]]] = {}
+    covered: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for record in records:
-        covered.setdefault(record.implementation, set()).add(key_of(record, parameters))
+        covered[record.implementation].add(key_of(record, parameters))
     common = set.intersection(*covered.values())
     return [record for record in records if not common or key_of(record, parameters) in common]
 
 
 def _trains(view: View) -> list[Card]:
-    of: dict[str, list[Record]] = {}
-    for record in view.measured("convergence"):
-        if record.implementation != view.reference:
-            of.setdefault(record.implementation, []).append(record)
+    of = _by_implementation(view, "convergence")
     if not of:
         return []
-    same = [
-        who
-        for who, records in of.items()
-        if all(first_split(r) is None and r.status == "ok" for r in records)
-    ]
-    accuracies = [v for records in of.values() for r in records if r.case.get("batch_norm") is not False
-                  and (v := r.number("final_test_accuracy")) is not None]  # fmt: skip
-    spread = (
-        f" Test accuracies with BN: {percent(min(accuracies))} to {percent(max(accuracies))}."
-        if accuracies
-        else ""
-    )
-    parted = [who for who in of if who not in same]
+    alike = [who for who, records in of.items() if all(trains_alike(record, view.roundings) for record in records)]
+    others = [who for who in of if who not in alike]
+    chosen = [who for who in alike if who != view.reference] or alike
     trainings = count(sum(len(records) for records in of.values()), "training")
-    if not parted:
-        told = say(
-            "No loss of any step in {trainings} leaves the reference's curve.{spread}",
-            trainings=trainings,
-            spread=spread,
-        )
-        return [Card("Trains the same", _names(same), told, "good")]
-    splits = [_first_split(who, of[who]) for who in parted]
-    told = say("{splits}.{spread}", splits=enumerate_spans(splits, 4), spread=spread)
-    return [
-        Card(
-            "Trains the same",
-            _names(same) if same else (Span("none, to the last step"),),
-            told,
-            "good" if same else "",
-        )
-    ]
+    parts = [_alike(view, trainings)] if alike else []
+    if others:
+        parts.append(say(" {partings}.", partings=enumerate_spans([_parting(who, of[who]) for who in others], 4)))
+    told = tuple(span for part in parts for span in part)
+    choice = _names(chosen) if chosen else (Span("none to the last step"),)
+    return [Card("Trains the same", choice, (*told, Span(_spread(of))), "good" if chosen else "")]
 
 
-def _first_split(who: str, records: Sequence[Record]) -> Rich:
+def _alike(view: View, trainings: str) -> Rich:
+    first = view.roundings.first
+    if first is None:
+        return say(
+            "Their loss stays with the float64 reference's in every step ({trainings} in all).", trainings=trainings
+        )
+    return say(
+        "Their loss stays with the float64 reference's for as long as rounding lets it: {reference}, the "
+        "reference's own code in less precision, leaves it at step {first}.",
+        reference=name(view.reference),
+        first=f"{first:,}",
+    )
+
+
+def _parting(who: str, records: Sequence[Record]) -> Rich:
     splits = [step for record in records if (step := first_split(record)) is not None]
     if not splits:
         return say("{who} disagrees", who=name(who))
-    return say("{who} leaves the reference's curve at step {step}", who=name(who), step=f"{min(splits):,}")
+    return say("{who} leaves the reference's loss at step {step}", who=name(who), step=f"{min(splits):,}")
+
+
+def _spread(of: dict[str, list[Record]]) -> str:
+    """How far the test accuracies are apart."""
+    found = [r.number("final_test_accuracy") for records in of.values() for r in records if uses_batch_norm(r)]
+    present = [value for value in found if value is not None]
+    return f" Test accuracy with BN: {percent(min(present))} to {percent(max(present))}." if present else ""
 
 
 def _restores(view: View) -> list[Card]:
-    of: dict[str, list[Record]] = {}
-    for record in view.measured("checkpoint"):
-        of.setdefault(record.implementation, []).append(record)
+    of = _by_implementation(view, "checkpoint")
     if not of:
         return []
-    whole = [
-        who
-        for who, records in of.items()
-        if not any(lost(r) or unknown(r) or r.status != "ok" for r in records)
-    ]
-    broken = [
-        say(
-            "{who} lacks {what}",
-            who=name(who),
-            what=listing(list(dict.fromkeys(t for r in records for t in lost(r)))),
-        )
-        for who, records in of.items()
-        if any(lost(record) for record in records)
-    ]
-    cases = count(sum(len(records) for records in of.values()), "case")
-    if whole:
-        told = say(
-            "Inference and resumed training are the same to the last bit.{broken}", broken=_after(broken)
-        )
-    else:
-        told = say("Nothing brings back everything in {cases}.{broken}", cases=cases, broken=_after(broken))
-    return [
-        Card(
-            "Restores everything",
-            _names(whole) if whole else (Span("none"),),
-            told,
-            "good" if whole else "bad",
-        )
-    ]
+    whole = [who for who, records in of.items() if not any(lost(r) or unknown(r) or r.status != "ok" for r in records)]
+    missing = {who: list(dict.fromkeys(title for r in records for title in lost(r))) for who, records in of.items()}
+    broken = [say("{who} ({what})", who=name(who), what=listing(what)) for who, what in missing.items() if what]
+    rest: Rich = (Span(" Not so "), *enumerate_spans(broken, 4), Span(".")) if broken else ()
+    if not whole:
+        return [
+            Card(
+                "Restores everything",
+                (Span("none"),),
+                say("No checkpoint brings back everything.{rest}", rest=rest),
+                "bad",
+            )
+        ]
+    told = say("Inference and resumed training are the same to the last bit.{rest}", rest=rest)
+    return [Card("Restores everything", _names(whole), told, "good")]
 
 
-def _after(parts: Sequence[Rich]) -> Rich:
-    return (Span(" But "), *enumerate_spans(parts, 4), Span(".")) if parts else ()
+def _by_implementation(view: View, axis: str) -> dict[str, list[Record]]:
+    of: dict[str, list[Record]] = defaultdict(list)
+    for record in view.measured(axis):
+        of[record.implementation].append(record)
+    return of
 
 
 def _names(implementations: Sequence[str]) -> Rich:

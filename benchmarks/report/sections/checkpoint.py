@@ -5,44 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from benchmarks.report.document import (  # fmt: skip
-    Block,
-    Bullets,
-    Cell,
-    Column,
-    Paragraph,
-    Rich,
-    Section,
-    Span,
-    Table,
-    enumerate_spans,
-    name,
-    say,
-    strong,
-)
-from benchmarks.report.reading import Record
+from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Rich, Section, Table
+
+from benchmarks.report.document import enumerate_spans, name, say, verdict  # isort: skip
+from benchmarks.report.parameters import shared, varying
 from benchmarks.report.restores import Part, lost, parts, unknown
+from benchmarks.report.run import Record
 from benchmarks.report.tables import (
+    BLANK,
+    first_rows,
     implementation_cell,
     parameter_cell,
     parameter_column,
     seconds_cell,
     table,
 )
-from benchmarks.report.view import View, cases_of, constants, varying
-from benchmarks.report.wording import data_size, duration, visible
+from benchmarks.report.view import View
+from benchmarks.report.wording import count, data_size, duration, shorten, visible
 
-PARAMETERS = (
-    "format",
-    "style",
-    "network",
-    "dataset",
-    "dtype",
-    "device",
-    "steps_before",
-    "steps_after",
-    "seed",
-)
+DETAILS = ("style", "network", "dataset", "dtype", "device", "steps_before", "steps_after", "seed")
 
 
 def build(view: View) -> Section:
@@ -54,89 +35,83 @@ def build(view: View) -> Section:
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         members[record.implementation].append(record)
-    blocks: list[Block] = [
-        Paragraph(
-            say(
-                "After saving, and restoring in a fresh process, is everything back? Inference is compared bit by "
-                "bit, and training goes on beside a run that was never interrupted."
-            )
-        ),  # fmt: skip
-        Bullets(tuple(_sentence(who, of) for who, of in members.items())),
-        _table(view, records),
-    ]
+    lead = say(
+        "After saving, and restoring in a fresh process, is everything back? Inference is compared bit by "
+        "bit, and training goes on beside a run that was never interrupted."
+    )
+    sentences = tuple(_sentence(who, of) for who, of in members.items())
+    blocks: list[Block] = [Paragraph(lead), Bullets(sentences), _table(view, records)]
     return Section("checkpoint", "Checkpoint", tuple(blocks))
 
 
 def _sentence(implementation: str, records: Sequence[Record]) -> Rich:
+    who, cases = name(implementation), count(len(records), "case")
     broken = [record for record in records if lost(record)]
     silent = [record for record in records if unknown(record)]
-    costs = _costs(records[0])
     if broken:
-        what = list(dict.fromkeys(title for record in broken for title in lost(record)))
-        formats = list(dict.fromkeys(record.text("format") for record in broken if record.text("format")))
-        return say(
-            "{who} {verdict} {what} in {some} of {cases}{formats}{why}.",
-            who=name(implementation),
-            verdict=strong("does not bring back"),
-            what=enumerate_spans([Span(title) for title in what]),
-            some=len(broken),
-            cases=cases_of(records),
-            formats=(Span(" ("), *enumerate_spans([name(f) for f in formats], 3), Span(")"))
-            if formats
-            else "",
-            why=f": {visible(broken[0].reason)}".rstrip(".") if broken[0].reason else "",
-        )
+        return _broken(implementation, records, broken)
     if silent:
         return say(
             "{who} loses nothing that was recorded in {cases}; not recorded: {what}{costs}.",
-            who=name(implementation), cases=cases_of(records), what=", ".join(unknown(silent[0])), costs=costs,
-        )  # fmt: skip
+            who=who,
+            cases=cases,
+            what=", ".join(unknown(silent[0])),
+            costs=_costs(records[0]),
+        )
     return say(
         "{who} {verdict}, bit by bit, in {cases}{costs}.",
+        who=who,
+        verdict=verdict("brings everything back", "good"),
+        cases=cases,
+        costs=_costs(records[0]),
+    )
+
+
+def _broken(implementation: str, records: Sequence[Record], broken: Sequence[Record]) -> Rich:
+    what = list(dict.fromkeys(title for record in broken for title in lost(record)))
+    formats = list(dict.fromkeys(record.text("format") for record in broken if record.text("format")))
+    reason = broken[0].reason
+    return say(
+        "{who} {verdict} {what} in {some} of {cases}{formats}{why}.",
         who=name(implementation),
-        verdict=strong("brings everything back"),
-        cases=cases_of(records),
-        costs=costs,
+        verdict=verdict("does not bring back", "bad"),
+        what=enumerate_spans(what),
+        some=len(broken),
+        cases=count(len(records), "case"),
+        formats=say(", in the format {all}", all=enumerate_spans([name(f) for f in formats], 3)) if formats else "",
+        why=f": {shorten(visible(reason), 300).rstrip('.')}" if reason else "",
     )
 
 
 def _costs(record: Record) -> str:
     save, restore, size = (record.number(key) for key in ("save_s", "restore_s", "size_bytes"))
-    parts = [
+    told = [
         f"saved in {duration(save)}" if save is not None else "",
         f"restored in {duration(restore)}" if restore is not None else "",
         data_size(size) if size is not None else "",
     ]
-    told = ", ".join(part for part in parts if part)
-    return f" ({told})" if told else ""
+    words = ", ".join(part for part in told if part)
+    return f" ({words})" if words else ""
 
 
 def _table(view: View, records: Sequence[Record]) -> Table:
-    parameters = ["format", *(p for p in varying(records, PARAMETERS) if p != "format")]
+    parameters = ["format", *varying(records, DETAILS)]
     columns = [
         Column("Implementation"),
         *(parameter_column(parameter) for parameter in parameters),
-        Column("Weights", True),
-        Column("Moving statistics", True),
-        Column("num_updates", True, "updates of the moving statistics: saved, and restored where it differs"),
-        Column("Optimizer", True),
-        Column("Inference", True),
-        Column("Resumed training", True, "losses after the restore against an uninterrupted run"),
+        Column("Weights"),
+        Column("Moving statistics"),
+        Column("num_updates", help="updates of the moving statistics: saved, and restored where it differs"),
+        Column("Optimizer"),
+        Column("Inference"),
+        Column("Resumed training", help="losses after the restore against an uninterrupted run"),
         Column("Save", True),
         Column("Restore", True),
         Column("Size", True),
     ]
-    shared = constants(records, ("network", "dataset", "dtype", "device"))
-    steps = {key: constants(records, (key,)) for key in ("steps_before", "steps_after")}
-    note = say(
-        "{shared}{steps}“bitwise”: the same to the last bit.",
-        shared=f"All: {visible(shared)}. " if shared else "",
-        steps=f"{visible(steps['steps_before'])} steps before the checkpoint, {visible(steps['steps_after'])} after. "
-        if all(steps.values())
-        else "",
-    )
-    rows = [_row(view, record, parameters) for record in records]
-    return table("checkpoint-table", "What came back", columns, rows, note)
+    note = say("{shared}“bitwise”: the same to the last bit.", shared=shared(records, DETAILS))
+    rows = [_row(view, record, parameters) for record in first_rows(records, lambda record: bool(lost(record)))]
+    return table("checkpoint-table", "What came back", columns, rows, note, len(records))
 
 
 def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, ...]:

@@ -15,10 +15,16 @@ CONVENTIONS = {
     "epsilon": "Epsilon",
     "ddof": "ddof",
     "warm_up": "Warms up",
+    "decay_in_float32": "Decay in float32",
     "initial_mean": "First mean",
     "initial_variance": "First variance",
 }
-IN_WORDS = {"warm_up": "decay warms up", "initial_mean": "first moving mean", "initial_variance": "first moving variance"}
+IN_WORDS = {
+    "warm_up": "decay warms up",
+    "decay_in_float32": "decay rounded to float32",
+    "initial_mean": "first moving mean",
+    "initial_variance": "first moving variance",
+}
 
 
 def conventions(view: View) -> list[Block]:
@@ -63,7 +69,7 @@ def _joined(parts: list[Rich]) -> Rich:
 
 def _held(worst: Worst, key: str) -> list[str]:
     """The values of a convention over the cases of an implementation."""
-    return list(dict.fromkeys(_text(record.case.get(key)) for record in worst.records))
+    return list(dict.fromkeys(_text(record.parameter(key)) for record in worst.records))
 
 
 def _text(value: object) -> str:

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Rich, Section, Table
+
 from benchmarks.report.document import enumerate_spans, name, say, strong, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
-from benchmarks.report.reading import Record
+from benchmarks.report.run import Record
 from benchmarks.report.sections.curves import experiment_blocks
 from benchmarks.report.tables import (
     BLANK,
+    first_rows,
     implementation_cell,
     number_cell,
     parameter_cell,
@@ -26,6 +28,7 @@ from benchmarks.report.trainings import (
     first_split,
     split_text,
     threshold,
+    trains_alike,
     uses_batch_norm,
 )
 from benchmarks.report.view import View
@@ -43,8 +46,8 @@ def build(view: View) -> Section:
         return Section("convergence", "Convergence", (Paragraph(nothing, "note"),))
     found = experiments(records)
     lead = say(
-        "Does a network train the same with it? Every implementation starts from the same weights and sees the same "
-        "batches in the same order, so that any difference is its own."
+        "Does a network train the same with it? Every implementation starts from the same weights and sees "
+        "the same batches in the same order, so that any difference is its own."
     )
     blocks: list[Block] = [Paragraph(lead), Bullets((*_splits(view, records), *_benefits(found[0])))]
     for place, experiment in enumerate(found[:MOST_EXPERIMENTS]):
@@ -60,12 +63,11 @@ def _splits(view: View, records: Sequence[Record]) -> list[Rich]:
     """A sentence per implementation: where its loss leaves the reference's."""
     members: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        if record.implementation != view.reference:
-            members[record.implementation].append(record)
-    return [_split(who, of) for who, of in members.items()]
+        members[record.implementation].append(record)
+    return [_split(view, who, of) for who, of in members.items()]
 
 
-def _split(implementation: str, records: Sequence[Record]) -> Rich:
+def _split(view: View, implementation: str, records: Sequence[Record]) -> Rich:
     limit, trainings = percent(threshold(records[0]), 1), count(len(records), "training")
     split = [record for record in records if first_split(record) is not None]
     if not split:
@@ -80,18 +82,26 @@ def _split(implementation: str, records: Sequence[Record]) -> Rich:
         )
     earliest = min(split, key=lambda record: first_split(record) or 0)
     difference = earliest.number("split_difference_rel")
+    explained = all(view.roundings.explains(record) for record in split)
     return say(
-        "{who} {verdict} the reference's loss by more than {limit} in {some} of {trainings}, first at {where}{by}, "
-        "{mode} batch normalization.",
+        "{who} {verdict} the reference's loss by more than {limit} in {some} of {trainings}, first at "
+        "{where}{by}, {mode} batch normalization{why}.",
         who=name(implementation),
-        verdict=verdict("leaves", "warn"),
+        verdict=strong("leaves") if explained else verdict("leaves", "warn"),
         limit=limit,
         some=len(split),
         trainings=trainings,
         where=split_text(earliest),
         mode="with" if uses_batch_norm(earliest) else "without",
         by="" if difference is None else f" (by {percent(difference)})",
+        why=_why(view, implementation) if explained else "",
     )
+
+
+def _why(view: View, implementation: str) -> str:
+    if implementation == view.reference:
+        return ": it is the reference's own code, in less precision, so this is what rounding alone does"
+    return ", where rounding alone does too"
 
 
 def _benefits(experiment: Experiment) -> list[Rich]:
@@ -132,8 +142,9 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("Training step", True, "median, inside the training loop"),
     ]
     note = say("{shared}Differences are relative to the reference's loss.", shared=shared(records, DETAILS))
-    rows = [_row(view, record, parameters) for record in records]
-    return table("convergence-table", "Final figures and first splits", columns, rows, note)
+    shown = first_rows(records, lambda record: not trains_alike(record, view.roundings))
+    rows = [_row(view, record, parameters) for record in shown]
+    return table("convergence-table", "Final figures and first splits", columns, rows, note, len(records))
 
 
 def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, ...]:
@@ -150,11 +161,20 @@ def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, .
         _accuracy(record, "final_test_accuracy"),
         number_cell(record.number("final_validation_loss"), 4),
         _accuracy(record, "final_validation_accuracy"),
-        Cell(split_text(record), split, "good" if split is None else "warn"),
+        _split_cell(view, record),
         BLANK if split is None else number_cell(record.number("split_difference_rel"), 2),
         number_cell(record.number("max_loss_difference_rel"), 2),
         BLANK if step is None or withheld else seconds_cell(step * 1e-9),
     )
+
+
+def _split_cell(view: View, record: Record) -> Cell:
+    split = first_split(record)
+    if split is None:
+        return Cell(split_text(record), None, "good")
+    if view.roundings.explains(record):
+        return Cell(f"{split_text(record)}, rounding", split)
+    return Cell(split_text(record), split, "warn")
 
 
 def _accuracy(record: Record, metric: str) -> Cell:

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from benchmarks.report.document import Block, Cell, Column, say
-from benchmarks.report.reading import Record
-from benchmarks.report.tables import BLANK, count_cell, implementation_cell, seconds_cell, table, text_cell
+from benchmarks.report.run import Record
+from benchmarks.report.tables import BLANK, count_cell, implementation_cell, number_cell, seconds_cell, table, text_cell
 from benchmarks.report.view import View
-from benchmarks.report.wording import whole
 
 COLUMNS = {
     "build_s": Column("Build", True, "median over the cases"),
     "first_call_s": Column("First call", True, "median over the cases; tracing and compiling included"),
     "peak_rss_mib": Column("Peak memory, MiB", True, "the largest over the cases"),
-    "threads_used": Column("Threads", True, "the most over the cases"),
+    "threads_used": Column("Threads busy", True, "processor time over wall time, the most over the cases"),
 }
 Owner = tuple[str, str, str]  # implementation, style, device
 
@@ -60,4 +59,4 @@ def _cost(key: str, records: Sequence[Record]) -> Cell:
     if key.endswith("_s"):
         return seconds_cell(median(values))
     largest = max(values)
-    return Cell(whole(round(largest) if largest < 1e15 else largest), largest)
+    return number_cell(largest)

@@ -1,4 +1,4 @@
-"""The curves of one experiment: loss and accuracy over the epochs, and differences to the reference over the steps."""
+"""The curves of one experiment: loss and accuracy over epochs, differences to the reference over steps."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def _lag(trainings: Sequence[figure.Training]) -> list[Block]:
     if abs(gaps[who]) < WORTH_SAYING:
         return [Paragraph(_no_lag(gaps[who]))]
     told = say(
-        "After the last epoch the validation accuracy of {who} is {gap} points {side} with the moving statistics than "
-        "with those of the batch, the largest such gap.",
+        "After the last epoch the validation accuracy of {who} is {gap} points {side} with the moving "
+        "statistics than with those of the batch, the largest such gap.",
         who=name(who),
         gap=f"{100 * abs(gaps[who]):.1f}",
         side="lower" if gaps[who] > 0 else "higher",
@@ -84,8 +84,8 @@ def _lag(trainings: Sequence[figure.Training]) -> list[Block]:
 
 def _no_lag(gap: float) -> Rich:
     return say(
-        "After the last epoch, moving statistics and those of the batch give the same validation accuracy to within "
-        "{gap} points, in every implementation drawn.",
+        "After the last epoch, moving statistics and those of the batch give the same validation accuracy "
+        "to within {gap} points, in every implementation drawn.",
         gap=f"{100 * abs(gap):.2f}",
     )
 
@@ -100,8 +100,8 @@ def _last(arrays: Mapping[str, Curve], first: str, second: str) -> float | None:
 
 def _epochs(view: View, key: str, trainings: Sequence[figure.Training], remarks: str) -> Figure:
     caption = say(
-        "Curves on top of each other mean that the implementations train alike: wider lines lie below, and markers are "
-        "staggered, so that none is hidden. {remarks}The {table} has the final figures.",
+        "Curves on top of each other mean that the implementations train alike: wider lines lie below, and "
+        "markers are staggered, so that none is hidden. {remarks}The {table} has the final figures.",
         remarks=remarks,
         table=link("table", "#convergence-table"),
     )
@@ -121,9 +121,9 @@ def _last_epoch(training: figure.Training) -> str:
 
 def _differences(view: View, key: str, trainings: Sequence[figure.Training], remarks: str) -> Figure:
     caption = say(
-        "Relative to the reference's loss of the same step. Implementations round differently and training amplifies "
-        "it, so a slow rise is what correct ones show; a jump in the first steps is a different computation. The "
-        "dashed line is at {limit}, and a marker on it is the first step beyond. {remarks}",
+        "Relative to the reference's loss of the same step. Implementations round differently and training "
+        "amplifies it, so a slow rise is what correct ones show; a jump in the first steps is a different "
+        "computation. The dashed line is at {limit}, and a marker on it is the first step beyond. {remarks}",
         limit=percent(trainings[0].threshold, 1),
         remarks=remarks,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 
 from benchmarks.report.document import (
@@ -10,7 +10,6 @@ from benchmarks.report.document import (
     Cell,
     Column,
     Heading,
-    Paragraph,
     Rich,
     Section,
     Span,
@@ -18,7 +17,7 @@ from benchmarks.report.document import (
     Terms,
     say,
 )
-from benchmarks.report.tables import table
+from benchmarks.report.tables import count_cell, implementation_cell, table, text_cell
 from benchmarks.report.view import View
 from benchmarks.report.wording import MISSING, listing, shorten, significant, visible
 
@@ -44,13 +43,10 @@ def build(view: View) -> Section:
     ]
     versions = _versions(view)
     if versions.rows:
-        blocks += [Heading("Versions", "environment-versions"), versions]
+        blocks.append(versions)
     labels = _labels(view)
     if labels.rows:
-        told = say(
-            "What a row says of itself was observed while it ran; a claim that was not observed is a failed row."
-        )
-        blocks += [Heading("Verified labels", "environment-labels"), Paragraph(told), labels]
+        blocks.append(labels)
     return Section("environment", "Environment", tuple(blocks))
 
 
@@ -66,7 +62,7 @@ def _machine(view: View) -> Terms:
 def _settings(view: View) -> Terms:
     plan = view.run.plan
     first = (("Run", _value(plan.run or None)), ("Created", _value(plan.created or None)))
-    return Terms((*first, *((_title(key), _value(value)) for key, value in plan.settings.items())))
+    return Terms((*first, *((_title(key), _value(value, key)) for key, value in plan.settings.items())))
 
 
 def _title(key: str) -> str:
@@ -78,6 +74,8 @@ def _value(value: object, key: str = "") -> Rich:
     """A JSON value in words."""
     if value is None:
         return (Span("none" if key == "gpu" else MISSING),)
+    if key.endswith("_dir") and isinstance(value, str):
+        return (Span("a folder of the user's"),)  # a page that is published names no paths
     if isinstance(value, bool):
         return (Span("yes" if value else "no"),)
     if isinstance(value, float):
@@ -107,33 +105,38 @@ def _versions(view: View) -> Table:
         )
         for (package, version), who_all in sorted(users.items())
     ]
-    return table(
-        "versions-table", "Packages", [Column("Package"), Column("Version"), Column("Recorded by")], rows
-    )
+    return table("versions-table", "Packages", [Column("Package"), Column("Version"), Column("Recorded by")], rows)
 
 
 def _labels(view: View) -> Table:
-    tally: Counter[tuple[str, str, str, str]] = Counter()
+    """Label by implementation: what was claimed, and what was seen."""
+    seen: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for record in view.run.records:
         for label, entry in record.labels.items():
             if isinstance(entry, Mapping):
-                claimed, observed = str(entry.get("claimed")), str(entry.get("observed"))
-                tally[label, claimed, observed, record.implementation] += 1
+                seen[label, record.implementation, str(entry.get("claimed"))].append(str(entry.get("observed")))
     rows = [
         (
-            Cell(shorten(visible(label), 60), label),
-            Cell(shorten(visible(who), 60), who),
-            Cell(shorten(visible(claimed), 80), claimed),
-            Cell(shorten(visible(observed), 80), observed, "good" if claimed == observed else "bad"),
-            Cell(f"{number:,}", number),
+            text_cell(label),
+            implementation_cell(view, who),
+            text_cell(claimed),
+            _observed(claimed, observed),
+            count_cell(len(observed)),
         )
-        for (label, claimed, observed, who), number in sorted(tally.items())
+        for (label, who, claimed), observed in sorted(seen.items())
     ]
     columns = [
         Column("Label"),
         Column("Implementation"),
         Column("Claimed"),
-        Column("Observed"),
+        Column("Observed", long=True),
         Column("Records", True),
     ]
-    return table("labels-table", "Labels, claimed and observed", columns, rows)
+    note = say("What a row says of itself was observed while it ran; a claim that was not observed fails the row.")
+    return table("labels-table", "Verified labels", columns, rows, note)
+
+
+def _observed(claimed: str, observed: list[str]) -> Cell:
+    distinct = sorted(set(observed))
+    same = distinct == [claimed]
+    return Cell(listing([shorten(visible(text), 60) for text in distinct], 4), distinct[0], "good" if same else "")

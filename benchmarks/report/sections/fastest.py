@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.report.contest import Contest, Entry
 from benchmarks.report.document import Rich, Span, enumerate_spans, name, say, strong
-from benchmarks.report.speeds import Group
+from benchmarks.report.speeds import NETWORK, Group
 from benchmarks.report.statistics import Estimate, compare
 from benchmarks.report.wording import count, shape_text, significant, visible
 
@@ -112,9 +112,12 @@ def _left_out(contest: Contest) -> Rich:
 
 def _basis(contest: Contest) -> str:
     """``float32 on cpu, 4 inputs, 3 rounds``."""
+    first = contest.groups[0]
     inputs = f"{len(contest.groups)} inputs"
-    if len(contest.groups) == 1:
-        inputs = shape_text(contest.groups[0].shape) if contest.groups[0].shape else "one network"
+    if contest.work == NETWORK:
+        inputs = f"network {first.text('network')}" if len(contest.groups) == 1 else f"{len(contest.groups)} networks"
+    elif len(contest.groups) < 3:
+        inputs = " and ".join(shape_text(group.shape) for group in contest.groups)
     return visible(f"{contest.dtype} on {contest.device}, {inputs}, {count(contest.rounds, 'round')}")
 
 

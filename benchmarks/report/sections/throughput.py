@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Cell, Column, Figure, Heading, Paragraph, Rich, Section, Table
+
 from benchmarks.report.document import link, name, say, strong  # isort: skip
 from benchmarks.report.figures import throughput as figure
 from benchmarks.report.parameters import shared, varying
@@ -25,7 +26,7 @@ from benchmarks.report.tables import (
 from benchmarks.report.view import View
 from benchmarks.report.wording import WORKS, count, duration, shape_text, significant, visible
 
-DETAILS = ("layout", "dtype", "device", "network", "batch_size")
+DETAILS = ("layout", "dtype", "device", "network", "batch_size", "dataset")
 REMARK = 200  # characters of a reason that a row shows
 
 
@@ -52,9 +53,9 @@ def build(view: View) -> Section:
 
 def _method(view: View) -> Rich:
     return say(
-        "How long does one step take? The step time is the shortest per call that was seen. The ratio compares "
-        "with {baseline} pass by pass, on the same work, input, dtype and device; below 1 is faster. Only the same "
-        "kind of work is ranked. A speed is shown only beside a passed agreement.",
+        "How long does one step take? The step time is the shortest per call that was seen. The ratio "
+        "compares with {baseline} pass by pass, on the same work, input, dtype and device; below 1 is "
+        "faster. Only the same kind of work is ranked. A speed is shown only beside a passed agreement.",
         baseline=name(view.speeds.baseline),
     )
 
@@ -136,7 +137,9 @@ def _words(groups: figure.Groups) -> str:
 
 def _table(view: View, key: str, title: str, groups: Sequence[Group]) -> Table:
     records = [speed.record for group in groups for speed in group.speeds]
-    parameters = [*(["shape"] if any(record.shape for record in records) else []), *varying(records, DETAILS)]
+    parameters = varying(records, DETAILS)
+    if any(group.shape and group.work != NETWORK for group in groups):
+        parameters.insert(0, "shape")
     columns = [
         *(parameter_column(parameter) for parameter in parameters),
         Column("Implementation"),
@@ -150,9 +153,13 @@ def _table(view: View, key: str, title: str, groups: Sequence[Group]) -> Table:
         Column("Passes", True),
         Column("Remark", long=any(not group.published for group in groups)),
     ]
-    rows = [_row(view, speed, parameters) for group in groups for speed in group.speeds]
-    note = say("{shared}A rank is 1 + the number of rows that are faster for certain.", shared=shared(records, DETAILS))
-    return table(f"{key}-table", f"{title}: step times", columns, rows, note, MOST_ROWS // 2)
+    speeds = [speed for group in groups for speed in group.speeds]
+    rows = [_row(view, speed, parameters) for speed in speeds[:MOST_ROWS]]
+    note = say(
+        "{shared}A rank is 1 + the number of rows that are faster for certain.",
+        shared=shared(records, DETAILS),
+    )
+    return table(f"{key}-table", f"{title}: step times", columns, rows, note, len(speeds))
 
 
 def _row(view: View, speed: Speed, parameters: Sequence[str]) -> tuple[Cell, ...]:
@@ -174,7 +181,7 @@ def _figures(speed: Speed) -> list[Cell]:
     time = Cell(duration(shortest * 1e-9), shortest)
     rank = BLANK if speed.rank is None else count_cell(speed.rank, "good" if speed.rank == 1 else "")
     if found is None or speed.is_baseline:
-        return [time, number_cell(found and found.ratio), BLANK, BLANK, rank]
+        return [time, number_cell(found.ratio if found else None), BLANK, BLANK, rank]
     tone = ("good" if found.ratio < 1 else "warn") if found.told_apart else ""
     return [time, number_cell(found.ratio, 3, tone), number_cell(found.low), number_cell(found.high), rank]
 

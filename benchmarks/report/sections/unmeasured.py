@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from benchmarks.report.document import (
-    Block,
-    Bullets,
-    Cell,
-    Column,
-    Heading,
-    Paragraph,
-    Rich,
-    Section,
-    Table,
-    say,
-    strong,
-)
-from benchmarks.report.reading import AXES, NOT_MEASURED, STATUSES, Record, Run
-from benchmarks.report.tables import table
+from benchmarks.report.document import Block, Bullets, Cell, Column, Heading, Paragraph, Rich, Section, Table
+
+from benchmarks.report.document import say, strong, verdict  # isort: skip
+from benchmarks.report.run import AXES, NOT_MEASURED, STATUSES, Record, Run
+from benchmarks.report.tables import count_cell, table, text_cell
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, listing, shorten, visible
+from benchmarks.report.wording import DASH, count, listing, shorten, visible
 
 MOST_DAMAGE = 20
 MEANINGS = {
@@ -32,6 +22,7 @@ MEANINGS = {
     "timed_out": "it did not finish in time",
     "out_of_memory": "it ran out of memory",
 }
+BREAKDOWNS = ("failed", "crashed", "timed_out", "out_of_memory")
 
 
 def build(view: View) -> Section:
@@ -39,39 +30,30 @@ def build(view: View) -> Section:
     run = view.run
     blocks: list[Block] = [Paragraph(accounting(run)), _statuses(run)]
     absent = [record for record in run.records if not record.measured]
-    if absent:
-        blocks += [Heading("Not measured", "unmeasured-reasons"), _reasons(absent)]
-    else:
-        blocks.append(Paragraph(say("Every case that ended was measured.")))
+    blocks.append(_reasons(absent) if absent else Paragraph(say("Every case that has a record was measured.")))
     if run.missing:
-        blocks += [Heading("Planned, but without a record", "unmeasured-missing"), _missing(run)]
+        blocks.append(_missing(run))
     if run.unplanned:
         extra = count(len(run.unplanned), "record")
-        blocks.append(
-            Paragraph(
-                say("{extra} in records.jsonl stand in no plan; they are shown all the same.", extra=extra),
-                "note",
-            )
-        )
+        told = say("{extra} of cases that the plan does not name; shown all the same.", extra=extra)
+        blocks.append(Paragraph(told, "note"))
     if run.damage:
         blocks += [Heading("Damage in the run folder", "unmeasured-damage"), *_damage(run)]
-    return Section("unmeasured", "What was not measured, and why", tuple(blocks))
+    return Section("unmeasured", "What was not measured, and why", tuple(blocks), "Not measured")
 
 
 def accounting(run: Run) -> Rich:
     """Planned = accounted, or how many are missing."""
     planned = len({case.case_id for case in run.plan.cases})
-    accounted = planned - len({case.case_id for case in run.missing})
-    if accounted == planned:
-        return say(
-            "{sum}: every planned case ended as a record.",
-            sum=strong(f"Planned {planned:,} = accounted {accounted:,}"),
-        )
+    missing = len({case.case_id for case in run.missing})
+    if not missing:
+        total = strong(f"Planned {planned:,} = accounted {planned:,}")
+        return say("{total}: every planned case ended as a record.", total=total)
     return say(
-        "{sum}: {missing} without a record, because the run was interrupted or records are damaged. "
-        "Resume it to measure the rest.",
-        sum=strong(f"Planned {planned:,}, accounted {accounted:,}"),
-        missing=count(planned - accounted, "case"),
+        "{total}: {missing} without a record, because the run was interrupted or records are damaged. "
+        "Resume the run to measure the rest.",
+        total=verdict(f"Planned {planned:,}, accounted {planned - missing:,}", "warn"),
+        missing=count(missing, "case"),
     )
 
 
@@ -90,8 +72,8 @@ def _statuses(run: Run) -> Table:
     ]
     rows = [
         (
-            Cell(axis, axis),
-            Cell(f"{planned[axis]:,}", planned[axis]),
+            text_cell(axis),
+            count_cell(planned[axis]),
             *(_tally(ended[axis, status], status) for status in statuses),
             _tally(missing[axis], "missing"),
         )
@@ -102,8 +84,9 @@ def _statuses(run: Run) -> Table:
 
 
 def _tally(number: int, status: str) -> Cell:
-    tone = "quiet" if not number else {"ok": "good", "disagrees": "bad"}.get(status, "warn")
-    return Cell(f"{number:,}" if number else "–", number, tone)
+    if not number:
+        return Cell(DASH, 0, "quiet")
+    return count_cell(number, {"ok": "good", "disagrees": "bad"}.get(status, "warn"))
 
 
 def _reasons(absent: list[Record]) -> Table:
@@ -113,23 +96,20 @@ def _reasons(absent: list[Record]) -> Table:
     ordered = sorted(groups.items(), key=lambda item: (NOT_MEASURED.index(item[0][0]), -len(item[1])))
     columns = [
         Column("Status"),
-        Column("Reason"),
+        Column("Reason", long=True),
         Column("Cases", True),
-        Column("Implementations"),
+        Column("Implementations", long=True),
         Column("Axes"),
-        Column("For example"),
+        Column("For example", long=True),
     ]
     rows = [
         (
-            Cell(status.replace("_", " "), status, "warn" if status in NOT_MEASURED[:4] else ""),
-            Cell(shorten(visible(reason), 400), reason[:100].lower()),
-            Cell(f"{len(records):,}", len(records)),
-            Cell(
-                listing(_distinct([record.implementation for record in records]), 5),
-                records[0].implementation,
-            ),
-            Cell(listing(_distinct([record.axis for record in records])), records[0].axis),
-            Cell(shorten(visible(records[0].case_id), 120), records[0].case_id),
+            text_cell(status.replace("_", " "), tone="warn" if status in BREAKDOWNS else ""),
+            text_cell(reason, 400),
+            count_cell(len(records)),
+            _names([record.implementation for record in records]),
+            _names([record.axis for record in records]),
+            text_cell(records[0].case_id, 120),
         )
         for (status, reason), records in ordered
     ]
@@ -140,24 +120,23 @@ def _reasons(absent: list[Record]) -> Table:
 
 def _missing(run: Run) -> Table:
     rows = [
-        (
-            Cell(case.axis, case.axis),
-            Cell(case.implementation, case.implementation),
-            Cell(shorten(case.case_id, 160), case.case_id),
-        )
-        for case in run.missing
+        (text_cell(case.axis), text_cell(case.implementation), text_cell(case.case_id, 160)) for case in run.missing
     ]
-    columns = [Column("Axis"), Column("Implementation"), Column("Case")]
-    return table("missing-table", "Cases without a record", columns, rows, most=100)
+    columns = [Column("Axis"), Column("Implementation"), Column("Case", long=True)]
+    return table("missing-table", "Planned, but without a record", columns, rows)
 
 
 def _damage(run: Run) -> list[Block]:
-    shown = tuple(say("{text}", text=shorten(visible(text), 300)) for text in run.damage[:MOST_DAMAGE])
-    blocks: list[Block] = [Paragraph(say("Skipped; everything else is kept."), "note"), Bullets(shown)]
+    shown = tuple(say("{text}.", text=shorten(visible(text), 300)) for text in run.damage[:MOST_DAMAGE])
+    blocks: list[Block] = [
+        Paragraph(say("Everything else in the folder is kept and shown."), "note"),
+        Bullets(shown),
+    ]
     if len(run.damage) > MOST_DAMAGE:
         blocks.append(Paragraph(say("And {more} more.", more=len(run.damage) - MOST_DAMAGE)))
     return blocks
 
 
-def _distinct(items: list[str]) -> list[str]:
-    return [visible(item) for item in dict.fromkeys(items)]
+def _names(items: list[str]) -> Cell:
+    distinct = [shorten(visible(item), 60) for item in dict.fromkeys(items)]
+    return Cell(listing(distinct, 5), distinct[0].lower())

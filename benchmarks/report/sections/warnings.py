@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong
+from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
 from benchmarks.report.restores import lost
-from benchmarks.report.sections.fastest import exceptions
+from benchmarks.report.sections.fastest import entry_name, exceptions
 from benchmarks.report.statistics import Estimate, compare
 from benchmarks.report.trainings import first_split
-from benchmarks.report.view import View, entry
+from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, duration, shape_text, significant, visible
 
 SLOW_FIRST_CALL_S = 1.0
@@ -36,10 +36,10 @@ def _disagreements(view: View) -> list[Rich]:
             over = worst.over_bound
             sentences.append(
                 say(
-                    "{who} {verdict} with the reference in {wrong} of {cases}; the worst is {quantity} at {over} times its "
-                    "bound. Its speed is not shown there.",
+                    "{who} {verdict} with the reference in {wrong} of {cases}: its {quantity} is wrong by "
+                    "{over} times the bound. Its speed is not shown there.",
                     who=name(who),
-                    verdict=strong("disagrees"),
+                    verdict=verdict("disagrees", "bad"),
                     wrong=len(worst.disagreeing),
                     cases=count(len(worst.records), "case"),
                     quantity=QUANTITIES.get(worst.quantity, visible(worst.quantity)),
@@ -54,7 +54,7 @@ def _restores(view: View) -> list[Rich]:
     for record in view.measured("checkpoint"):
         missing.setdefault(record.implementation, []).extend(lost(record))
     return [
-        say("A checkpoint of {who} {verdict} {what}.", who=name(who), verdict=strong("does not bring back"),
+        say("A checkpoint of {who} {verdict} {what}.", who=name(who), verdict=verdict("does not bring back", "bad"),
             what=enumerate_spans(list(dict.fromkeys(what))))
         for who, what in missing.items()
         if what
@@ -65,13 +65,26 @@ def _splits(view: View) -> list[Rich]:
     earliest: dict[str, int] = {}
     for record in view.measured("convergence"):
         split = first_split(record)
-        if split is not None and record.implementation != view.reference:
+        if split is not None and not view.roundings.explains(record):
             earliest[record.implementation] = min(split, earliest.get(record.implementation, split))
-    if not earliest:
-        return []
-    parts = [say("{who} at step {step}", who=name(who), step=f"{step:,}") for who, step in earliest.items()]
-    return [say("Training curves split from the reference's: {parts}. Do not expect the same losses from a port of a "
-                "training to another API.", parts=enumerate_spans(parts, 4))]  # fmt: skip
+    sentences = []
+    if earliest:
+        parts = [say("{who} at step {step}", who=name(who), step=f"{step:,}") for who, step in earliest.items()]
+        sentences.append(
+            say(
+                "Training leaves the reference's loss earlier than rounding explains: {parts}.",
+                parts=enumerate_spans(parts, 4),
+            )
+        )
+    if view.roundings.first is not None:
+        sentences.append(
+            say(
+                "Rounding alone makes a training leave the float64 reference, here from step {step} on. Do "
+                "not expect the same losses from another API, even a correct one.",
+                step=f"{view.roundings.first:,}",
+            )
+        )
+    return sentences
 
 
 def _styles(view: View) -> list[Rich]:
@@ -82,16 +95,14 @@ def _styles(view: View) -> list[Rich]:
         for index, speed in enumerate(group.published):
             by_name.setdefault(speed.record.implementation, []).append(index)
         for who, places in by_name.items():
-            rows = sorted(
-                (group.published[place] for place in places), key=lambda row: min(row.minima.values())
-            )
+            rows = sorted((group.published[place] for place in places), key=lambda row: min(row.minima.values()))
             found = compare(rows[-1].minima, rows[0].minima) if len(rows) > 1 else None
             if found and _matters(found) and found.ratio > widest.get(who, (0.0, ()))[0]:
                 sentence = say(
                     "The call style matters: {slow} takes {factor} times as long as {fast} at {shape}.",
-                    slow=entry(*rows[-1].entry),
+                    slow=entry_name(rows[-1].entry),
                     factor=strong(significant(found.ratio)),
-                    fast=entry(*rows[0].entry),
+                    fast=entry_name(rows[0].entry),
                     shape=shape_text(group.shape) if group.shape else "the network",
                 )
                 widest[who] = found.ratio, sentence
@@ -108,7 +119,7 @@ def _orders(view: View) -> list[Rich]:
         for contest in view.contests(work)[:1]:
             found = exceptions(contest)
             if found:
-                best = entry(*contest.entries[contest.best])
+                best = entry_name(contest.entries[contest.best])
                 sentences.append(say("{best} is the fastest overall in {work}, but not everywhere.{found}",
                                      best=best, work=work.replace("_", " "), found=found))  # fmt: skip
     return sentences
@@ -121,7 +132,7 @@ def _first_calls(view: View) -> list[Rich]:
             first = speed.record.number("first_call_s")
             if first is not None and first > SLOW_FIRST_CALL_S:
                 slowest[speed.entry] = max(first, slowest.get(speed.entry, 0.0))
-    parts = [say("{who} {time}", who=entry(*who), time=duration(time)) for who, time in slowest.items()]
+    parts = [say("{who} {time}", who=entry_name(who), time=duration(time)) for who, time in slowest.items()]
     if not parts:
         return []
     return [say("The first call is slow, up to: {parts}.", parts=enumerate_spans(parts, 5))]
@@ -133,17 +144,16 @@ def _measuring(view: View) -> list[Rich]:
     if view.speeds.groups and view.rounds < 2:
         sentences.append(say("Speeds come from {one}: no interval, no rank.", one=strong("one round")))
     elif view.speeds.groups and view.rounds == 2:
-        sentences.append(
-            say("Speeds come from {two}: intervals are wide by necessity.", two=strong("two rounds"))
-        )
+        sentences.append(say("Speeds come from {two}: intervals are wide by necessity.", two=strong("two rounds")))
     if view.speeds.withheld:
         number = count(len(view.speeds.withheld), "measured speed")
         sentences.append(say("{number} not shown, for want of a passed agreement beside it.", number=number))
     statuses = Counter(record.status for record in view.run.records if not record.measured)
     if statuses:
         told = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.items())
-        sentences.append(say("{number} not measured ({told}): {link}.", number=count(statuses.total(), "case"), told=told,
-                             link=link("why", "#unmeasured")))  # fmt: skip
+        number = count(statuses.total(), "case")
+        why = link("why", "#unmeasured")
+        sentences.append(say("{number} not measured ({told}): {link}.", number=number, told=told, link=why))
     if view.run.damage:
         damage = count(len(view.run.damage), "damage", "damages")
         sentences.append(
