@@ -83,6 +83,14 @@ def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+def _implementations(text: str) -> list[str]:
+    if not _names(text):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, but should be names with commas between; `bn-bench list` has them"
+        )
+    return _names(text)
+
+
 def _axes(text: str) -> list[str]:
     wrong = [name for name in _names(text) if name not in AXES]
     if wrong or not _names(text):
@@ -95,13 +103,13 @@ def _positive(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if value <= 0:
+    if not 0 < value < float("inf"):  # NaN neither
         raise argparse.ArgumentTypeError(f"got {text!r}, but should be a number of seconds above 0")
     return value
 
 
 def _count(text: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"got {text!r}, but should be a whole number of threads, 0 for all cores")
     return int(text)
 
@@ -115,7 +123,7 @@ def add_options(add: Callable[..., Any]) -> None:
     add("--axes", type=_axes, metavar="A,B", help=f"axes to run, of {','.join(AXES)}; default: all")
     add(
         "--implementations",
-        type=_names,
+        type=_implementations,
         metavar="X,Y",
         help="implementations to compare, as names or package.module:OBJECT; default: all that are registered",
     )

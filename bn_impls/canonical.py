@@ -69,7 +69,10 @@ def read(path: Path) -> dict[str, Array]:
         BadCheckpoint: the file is missing, damaged, pickled or carries no or another checksum.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with (
+            open(path, "rb") as stream,
+            np.load(stream, allow_pickle=False) as archive,
+        ):  # NumPy leaks a bad file's handle
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise BadCheckpoint(f"{path} does not exist; was the checkpoint saved in another format?") from error

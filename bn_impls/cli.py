@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bn_impls.errors import BnBenchError, NeedsCheckout
 
-USAGE = 2
+USAGE, FAILED = 2, 3
+DRAWING = ("rich", "jinja2", "matplotlib", "pandas", "scipy")  # modules that a run needs late
+SUITE_INSTALL = "the suite needs its own packages: `pip install -e '.[suite]'` in the repository brings them"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,17 +35,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BnBenchError as error:
         print(f"bn-bench: {error}", file=sys.stderr)
         return USAGE
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] in ("bn_impls", "benchmarks"):
+            raise  # one of ours, which no installation brings back
+        print(f"bn-bench: {error.name} is not installed; {SUITE_INSTALL}", file=sys.stderr)
+        return USAGE
     except BrokenPipeError:  # the reader of our output has gone, as `bn-bench list | head` does
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
         print("bn-bench: interrupted", file=sys.stderr)
         return 130
+    except Exception:  # Python would end with 1, which says that an implementation disagrees
+        traceback.print_exc()
+        print("bn-bench: this should not happen; please report it", file=sys.stderr)
+        return FAILED
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bn-bench",
+        allow_abbrev=False,
         description="Which batch normalization API should I use, are they the same, and is mine right?",
         epilog="exit codes: 0 all accounted for; 1 an implementation disagrees; 2 usage; 3 a case failed, crashed, "
         "timed out or ran out of memory; 130 interrupted",
@@ -51,7 +65,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="show the implementations, and why one is not available")
     listing.add_argument("--json", action="store_true", help="a JSON list with the same facts")
     listing.set_defaults(act=_list)
-    running = commands.add_parser("run", help="measure; writes a run folder with a report (needs a checkout)")
+    running = commands.add_parser(
+        "run",
+        help="measure; writes a run folder with a report (needs a checkout)",
+        description="Measure, and write a run folder with a report.",
+        allow_abbrev=False,  # pytest, which takes the same options, knows whole names only
+    )
     running.set_defaults(act=_run)
     if given[:1] == ["run"]:
         _suite("benchmarks.settings").add_options(running.add_argument)
@@ -110,6 +129,9 @@ def _list(options: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def _run(options: argparse.Namespace, given: Sequence[str]) -> int:
+    for module in DRAWING:  # now, and not when all is measured
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(name=module)
     return int(_suite("benchmarks.harness.front").run(options, list(given)))
 
 

@@ -113,6 +113,7 @@ class Configuration:
 
     def __post_init__(self) -> None:
         """Refuse what no implementation could mean."""
+        start = self.conventions.initial_variance
         checks = (
             (len(self.input_shape) >= 2, "input_shape", self.input_shape, "at least (batch, channels)"),
             (all(size >= 0 for size in self.input_shape), "input_shape", self.input_shape, "sizes of 0 or more"),
@@ -123,7 +124,7 @@ class Configuration:
             (self.style in STYLES, "style", self.style, f"one of {', '.join(STYLES)}"),
             (self.device in ("cpu", "gpu"), "device", self.device, "cpu or gpu"),
             (self.conventions.ddof in (0, 1), "ddof", self.conventions.ddof, "0 or 1"),
-            (not self.conventions.initial_variance < 0, "initial_variance", self.conventions.initial_variance, "0 or more"),
+            (not start < 0, "initial_variance", start, "0 or more"),
         )
         for passed, name, got, expected in checks:
             if not passed:

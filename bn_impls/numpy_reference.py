@@ -20,11 +20,11 @@ and, for a loss with gradients dy_i, section 3 of the same paper with the terms 
     dgamma = sum dy_i xhat_i
     dx_i   = gamma / sqrt(variance + epsilon) (dy_i - dbeta / n - xhat_i dgamma / n)
 
-A training call then moves the statistics, with ddof in {0, 1} and n updates so far::
+A training call then moves the statistics, with ddof in {0, 1} and t updates before it::
 
-    decay_n         = min(decay, (1 + n) / (10 + n)) with warm-up, otherwise decay
-    moving_mean     <- decay_n moving_mean + (1 - decay_n) mean
-    moving_variance <- decay_n moving_variance + (1 - decay_n) variance n / (n - ddof)
+    decay_t         = min(decay, (1 + t) / (10 + t)) with warm-up, otherwise decay
+    moving_mean     <- decay_t moving_mean + (1 - decay_t) mean
+    moving_variance <- decay_t moving_variance + (1 - decay_t) variance n / (n - ddof)
 
 Inference uses the moving statistics in place of the batch's, and changes nothing. (The warm-up is that of
 ``tf.train.ExponentialMovingAverage``; the original paper averages unbiased variances, ddof = 1.)

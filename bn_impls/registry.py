@@ -133,9 +133,7 @@ def describe(specification: str) -> Descriptor:
         UnknownName: no implementation has this name.
     """
     if ":" in specification and not specification.startswith(":"):
-        return Descriptor(
-            name=specification, framework="given by module:OBJECT", summary="", target=specification
-        )
+        return Descriptor(name=specification, framework="given by module:OBJECT", summary="", target=specification)
     known = descriptors()
     if specification not in known:
         way_out = "`bn-bench list` shows them all; your own is given as package.module:OBJECT."

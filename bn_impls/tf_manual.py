@@ -28,7 +28,7 @@ from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.state import State
 
 
-class BatchNorm(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+class BatchNorm(tf.Module):
     """Batch normalization by hand, in TF 2 form."""
 
     def __init__(self, settings: Configuration) -> None:

@@ -31,7 +31,12 @@ QUANTITIES = (
     "moving_mean",
     "moving_variance",
 )
+COMPUTED = ("output_training", "output_inference", "gradient_input")  # in the case's dtype; parameters may be wider
 Figures = dict[str, dict[str, float]]
+
+
+class Misfit(Exception):
+    """A result that cannot be compared, being of another shape or dtype than it should."""
 
 
 def configuration_of(implementation: Implementation, parameters: Mapping[str, Any]) -> Configuration:
@@ -92,13 +97,13 @@ class Comparison:
             Quantity -> error figures.
         """
         x, dy = self.draw()
+        exact_x, exact_dy = x.astype(np.float64), dy.astype(np.float64)  # now: the call may overwrite its input
         native = self.layer.to_native(x)
         if gradients:
             results = self.layer.training_step_with_gradients(native, self.layer.to_native(dy))
             y, dx, dgamma, dbeta = (self.layer.to_numpy(tensor) for tensor in results)
         else:
             y = self.layer.to_numpy(self.layer.training_step(native))
-        exact_x, exact_dy = x.astype(np.float64), dy.astype(np.float64)
         before = self.reference.moving_mean, self.reference.moving_variance, self.reference.num_updates
         exact_y = self.reference.forward(exact_x)
         bounds = {q: step_bounds(self.settings, q, exact_x, exact_dy, self.reference.gamma, self.reference.beta)
@@ -111,13 +116,17 @@ class Comparison:
             pairs["gradient_gamma"] = (dgamma, exact_dgamma, "gradient_gamma")
             pairs["gradient_beta"] = (dbeta, exact_dbeta, "gradient_beta")
         figures = {
-            quantity: self._figures(got, exact, {q: getattr(bound, field) for q, bound in bounds.items()})
+            quantity: self._figures(quantity, got, exact, {q: getattr(bound, field) for q, bound in bounds.items()})
             for quantity, (got, exact, field) in pairs.items()
         }
         self._advance_bounds(before, bounds)
         return figures | self._statistics() | self._inference(native, exact_x)
 
-    def _figures(self, got: Array, exact: Array, bounds: Mapping[Quality, Array]) -> dict[str, float]:
+    def _figures(self, quantity: str, got: Array, exact: Array, bounds: Mapping[Quality, Array]) -> dict[str, float]:
+        if got.shape != exact.shape:
+            raise Misfit(f"{quantity} has shape {got.shape}, but should have {exact.shape}")
+        if quantity in COMPUTED and got.dtype.name != self.settings.dtype:
+            raise Misfit(f"{quantity} has dtype {got.dtype}, but should have {self.settings.dtype}")
         axis = self.settings.channel_axis if exact.ndim > 1 else None
         named = {QUALITIES[quality]: bound for quality, bound in bounds.items()}
         return error_figures(got, exact, named, self.settings.dtype, axis)
@@ -138,9 +147,13 @@ class Comparison:
         state, reference = self.layer.export_state(), self.reference
         return {
             "moving_mean": self._figures(
-                state["moving_mean"], reference.moving_mean, {q: self.moving_bounds[q, "mean"] for q in QUALITIES}
+                "moving_mean",
+                state["moving_mean"],
+                reference.moving_mean,
+                {q: self.moving_bounds[q, "mean"] for q in QUALITIES},
             ),
             "moving_variance": self._figures(
+                "moving_variance",
                 state["moving_variance"],
                 reference.moving_variance,
                 {q: self.moving_bounds[q, "variance"] for q in QUALITIES},
@@ -158,7 +171,7 @@ class Comparison:
             )
             for quality in QUALITIES
         }  # fmt: skip
-        return {"output_inference": self._figures(y, reference.inference(exact_x), bounds)}
+        return {"output_inference": self._figures("output_inference", y, reference.inference(exact_x), bounds)}
 
 
 def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
@@ -178,6 +191,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
         return refused(layer)
     try:
         return _compare(layer, parameters)
+    except Misfit as misfit:
+        return Outcome(status="disagrees", reason=str(misfit))
     finally:
         layer.close()
 
@@ -190,13 +205,13 @@ def _compare(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
         steps.append(comparison.step(gradients=number < parameters["steps"]))
         durations_ns.append(time.perf_counter_ns() - began)
     updates = layer.export_state()["num_updates"]
-    before: Mapping[str, Any] = layer.export_state()
+    before = {name: np.array(value) for name, value in layer.export_state().items()}
     x, _ = comparison.draw()
     settings = layer.configuration
     claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
     labels, wrong = labelled(claims, layer.observe(layer.inference, layer.to_native(x)))
     after: Mapping[str, Any] = layer.export_state()
-    changed = [name for name in after if not np.array_equal(after[name], before[name])]
+    changed = [name for name in after if not np.array_equal(after[name], before[name], equal_nan=True)]
     terms = math.prod(settings.input_shape) // settings.channels
     limit = sum_factor(terms, "plain") / sum_factor(terms, "good")
     metrics = summarize(steps) | {"limit_over_bound": limit, "num_updates": updates, **asdict(settings.conventions)}

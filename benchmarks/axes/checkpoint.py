@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.axes.agreement import refused
-from benchmarks.axes.errors import max_ulp
+from benchmarks.axes.errors import distance, max_ulp
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.training import Experiment
 from bn_impls import canonical
@@ -24,6 +24,7 @@ from bn_impls.interface import Array, Format, Implementation, Trainer, Unsupport
 
 STAGES = ("save", "restore")
 OTHER_SEED = 12345  # the fresh process starts from other weights, so that restoring nothing is noticed
+HIDDEN_LIMIT_REL = 1e-3  # far above rounding in another order, far below other weights
 FACTS, ARRAYS, FILES = "facts.json", "before.npz", "checkpoint"
 
 
@@ -116,7 +117,7 @@ def _restore(
         "restore_s": restore_ns / 1e9,
         "size_bytes": facts["size_bytes"],
     }
-    reason = judge(metrics)
+    reason = judge(metrics) or hidden_loss(predicted, inference, resumed, losses)
     samples = {
         "uninterrupted_loss": losses.tolist(),
         "resumed_loss": resumed.tolist(),
@@ -136,9 +137,9 @@ def restored_figures(found: Mapping[str, Array], expected: Mapping[str, Array]) 
     def worst(names: list[str]) -> float:
         return max((max_ulp(found[name], expected[name]) for name in names), default=0.0)
 
-    def counts(arrays: Mapping[str, Array]) -> int | None:
-        return next((int(array) for name, array in arrays.items() if name.endswith("/num_updates")), None)
-
+    counters = [name for name in expected if name.endswith("/num_updates")]
+    different = (name for name in counters if found[name] != expected[name])
+    counter = next(different, counters[0] if counters else None)  # the first layer's, unless another one differs
     slots = [n for n in expected if n.startswith("optimizer/") and n != "optimizer/step"]
     weights = [n for n in expected if not n.startswith("optimizer/") and "moving_" not in n and "num_updates" not in n]
     return {
@@ -146,8 +147,8 @@ def restored_figures(found: Mapping[str, Array], expected: Mapping[str, Array]) 
         "moving_variance_error_ulp": worst([n for n in expected if n.endswith("/moving_variance")]),
         "weights_error_ulp": worst(weights),
         "optimizer_error_ulp": worst(slots),
-        "num_updates_saved": counts(expected),
-        "num_updates_restored": counts(found),
+        "num_updates_saved": None if counter is None else int(expected[counter]),
+        "num_updates_restored": None if counter is None else int(found[counter]),
         "optimizer_step_saved": int(expected["optimizer/step"]),
         "optimizer_step_restored": int(found["optimizer/step"]),
     }
@@ -155,13 +156,40 @@ def restored_figures(found: Mapping[str, Array], expected: Mapping[str, Array]) 
 
 def resumed_figures(resumed: Array, uninterrupted: Array) -> dict[str, Any]:
     """Where and how far the resumed losses leave the uninterrupted ones."""
-    different = np.flatnonzero(~((resumed == uninterrupted) | (np.isnan(resumed) & np.isnan(uninterrupted))))
-    gap = np.abs(resumed.astype(np.float64) - uninterrupted.astype(np.float64))
+    gap = distance(resumed, uninterrupted)
+    different = np.flatnonzero(gap)
     return {
         "resumed_bitwise": not len(different),
         "resumed_first_difference_step": int(different[0]) if len(different) else None,
-        "resumed_loss_difference_abs": float(gap.max()) if len(different) else 0.0,
+        "resumed_loss_difference_abs": float(gap.max(initial=0.0)),
     }
+
+
+def hidden_loss(predicted: Array, inference: Array, resumed: Array, uninterrupted: Array) -> str | None:
+    """What differs although everything that the trainer exports came back, or None.
+
+    A stale copy of the weights in a compiled call, or a counter that nobody sees, shows here only. The first resumed
+    loss depends on the weights, the second on the optimizer; later ones amplify rounding and prove nothing.
+
+    Args:
+        predicted: logits after the restore.
+        inference: logits when saved.
+        resumed: losses after the restore.
+        uninterrupted: losses without one.
+
+    Returns:
+        A reason, or None.
+    """
+    for what, got, expected in (
+        ("inference", predicted, inference),
+        ("the first resumed loss", resumed[:1], uninterrupted[:1]),
+        ("the second resumed loss", resumed[1:2], uninterrupted[1:2]),
+    ):
+        largest = max(float(np.abs(expected).max(initial=0.0)), np.finfo(np.float64).tiny)
+        off = float(distance(got, expected).max(initial=0.0)) / largest
+        if not off <= HIDDEN_LIMIT_REL:
+            return f"everything exported came back, but {what} is {off:.3g} off, relative to the largest value"
+    return None
 
 
 def judge(metrics: Mapping[str, Any]) -> str | None:

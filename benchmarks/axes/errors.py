@@ -13,9 +13,10 @@ Array = npt.NDArray[Any]
 
 def ulp(magnitude: Array | float, dtype: str) -> Array:
     """Spacing of a dtype's numbers at a magnitude; for bfloat16, whose spacing is 2^16 that of float32."""
-    if dtype == "bfloat16":
-        return np.asarray(np.spacing(np.abs(np.asarray(magnitude, np.float32))), np.float64) * 2.0**16
-    return np.asarray(np.spacing(np.abs(np.asarray(magnitude, dtype))), np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest number the spacing is NaN
+        if dtype == "bfloat16":
+            return np.asarray(np.spacing(np.abs(np.asarray(magnitude, np.float32))), np.float64) * 2.0**16
+        return np.asarray(np.spacing(np.abs(np.asarray(magnitude, dtype))), np.float64)
 
 
 def error_figures(
@@ -25,7 +26,7 @@ def error_figures(
 
     An ulp is taken at the largest reference value of the element's channel: next to a zero crossing the spacing of
     the element itself shrinks without end and says nothing about the evaluation. The relative error is against the
-    same value. A non-finite value where the reference is finite counts as infinitely wrong.
+    same value. A value that is not finite is right where the reference is the same, and infinitely wrong elsewhere.
 
     Args:
         got: what was computed.
@@ -39,19 +40,31 @@ def error_figures(
     """
     if got.shape != reference.shape:
         raise ValueError(f"a result has shape {got.shape}, but should be {reference.shape}")
-    wide = got.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        error = np.abs(wide - reference)
-    error = np.where(np.isfinite(wide) | ~np.isfinite(reference), error, np.inf)
+    error = distance(got, reference)
     axes = () if channel_axis is None else tuple(a for a in range(got.ndim) if a != channel_axis)
     scale = np.abs(reference).max(axis=axes, keepdims=True, initial=0.0) if axes else np.abs(reference)
     tiny = np.finfo(np.float64).tiny
     return {
         "abs": _worst(error),
-        "rel": _worst(error / np.maximum(scale, tiny)),
-        "ulp": _worst(error / ulp(scale, dtype)),
-        **{name: _worst(np.where(error == 0, 0.0, error / np.maximum(b, tiny))) for name, b in bounds.items()},
+        "rel": _worst(_over(error, np.maximum(scale, tiny))),
+        "ulp": _worst(_over(error, ulp(scale, dtype))),
+        **{name: _worst(_over(error, np.maximum(bound, tiny))) for name, bound in bounds.items()},
     }
+
+
+def distance(got: Array, expected: Array) -> Array:
+    """Absolute difference in float64: 0 for the same value that is not finite, infinity for another one."""
+    wide, exact = got.astype(np.float64), expected.astype(np.float64)
+    same = (wide == exact) | (np.isnan(wide) & np.isnan(exact))
+    with np.errstate(invalid="ignore"):
+        error = np.abs(wide - exact)
+    return np.where(same, 0.0, np.where(np.isfinite(error), error, np.inf))
+
+
+def _over(error: Array, unit: Array) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):
+        ratio = np.where(error == 0, 0.0, error / unit)
+    return np.where(np.isnan(ratio), np.inf, ratio)
 
 
 def _worst(values: Array) -> float:
@@ -59,12 +72,9 @@ def _worst(values: Array) -> float:
 
 
 def max_ulp(got: Array, expected: Array) -> float:
-    """Largest difference of two arrays of one floating dtype in ulps of the expected value; 0 if bitwise equal."""
+    """Largest difference of two arrays of one dtype in ulps of the expected value (in units for integers)."""
     if got.shape != expected.shape:
         return float("inf")
-    if np.array_equal(got, expected, equal_nan=True):
-        return 0.0
-    wide = np.abs(got.astype(np.float64) - expected.astype(np.float64))
-    spacing = ulp(expected, expected.dtype.name) if expected.dtype.kind == "f" else np.ones_like(wide)
-    with np.errstate(invalid="ignore"):
-        return float(np.nanmax(np.where(np.isfinite(wide), wide / spacing, np.inf)))
+    error, dtype = distance(got, expected), expected.dtype
+    floating = dtype.kind == "f" or dtype.name == "bfloat16"  # which registers itself as a void type
+    return _worst(_over(error, ulp(expected, dtype.name) if floating else np.ones_like(error)))

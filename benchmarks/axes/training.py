@@ -53,7 +53,7 @@ class Experiment:
         return trainer
 
     def batches(self, epochs: int) -> list[tuple[Array, Mapping[str, Array]]]:
-        """Row indices (steps, batch) and dropout masks of each epoch, from the seed; a partial last batch is dropped."""
+        """Indices (steps, batch) and dropout masks of each epoch, from the seed; a partial last batch is dropped."""
         generator = np.random.default_rng((self.seed, 1))
         rows, size = len(self.data.train.labels), self.settings.batch_size
         steps = rows // size

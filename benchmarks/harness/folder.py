@@ -7,18 +7,17 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.harness import jsonlines
+from benchmarks.harness import contents, jsonlines
+from benchmarks.harness.contents import PLAN, SCHEMA, read_plan
 from benchmarks.settings import Settings
 from bn_impls.errors import BadRunFolder
 
-SCHEMA = 1
-PLAN, RECORDS, PASSES, ENVIRONMENT = "plan.json", "records.jsonl", "passes.jsonl", "environment.json"
+RECORDS, PASSES, ENVIRONMENT = "records.jsonl", "passes.jsonl", "environment.json"
 WAY_OUT = "`bn-bench run --resume {}` goes on from what is there once the cause is gone"
 
 
@@ -41,7 +40,9 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadRunFolder(f"{path} cannot be made ({error.strerror}); give another folder with --output") from error
+            raise BadRunFolder(
+                f"{path} cannot be made ({error.strerror}); give another folder with --output"
+            ) from error
         if any(path.iterdir()):
             raise BadRunFolder(f"{path} is not empty; finish it with --resume {path}, or give another --output")
         run = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
@@ -58,7 +59,7 @@ class RunFolder:
             BadRunFolder: it is none, or of another schema.
         """
         plan = read_plan(path)
-        return cls(path, Settings.from_json(plan["settings"]), plan["run"])
+        return cls(path, plan.settings, plan.run)
 
     def write_plan(self, cases: Sequence[Case]) -> None:
         """Write the plan; cases that an earlier plan of this folder had stay planned."""
@@ -76,7 +77,11 @@ class RunFolder:
         """The cases of the plan on disk."""
         if not (self.path / PLAN).exists():
             return []
-        return [Case.from_json(stored) for stored in read_plan(self.path)["cases"]]
+        return list(read_plan(self.path).cases)
+
+    def has_environment(self) -> bool:
+        """Whether the machine and the versions stand there already; a resumed run keeps those of its beginning."""
+        return (self.path / ENVIRONMENT).exists()
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write what machine and versions this run has."""
@@ -84,18 +89,17 @@ class RunFolder:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Records by case; the last line of a case counts. Damaged lines are noted in ``damage``."""
-        return {line["case_id"]: line for line in self._lines(RECORDS) if "case_id" in line}
+        return {line["case_id"]: line for line in self._lines(RECORDS, contents.record_complaint)}
 
     def passes(self) -> dict[str, list[dict[str, Any]]]:
-        """Lines of ``passes.jsonl`` by case, in order."""
+        """Lines of ``passes.jsonl`` by case, in order. Damaged lines are noted in ``damage``."""
         found: dict[str, list[dict[str, Any]]] = {}
-        for line in self._lines(PASSES):
-            if "case_id" in line:
-                found.setdefault(line["case_id"], []).append(line)
+        for line in self._lines(PASSES, contents.pass_complaint):
+            found.setdefault(line["case_id"], []).append(line)
         return found
 
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        for line in jsonlines.read(self.path / name):
+    def _lines(self, name: str, complaint: Callable[[dict[str, Any]], str | None]) -> Iterator[dict[str, Any]]:
+        for line in jsonlines.read(self.path / name, complaint):
             if isinstance(line, jsonlines.Damage):
                 if str(line) not in self.damage:
                     self.damage.append(str(line))
@@ -165,25 +169,6 @@ class RunFolder:
         self._lock.close()
 
 
-def read_plan(path: Path) -> dict[str, Any]:
-    """Read ``plan.json``.
-
-    Raises:
-        BadRunFolder: missing, damaged or of another schema.
-    """
-    way_out = "give a folder that `bn-bench run` wrote"
-    try:
-        plan = json.loads((path / PLAN).read_text(encoding="utf-8"))
-        schema, _ = plan["schema"], (plan["run"], plan["settings"], plan["cases"])
-    except FileNotFoundError as error:
-        raise BadRunFolder(f"{path} is no run folder: it has no {PLAN}; {way_out}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadRunFolder(f"{path / PLAN} cannot be read ({error}); {way_out}") from error
-    if schema != SCHEMA:
-        raise BadRunFolder(f"{path / PLAN} has schema {schema}, but should have {SCHEMA}; use the version it came from")
-    return dict(plan)
-
-
 def _locked(path: Path) -> Any:
     try:
         stream = open(path / ".lock", "w")  # noqa: SIM115  # held open as long as the folder is
@@ -193,12 +178,3 @@ def _locked(path: Path) -> Any:
     except OSError as error:
         raise BadRunFolder(f"{path} cannot be written ({error.strerror}); give another folder with --output") from error
     return stream
-
-
-@contextmanager
-def closing(folder: RunFolder) -> Iterator[RunFolder]:
-    """Close a folder at the end of a block."""
-    try:
-        yield folder
-    finally:
-        folder.close()

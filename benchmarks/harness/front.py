@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,21 +13,37 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.process import CHECKOUT
-from benchmarks.harness.session import GOOD_STATUSES, Session, exit_code
-from benchmarks.harness.stash import RECORDS, SESSION
+from benchmarks.harness.session import GOOD_STATUSES, exit_code
+from benchmarks.harness.stash import RECORDS, SESSION, TROUBLE
 
 USAGE, FAILED, INTERRUPTED = 2, 3, 130
 
 
 class Watch:
-    """Keeps hold of pytest's configuration, where the plugin leaves the run."""
+    """Keeps hold of pytest's configuration, where the plugin leaves the run, and of what no record says."""
 
-    config: pytest.Config | None = None
+    def __init__(self) -> None:
+        """Nothing has happened yet."""
+        self.config: pytest.Config | None = None
+        self.interrupted = False
+        self.unexpected: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Remember it."""
         self.config = config
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C from the other reasons for which pytest stops."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
+
+    def pytest_exception_interact(
+        self, call: pytest.CallInfo[Any], report: pytest.CollectReport | pytest.TestReport
+    ) -> None:
+        """Keep what is no row's reason: an error of the suite itself."""
+        if call.excinfo is not None and call.excinfo.type is not pytest.fail.Exception:
+            self.unexpected.append(report.longreprtext)
 
 
 def run(options: argparse.Namespace, given: list[str]) -> int:
@@ -39,33 +57,59 @@ def run(options: argparse.Namespace, given: list[str]) -> int:
         The exit code of ``bn-bench``.
     """
     watch = Watch()
-    fixed = ["--benchmark-only", "-p", "no:terminal", f"--rootdir={CHECKOUT}", f"-c{CHECKOUT / 'pyproject.toml'}"]
-    ended = pytest.main([*fixed, str(CHECKOUT / "benchmarks"), *given], plugins=[watch])
-    if ended == pytest.ExitCode.USAGE_ERROR:
+    fixed = ["--benchmark-only", "--benchmark-quiet", f"--rootdir={CHECKOUT}", f"-c{CHECKOUT / 'pyproject.toml'}"]
+    quiet = ["-pno:terminal", "-Wdefault"]  # a warning of a library is no reason to lose a user's run
+    try:
+        ended = pytest.main([*fixed, *quiet, str(CHECKOUT / "benchmarks"), *given], plugins=[watch])
+    except Exception:  # in pytest's own last steps; what was measured is kept all the same
+        watch.unexpected.append(traceback.format_exc())
+        ended = pytest.ExitCode.INTERNAL_ERROR
+    return closing_words(watch, int(ended))
+
+
+def closing_words(watch: Watch, ended: int) -> int:
+    """Say what came out.
+
+    Returns:
+        The exit code of ``bn-bench``.
+    """
+    stash = watch.config.stash if watch.config is not None else pytest.Stash()
+    session, trouble = stash.get(SESSION, None), stash.get(TROUBLE, [])
+    for text in (*trouble, *watch.unexpected[:1]):
+        print(f"bn-bench: {text}", file=sys.stderr)
+    folder = session.folder if session is not None else None
+    if trouble or ended == pytest.ExitCode.USAGE_ERROR:
         return USAGE
-    session = watch.config.stash.get(SESSION, None) if watch.config else None
-    folder = session.folder if session else None
-    if session is None or folder is None:
-        return FAILED
-    if ended == pytest.ExitCode.INTERRUPTED:
-        print(f"interrupted; what was measured is kept: bn-bench run --resume {shlex.quote(str(folder.path))}")
+    if watch.interrupted:
+        print(_interrupted(folder))
         return INTERRUPTED
-    assert watch.config is not None
-    records = watch.config.stash.get(RECORDS, {})
-    _tell(session, records)
-    return exit_code(records.values()) if records else FAILED
+    if folder is None or watch.unexpected or ended == pytest.ExitCode.INTERNAL_ERROR:
+        print("bn-bench: the suite itself failed, which should not happen; please report it", file=sys.stderr)
+        return FAILED
+    records = stash[RECORDS]
+    return _tell(folder, records)
 
 
-def _tell(session: Session, records: Mapping[str, Mapping[str, Any]]) -> None:
-    assert session.folder is not None
+def _interrupted(folder: RunFolder | None) -> str:
+    if folder is None:
+        return "interrupted before anything was measured"
+    return f"interrupted; what was measured is kept: bn-bench run --resume {shlex.quote(str(folder.path))}"
+
+
+def _tell(folder: RunFolder, records: Mapping[str, Mapping[str, Any]]) -> int:
     counts = Counter(record["status"] for record in records.values())
     print(f"{len(records)} cases: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
     for record in records.values():
         if record["status"] not in GOOD_STATUSES:
             print(f"  {record['status']}: {record['case_id']}: {record['reason']}")
-    for line in session.folder.damage:
+    planned = folder.planned()
+    for case in planned:
+        if case.case_id not in records:
+            print(f"  planned, but without a record: {case.case_id}")
+    for line in folder.damage:
         print(f"  damaged: {line}")
-    print(f"report: {_short(session.folder.path / 'index.html')}")
+    print(f"report: {_short(folder.path / 'index.html')}")
+    return exit_code(planned, records)
 
 
 def _short(path: Path) -> Path:

@@ -10,7 +10,7 @@ import json
 import math
 import numbers
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 def encode(value: Mapping[str, Any]) -> bytes:
     """One line of strict JSON in UTF-8, keys in the order given; NumPy's scalars and arrays become plain values.
 
-    Half of a surrogate pair, which a file name or an error message may carry, has no UTF-8 and is written as its escape.
+    Half of a surrogate pair, which a file's name or an error may carry, has no UTF-8 and is written as its escape.
     """
     return json.dumps(_plain(value), allow_nan=False, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
@@ -39,6 +39,8 @@ def _plain(value: Any) -> Any:
         case numbers.Real():
             number = float(value)
             return number if math.isfinite(number) else _word(number)
+        case numbers.Complex():
+            return str(value)
     if hasattr(value, "tolist"):  # an array, or a NumPy scalar that is no number to Python
         return _plain(value.tolist())
     return str(value)
@@ -89,10 +91,17 @@ class Damage:
         return f"{self.file} line {self.line} was skipped: {self.why}"
 
 
-def read(path: Path) -> Iterator[dict[str, Any] | Damage]:
+def read(path: Path, complaint: Callable[[dict[str, Any]], str | None]) -> Iterator[dict[str, Any] | Damage]:
     """Every line of a file as an object, or as the damage that stands in its place.
 
     What is missing, or no regular file (a device gives bytes without end), has no lines.
+
+    Args:
+        path: the file.
+        complaint: why an object is not what the file should hold, or None.
+
+    Yields:
+        Objects and damage, in the order of the file.
     """
     if not path.is_file():
         return
@@ -104,4 +113,5 @@ def read(path: Path) -> Iterator[dict[str, Any] | Damage]:
         except (ValueError, RecursionError) as error:
             yield Damage(path.name, number, f"not JSON ({error})")
             continue
-        yield value if isinstance(value, dict) else Damage(path.name, number, "not an object")
+        wrong = complaint(value) if isinstance(value, dict) else "not an object"
+        yield Damage(path.name, number, wrong) if wrong else value

@@ -8,7 +8,9 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from benchmarks.harness.jsonlines import decode, encode
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
+ENDING_S = 5.0  # longest time between a worker's last reply and its end
+LOOK_AGAIN_S = 1.0  # where the system cannot say at once that a process has ended
 
 
 class WorkerLost(Exception):
@@ -68,7 +72,8 @@ class WorkerProcess:
         self._oom_kills = _oom_kills()
         with open(log, "wb") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.harness.worker"],
+                # -P: a folder `benchmarks` where the user stands must not stand in for ours
+                [sys.executable, "-P", "-m", "benchmarks.harness.worker", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
@@ -78,14 +83,9 @@ class WorkerProcess:
         assert self.process.stdin is not None and self.process.stdout is not None
         self._requests, self._replies = self.process.stdin, self.process.stdout
         self._buffer = b""
-        self._send(
-            {
-                "do": "start",
-                "specification": specification,
-                "data_dir": settings.data_dir,
-                "download": settings.download,
-            }
-        )
+        start = {"specification": specification, "data_dir": settings.data_dir, "download": settings.download}
+        with contextlib.suppress(BrokenPipeError):  # it has ended already; `started` says why
+            self._write({"do": "start", **start})
 
     def started(self, timeout_s: float) -> dict[str, Any]:
         """Wait until the implementation is imported.
@@ -105,40 +105,69 @@ class WorkerProcess:
         Raises:
             WorkerLost: the process ended, or gave no reply in time and was killed.
         """
-        self._send(request)
-        return self._receive(timeout_s)
-
-    def _send(self, request: Mapping[str, Any]) -> None:
         try:
-            self._requests.write(encode(request).encode() + b"\n")
-            self._requests.flush()
+            self._write(request)
         except BrokenPipeError as error:
             raise self._lost() from error
+        return self._receive(timeout_s)
+
+    def _write(self, request: Mapping[str, Any]) -> None:
+        self._requests.write(encode(request) + b"\n")
+        self._requests.flush()
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._replies, selectors.EVENT_READ)
+        deadline = time.monotonic() + timeout_s
+        with self._events() as selector:
             while b"\n" not in self._buffer:
-                if not selector.select(timeout_s):
+                left = deadline - time.monotonic()
+                if left <= 0:
                     self.close()
                     raise WorkerLost("timed_out", f"no answer within {timeout_s:g} s; the process was killed")
-                chunk = os.read(self._replies.fileno(), 1 << 20)
-                if not chunk:
+                ready = selector.select(min(left, LOOK_AGAIN_S))
+                if any(key.fileobj is self._replies for key, _ in ready):
+                    chunk = os.read(self._replies.fileno(), 1 << 20)
+                    if not chunk:
+                        raise self._lost()
+                    self._buffer += chunk
+                elif self.process.poll() is not None:  # something that it started still holds the pipe open
                     raise self._lost()
-                self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
-        reply: dict[str, Any] = decode(line.decode())
-        return reply
+        return self._understood(line)
+
+    @contextmanager
+    def _events(self) -> Iterator[selectors.BaseSelector]:
+        """Wakes up for a reply, and, where the system can say it, for the end of the process."""
+        with selectors.DefaultSelector() as selector, contextlib.ExitStack() as opened:
+            selector.register(self._replies, selectors.EVENT_READ)
+            with contextlib.suppress(AttributeError, OSError):  # not on Linux, reaped already, or forbidden
+                end = os.pidfd_open(self.process.pid)
+                opened.callback(os.close, end)
+                selector.register(end, selectors.EVENT_READ)
+            yield selector
+
+    def _understood(self, line: bytes) -> dict[str, Any]:
+        try:
+            reply = decode(line)
+        except ValueError:
+            reply = None
+        if isinstance(reply, dict) and "status" in reply:
+            return reply
+        self.close()
+        raise WorkerLost("crashed", f"something else than a reply came through the worker's pipe: {line[:100]!r}")
 
     def _lost(self) -> WorkerLost:
-        code = self.process.wait()
+        try:
+            code = self.process.wait(ENDING_S)
+        except subprocess.TimeoutExpired:
+            self.close()
+            return WorkerLost("crashed", "the process closed the pipe of its replies and went on; it was killed")
         self.close()
         words = _last_line(self.log)
         said = f"; its last words: {words}" if words else ""
         if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
             return WorkerLost("out_of_memory", f"the kernel killed the process for memory{said}")
         if code < 0:
-            return WorkerLost("crashed", f"the process was ended by {signal.Signals(-code).name}{said}")
+            return WorkerLost("crashed", f"the process was ended by {_signal_name(-code)}{said}")
         return WorkerLost("crashed", f"the process exited with code {code} in the middle of a case{said}")
 
     def close(self) -> None:
@@ -160,9 +189,18 @@ def _oom_kills() -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"
+
+
 def _last_line(log: Path) -> str:
     try:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        with open(log, "rb") as stream:
+            stream.seek(max(0, log.stat().st_size - (1 << 16)))
+            lines = stream.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
     return lines[-1].strip()[:300] if lines else ""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from benchmarks.cases import Case
+from benchmarks.harness.process import CHECKOUT
 from benchmarks.harness.progress import display_for
 from benchmarks.harness.replay import CLOCK
 from benchmarks.harness.session import SKIPPED_STATUSES, Session
-from benchmarks.harness.stash import RECORDS, SESSION
+from benchmarks.harness.stash import RECORDS, SESSION, TROUBLE
 from benchmarks.settings import Settings, add_options
 from bn_impls.errors import BnBenchError
 
@@ -30,8 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Plan the run; errors a user can act on end pytest with its usage code."""
     config.addinivalue_line("markers", "slow: runs for minutes; left out of the default test environment")
+    config.stash[TROUBLE] = []
     options = config.option
-    if not options.benchmark_only or options.collectonly and not config.args:
+    if not options.benchmark_only:
         return
     try:
         resume = Path(options.resume) if options.resume else None
@@ -43,9 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Collect tests, or with ``--benchmark-only`` the benchmark."""
-    root = config.rootpath
     unwanted = "tests" if config.option.benchmark_only else "benchmarks"
-    if collection_path == root / unwanted:
+    if collection_path.is_relative_to(CHECKOUT / unwanted):  # pytest does not ask about the folder itself
         return True
     run = config.stash.get(SESSION, None)
     axes = {case.axis for case in run.cases.values()} if run is not None else set()
@@ -64,7 +65,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def case_of(item: pytest.Item) -> Case | None:
     """The case that a collected test shows, if it shows one."""
-    found = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    found = (
+        item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    )
     return found if isinstance(found, Case) else None
 
 
@@ -77,29 +80,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def records(request: pytest.FixtureRequest) -> Iterator[dict[str, dict[str, Any]]]:
+def records(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     """The records of all selected cases; the first test that asks starts the run."""
-    session = request.config.stash[SESSION]
+    config = request.config
+    session = config.stash[SESSION]
     selected = [case for item in request.session.items if (case := case_of(item)) is not None]
-    capture = request.config.pluginmanager.getplugin("capturemanager")
+    capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         console = Console()
         console.print()
         try:
             found = session.run(selected, display_for(console))
         except BnBenchError as error:
+            config.stash[TROUBLE].append(str(error))
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
         finally:
             if session.folder is not None:
                 session.folder.close()
-    request.config.stash[RECORDS] = found
-    yield found
+    config.stash[RECORDS] = found
+    return found
 
 
 @pytest.fixture
 def record(case: Any, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The record of a case; a row without figures skips or fails the test with its reason."""
-    found = records[case.case_id]
+    found = records.get(case.case_id, {"status": "failed", "reason": "the run left no record of it"})
     if found["status"] in SKIPPED_STATUSES:
         pytest.skip(f"{found['status']}: {found['reason']}")
     if found["status"] != "ok":
@@ -110,22 +115,60 @@ def record(case: Any, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Name the machine by its kind only."""
     machine_info.pop("node", None)
+    machine_info["release"] = str(machine_info.get("release", "")).split("-")[0]  # the rest is who built the kernel
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Keep pytest-benchmark's own JSON in the run folder; draw the report of whatever was measured."""
-    run = session.config.stash.get(SESSION, None)
+    config = session.config
+    run = config.stash.get(SESSION, None)
     if run is None or run.folder is None:
         yield
         return
-    replayed = session.config._benchmarksession  # type: ignore[attr-defined]  # where pytest-benchmark keeps itself
-    if replayed.benchmarks and not replayed.json:
-        replayed.json = str(run.folder.path / "benchmark.json")
-    yield
+    trouble = config.stash[TROUBLE]
+    try:
+        kept = _redirect_json(config, run.folder.path / "benchmark.json")
+        yield
+        kept()
+    except OSError as error:
+        trouble.append(
+            f"{error.filename or 'benchmark.json'} cannot be written ({error.strerror}); what was measured is kept, "
+            f"and `bn-bench run --resume {run.folder.path}` writes it once the cause is gone"
+        )
+    page = _draw(run.folder.path, trouble)
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None:
+        reporter.ensure_newline()
+        for line in (*(f"damaged: {line}" for line in run.folder.damage), *trouble):
+            reporter.write_line(line, red=True)
+        if page is not None:
+            reporter.write_line(f"report: {page}")
+    if trouble:
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+
+def _redirect_json(config: pytest.Config, wanted: Path) -> Callable[[], object]:
+    """Make pytest-benchmark write its JSON into the run folder, or where the user wants it and then a copy here."""
+    replayed = config._benchmarksession  # type: ignore[attr-defined]  # where pytest-benchmark keeps itself
+    if not replayed.benchmarks:
+        return lambda: None
+    if replayed.json is None:
+        replayed.json = str(wanted)
+        return lambda: None
+    chosen = Path(replayed.json)
+    if chosen.resolve() == wanted.resolve():
+        return lambda: None
+    return lambda: wanted.write_bytes(chosen.read_bytes())
+
+
+def _draw(folder: Path, trouble: list[str]) -> Path | None:
+    """Draw the report; on a folder that cannot be written only the first cause is told."""
     from benchmarks.report import draw  # pandas and matplotlib: only now
 
-    paths = draw(run.folder.path)
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(f"\nreport: {paths.page}")
+    try:
+        return draw(folder).page
+    except BnBenchError as error:
+        if not trouble:
+            trouble.append(str(error))
+        return None

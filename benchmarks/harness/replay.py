@@ -54,7 +54,5 @@ def replay(benchmark: Any, record: Mapping[str, Any]) -> None:
     def advance() -> None:
         CLOCK.reading = next(pending)
 
-    benchmark.extra_info.update(
-        {name: record[name] for name in ("case_id", "axis", "implementation", "status", "run")}
-    )
+    benchmark.extra_info.update({name: record[name] for name in ("case_id", "axis", "implementation", "status", "run")})
     benchmark.pedantic(advance, setup=rewind, rounds=len(durations), iterations=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,17 @@ def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
         work: how much.
     """
     timing = Timing(scheduler, work)
+    left = {case.case_id: work.rounds for case in cases}
+
+    def show(members: Sequence[Case], ended: Container[str] = ()) -> None:
+        for case in members:
+            now = 0 if case.case_id in ended else max(0, work.rounds - timing.whole_rounds(case))
+            scheduler.display.advance(left[case.case_id] - now)
+            left[case.case_id] = now
+
+    show(cases)
+    for case in cases:
+        timing.finish(case)  # a run that was killed between the last pass and the record, or whose record is damaged
     pending = list(cases)
     while pending := [case for case in pending if timing.whole_rounds(case) < work.rounds]:
         names = {case.implementation for case in pending}
@@ -56,7 +67,7 @@ def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
             members = [case for case in pending if case.group == group]
             failed = timing.run_group(members, number)
             pending = [case for case in pending if case.case_id not in failed]
-            scheduler.display.advance(len(members))
+            show(members, failed)
 
 
 class Timing:
@@ -71,9 +82,10 @@ class Timing:
         return [line for line in self.lines.get(case.case_id, []) if line.get("kind") == kind]
 
     def whole_rounds(self, case: Case) -> int:
-        """Rounds of a case that have all their passes."""
+        """Rounds of a case that have all their passes, and what preparing showed."""
         found = [line["round"] for line in self._of(case, "pass")]
-        return sum(found.count(number) >= self.work.passes for number in set(found))
+        prepared = {line["round"] for line in self._of(case, "prepared")}
+        return sum(found.count(number) >= self.work.passes for number in prepared)
 
     def next_round(self) -> int:
         """A number that no round of this run has."""
@@ -107,9 +119,13 @@ class Timing:
                     prepared = [other for other in prepared if other.implementation != case.implementation]
         for case in prepared:
             self._ask(case, {"do": "release"})
-            if self.whole_rounds(case) >= self.work.rounds:
-                self.scheduler.record(case, self.outcome(case))
+            self.finish(case)
         return ended
+
+    def finish(self, case: Case) -> None:
+        """Write the record of a case that has all its rounds."""
+        if self.whole_rounds(case) >= self.work.rounds:
+            self.scheduler.record(case, self.outcome(case))
 
     def _ask(self, case: Case, request: dict[str, Any]) -> dict[str, Any]:
         return self.scheduler.ask(case.implementation, {**request, "case_id": case.case_id})

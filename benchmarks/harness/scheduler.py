@@ -19,6 +19,7 @@ from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.process import WorkerLost, WorkerProcess, WorkerSettings
 from benchmarks.harness.progress import Display
+from bn_impls.errors import BadRunFolder
 from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
@@ -46,11 +47,14 @@ class Scheduler:
         self.workers: dict[str, WorkerProcess] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self.unstartable: dict[str, WorkerLost] = {}
-        self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-")
+        self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
 
     def run(self, cases: Sequence[Case]) -> None:
         """Run every case that has no record yet, and leave a record of each."""
         recorded = self.folder.records()
+        self.versions = {
+            record["implementation"]: record["versions"] for record in recorded.values() if record["versions"]
+        }
         open_cases = [case for case in cases if case.case_id not in recorded]
         work = rounds.Rounds.of(self.folder.settings)
         weight = {"throughput": work.rounds}
@@ -76,11 +80,13 @@ class Scheduler:
 
     def _absent(self, case: Case, units: int) -> bool:
         """Write the row of an implementation that is not installed."""
-        descriptor = self.descriptors[case.implementation]
-        missing = descriptor.missing()
+        descriptor = self.descriptors.get(case.implementation)
+        missing = (
+            "no implementation of this name is registered any more" if descriptor is None else descriptor.missing()
+        )
         if missing is None:
             return False
-        status = "failed" if descriptor.problem else "not_installed"
+        status = "failed" if descriptor is not None and descriptor.problem else "not_installed"
         self.record(case, {"status": status, "reason": missing})
         self.display.advance(units)
         return True
@@ -109,10 +115,12 @@ class Scheduler:
         """
         new = [name for name in dict.fromkeys(names) if name not in self.workers and name not in self.unstartable]
         for name in new:
-            descriptor = self.descriptors[name]
-            log = Path(self.scratch.name) / f"worker-{len(list(Path(self.scratch.name).iterdir()))}.log"
-            self.workers[name] = WorkerProcess(name, self.worker_settings, log, descriptor.environment)
-        for name in new:
+            try:
+                log, environment = self.scratch_folder() / "worker.log", self.descriptors[name].environment
+                self.workers[name] = WorkerProcess(name, self.worker_settings, log, environment)
+            except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
+                self.unstartable[name] = WorkerLost("failed", f"no process can be made for it ({error})")
+        for name in [name for name in new if name in self.workers]:
             try:
                 self.versions[name] = self.workers[name].started(STARTING_S)["versions"]
             except WorkerLost as lost:
@@ -142,8 +150,18 @@ class Scheduler:
             return {"status": lost.status, "reason": lost.reason, "lost": True}
 
     def scratch_folder(self) -> Path:
-        """A new empty folder that lives as long as the run."""
-        return Path(tempfile.mkdtemp(dir=self.scratch.name))
+        """A new empty folder that lives as long as the run.
+
+        Raises:
+            BadRunFolder: there is no room for it.
+        """
+        try:
+            return Path(tempfile.mkdtemp(dir=self.scratch.name))
+        except OSError as error:
+            raise BadRunFolder(
+                f"no scratch folder can be made in {tempfile.gettempdir()} ({error.strerror}); free some space or set "
+                "TMPDIR; everything measured before is kept"
+            ) from error
 
     # ---- axes that run case by case ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Session:
         self.folder = RunFolder.resume(resume) if resume else None
         self.settings = self.folder.settings if self.folder else settings
         self.descriptors = chosen_descriptors(self.settings)
+        if self.folder is None:
+            describe_implementation(settings.baseline)  # now: the report asks for it only when all is measured
         cases = self.folder.planned() if self.folder else plan(self.settings, self.descriptors)
         self.cases = {case.case_id: case for case in cases}
 
@@ -62,14 +64,15 @@ class Session:
 
     def open_folder(self, wanted: Sequence[Case]) -> RunFolder:
         """The run folder, made at the first call, after the data set has been found readable."""
+        chosen = self.settings
         if self.folder is None:
-            chosen = self.settings
             if any("dataset" in case.parameters for case in wanted):
                 data_dir = None if chosen.data_dir is None else Path(chosen.data_dir)
                 datasets.load(chosen.dataset, data_dir=data_dir, allow_download=chosen.download)
             self.folder = RunFolder.create(self.output, chosen)
+        self.folder.write_plan(wanted)  # first: with it the folder can be resumed
+        if not self.folder.has_environment():
             self.folder.write_environment(describe(chosen.threads or usable_cores()))
-        self.folder.write_plan(wanted)
         return self.folder
 
 
@@ -83,9 +86,17 @@ def with_gates(cases: Iterable[Case]) -> list[Case]:
     return list(found.values())
 
 
-def exit_code(records: Iterable[dict[str, Any]]) -> int:
-    """0 if all is accounted for, 1 if an implementation disagrees, 3 if a case failed, crashed or ran out."""
-    statuses = {record["status"] for record in records}
+def exit_code(planned: Iterable[Case], records: Mapping[str, Mapping[str, Any]]) -> int:
+    """0 if all is accounted for, 1 if an implementation disagrees, 3 if a case failed, crashed or ran out.
+
+    Args:
+        planned: the cases.
+        records: by case; a planned case without one counts as failed.
+
+    Returns:
+        The code.
+    """
+    statuses = {records[case.case_id]["status"] if case.case_id in records else "failed" for case in planned}
     if statuses - {*GOOD_STATUSES, "disagrees"}:
         return 3
     return 1 if "disagrees" in statuses else 0

@@ -10,3 +10,5 @@ from benchmarks.harness.session import Session
 
 SESSION = pytest.StashKey[Session]()
 RECORDS = pytest.StashKey[dict[str, dict[str, Any]]]()
+TROUBLE = pytest.StashKey[list[str]]()
+"""What a user can act on and a record does not say, such as a full disk."""

@@ -54,6 +54,7 @@ def compose(view: View) -> Report:
         ("Machine", machine),
         ("Records", f"{len(run.records):,}"),
         ("Rounds", str(view.rounds) if view.rounds else "none timed"),
+        ("Size", str(run.plan.settings.get("size") or ("quick" if view.is_quick() else MISSING))),
     )
     subtitle = say(
         "{number} compared: {names}. Are they the same, which is fastest, which trains alike, and what "

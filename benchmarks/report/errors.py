@@ -38,7 +38,7 @@ class Worst:
         return tuple(record for record in self.records if record.status == "disagrees")
 
     def of(self, quantity: str, measure: str) -> float | None:
-        """The worst of one quantity: ``ulp``, ``abs``, ``rel`` or ``over_bound``."""
+        """The worst of one quantity: ``ulp``, ``abs``, ``rel``, ``over_bound`` or ``over_limit``."""
         values = [record.number(f"{quantity}_error_{measure}") for record in self.records]
         present = [value for value in values if value is not None]
         return max(present, key=severity) if present else None
@@ -49,6 +49,12 @@ class Worst:
         return worst_over_bound(self.worst_record)
 
     @property
+    def over_limit(self) -> float | None:
+        """The worst error of any quantity over its limit; above 1 a case disagrees."""
+        found = [self.of(quantity, "over_limit") for quantity in QUANTITIES]
+        return max((value for value in found if value is not None), key=severity, default=None)
+
+    @property
     def worst_record(self) -> Record:
         """The record that holds it."""
         return max(self.records, key=lambda record: severity(worst_over_bound(record)))
@@ -57,12 +63,6 @@ class Worst:
     def quantity(self) -> str:
         """The quantity that was the worst."""
         return worst_quantity(self.worst_record)
-
-    @property
-    def limit(self) -> float | None:
-        """The strictest limit that the records were judged by."""
-        limits = [limit for record in self.records if (limit := record.number("limit_over_bound")) is not None]
-        return min(limits, default=None)
 
 
 def worst_over_bound(record: Record) -> float | None:

@@ -40,7 +40,7 @@ def harmless(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = visible(value)
-    return f"'{text}" if value.startswith(FORMULA) or text.startswith(FORMULA) else text
+    return f"'{text}" if value.startswith(FORMULA) or text.lstrip().startswith(FORMULA) else text
 
 
 def _row(view: View, record: Record) -> dict[str, Any]:

@@ -114,8 +114,13 @@ class Run:
         return tuple(record for record in self.records if record.case_id not in planned)
 
 
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # JSON has no words for them
+
+
 def as_number(value: object) -> float | None:
-    """A JSON number as a float; None for anything else, booleans included."""
+    """A number of a record as a float; None for anything else, booleans included."""
+    if isinstance(value, str):
+        return NOT_FINITE.get(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:

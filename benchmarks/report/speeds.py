@@ -97,6 +97,14 @@ class Speed:
         return self.record.implementation, self.record.text("style")
 
     @property
+    def fastest_calls(self) -> dict[int, float]:
+        """Round -> the shortest time per call in it, in ns."""
+        found: dict[int, float] = {}
+        for (number, _), shortest in self.minima.items():
+            found[number] = min(shortest, found.get(number, shortest))
+        return found
+
+    @property
     def published(self) -> bool:
         """Whether there is a speed and it may be shown."""
         return self.withheld is None

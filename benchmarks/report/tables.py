@@ -70,18 +70,13 @@ def parameter_cell(record: Record, parameter: str) -> Cell:
     value = record.parameter(parameter)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         text = f"{value:g}" if isinstance(value, float) else str(value)
-        return Cell(text, float(value) if abs(value) < 1e300 else None)
+        return Cell(shorten(text, LONGEST_NAME), float(value) if abs(value) < 1e300 else None)
     return text_cell(record.text(parameter))
 
 
-def ulp_cell(value: float | None, over_bound: float | None, limit: float | None) -> Cell:
-    """An error in ulps; the tone says whether it is over the bound, or over the limit."""
-    if value is None:
-        return BLANK
-    tone = ""
-    if over_bound is not None and not over_bound <= 1:
-        tone = "warn" if limit is None or over_bound <= limit else "bad"
-    return Cell(significant(value, 2), value, tone)
+def ulp_cell(value: float | None, over_limit: float | None) -> Cell:
+    """An error in ulps; one over its limit, which makes a case disagree, stands out."""
+    return number_cell(value, 2, "bad" if over_limit is not None and not over_limit <= 1 else "")
 
 
 def count_cell(number: int, tone: str = "") -> Cell:

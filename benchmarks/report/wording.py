@@ -62,6 +62,18 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{round(value, digits - 1 - exponent):,.{max(digits - 1 - exponent, 0)}f}"
 
 
+def ratio(value: float) -> str:
+    """A ratio, with a third decimal where it is near 1, so that 1.004 does not read as 1."""
+    if value == 1:
+        return "1"
+    return f"{value:.3f}" if 0.9 < value < 1.1 else significant(value)
+
+
+def of_bound(value: float) -> str:
+    """An error over its bound: ``0.52 of its bound``, ``69 times its bound``."""
+    return f"{significant(value, 2)} of its bound" if value <= 1 else f"{significant(value, 2)} times its bound"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds in the unit that suits: 12.3 µs, 4.56 ms, 7.89 s."""
     if seconds is None:

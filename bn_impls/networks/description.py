@@ -235,7 +235,7 @@ def _output_shape(layer: LayerDescription, shape: Shape, where: str) -> Shape:
             return (*shape[:2], filters)
         case MaxPool(size=size):
             if size > min(shape[:2]):
-                raise BadConfiguration(f"{where} gets maps of {shape[0]} x {shape[1]}, but should get {size} x {size}")
+                raise BadConfiguration(f"{where} gets maps of {shape[0]} x {shape[1]}, but windows of {size} need more")
             return (shape[0] // size, shape[1] // size, shape[2])
         case Flatten():
             return (math.prod(shape),)

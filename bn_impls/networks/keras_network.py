@@ -56,7 +56,12 @@ def _keras_layer(
 
 
 def keras_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
-    """Keras' own optimizer; its Adam is the form of :mod:`bn_impls.networks.optimizers`, corrected in float32."""
+    """Keras' own optimizer; its Adam is the form of :mod:`bn_impls.networks.optimizers`.
+
+    In every dtype Keras rounds the learning rate, and the betas in the correction, to float32: Adam's first steps are
+    then up to 1.3e-5 / 2 too long or short (1 - beta_2 is off by float32's half ulp over 0.001), all steps of both
+    optimizers up to 6e-8.
+    """
     if isinstance(settings, SGD):
         return keras.optimizers.SGD(settings.rate)
     return keras.optimizers.Adam(
@@ -74,12 +79,11 @@ class KerasTraining:
         self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=settings.dtype)
         self.model.compile(self.optimizer, self.loss)
         self.optimizer.build(self.model.trainable_variables)
-        self.updates = tf.Variable(0, trainable=False, dtype=tf.int64)  # Keras' layer has no counter
         statistics = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-        self.statistics = {
-            f"{layer.name}/{name}": getattr(layer, name) for layer in statistics for name in STATISTICS
+        self.statistics = {f"{layer.name}/{name}": getattr(layer, name) for layer in statistics for name in STATISTICS}
+        self.updates = {  # Keras' layer has no counter
+            f"{layer.name}/num_updates": tf.Variable(0, trainable=False, dtype=tf.int64) for layer in statistics
         }
-        self.counted = [layer.name for layer in statistics]
         self.weights = {variable.path: variable for variable in self.model.trainable_variables}
         self.slots = self._slots(settings.optimizer)
 
@@ -103,20 +107,19 @@ class KerasTraining:
             loss = self.loss(labels, self.forward(x, True, masks))
         values = [variable.value for variable in self.model.trainable_variables]
         self.optimizer.apply(tape.gradient(loss, values), self.model.trainable_variables)
-        self.updates.assign_add(1)
+        for counter in self.updates.values():
+            counter.assign_add(1)
         return loss
 
     def export_weights(self) -> dict[str, Array]:
         """Copies of weights and statistics."""
-        found = {name: np.asarray(variable.numpy()) for name, variable in (self.weights | self.statistics).items()}
-        return found | {f"{name}/num_updates": np.asarray(self.updates.numpy()) for name in self.counted}
+        variables = self.weights | self.statistics | self.updates
+        return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
 
     def load_weights(self, weights: Mapping[str, Array]) -> None:
         """Set weights and statistics."""
-        for name, variable in (self.weights | self.statistics).items():
+        for name, variable in (self.weights | self.statistics | self.updates).items():
             variable.assign(weights[name])
-        for name in self.counted:
-            self.updates.assign(weights[f"{name}/num_updates"])
 
     def export_optimizer(self) -> dict[str, Array]:
         """Copies of slots and step."""
@@ -131,7 +134,8 @@ class KerasTraining:
 
     def restored(self) -> None:
         """After a restore: the optimizer's step is the only counter that a Keras file holds."""
-        self.updates.assign(tf.cast(self.optimizer.iterations.value, tf.int64))
+        for counter in self.updates.values():
+            counter.assign(tf.cast(self.optimizer.iterations.value, tf.int64))
 
 
 STATISTICS = ("moving_mean", "moving_variance")
@@ -151,7 +155,7 @@ def keras_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatc
         return reason
     with boundary.placed(configuration.device):
         training = KerasTraining(configuration, make_batch_norm)
-    changed = [*(variable.value for variable in training.statistics.values()), training.updates]
+    changed = [variable.value for variable in training.statistics.values()]
     loop = TrainingLoop(configuration, training.step, training.forward, changed)
     return Trainer(
         configuration=configuration,

@@ -27,6 +27,7 @@ from bn_impls.interface import (
 from bn_impls.networks.description import BatchNorm, NamedLayer
 from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context, softmax_cross_entropy
 from bn_impls.networks.numpy_optimizers import NumpyOptimizer
+from bn_impls.numpy_boundary import NUMPY_DTYPES
 
 Build = Callable[[Configuration], Layer | Unsupported]
 
@@ -91,6 +92,11 @@ class HostedBatchNorm:
             if name in self.parameters:
                 self.gradients[name] = self.twin.to_numpy(gradient)
         return self.twin.to_numpy(dx)
+
+    def close(self) -> None:
+        """Release what the layers hold."""
+        for layer in (self.layer, self.twin, *self.predictors.values()):
+            layer.close()
 
     def export_statistics(self) -> dict[str, Array]:
         """Moving statistics and the number of updates."""
@@ -166,6 +172,12 @@ class NumpyNetwork:
             if isinstance(part, HostedBatchNorm):
                 part.load_statistics({key: weights[f"{name}/{key}"] for key in part.export_statistics()})
 
+    def close(self) -> None:
+        """Close the hosted layers."""
+        for part in self.parts.values():
+            if isinstance(part, HostedBatchNorm):
+                part.close()
+
     def observe(self) -> Mapping[str, Observation]:
         """What can be seen of a network of NumPy arrays."""
         return {
@@ -187,6 +199,10 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
     """
     if configuration.device != "cpu":
         return Unsupported("the NumPy network computes on the CPU only")
+    if configuration.style != "eager":
+        return Unsupported(f"the NumPy network has one call style: eager, not {configuration.style}")
+    if configuration.dtype not in NUMPY_DTYPES:
+        return Unsupported(f"NumPy has no dtype {configuration.dtype}")
     parts: dict[str, Part] = {}
     for named in configuration.network.named_layers():
         part = _part(named, configuration, build)
@@ -215,13 +231,15 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
         load_optimizer=network.optimizer.load,
         observe=network.observe,
         formats={"npz": npz_format(export, restore)},
+        close=network.close,
     )
     return trainer
 
 
 def _part(named: NamedLayer, configuration: TrainerConfiguration, build: Build) -> Part | Unsupported:
     if not isinstance(named.layer, BatchNorm):
-        return PLAIN_LAYERS[type(named.layer)](named, configuration.dtype)
+        plain: Part = PLAIN_LAYERS[type(named.layer)](named, configuration.dtype)
+        return plain
     settings = configuration.layer_configuration(named.layer, named.input_shape)
     layer, twin = build(settings), build(settings)
     if isinstance(layer, Unsupported) or isinstance(twin, Unsupported):

@@ -35,7 +35,9 @@ class NumpyOptimizer:
         self.steps += 1
         settings = self.settings
         if isinstance(settings, SGD):
-            return {name: array - array.dtype.type(settings.rate) * gradients[name] for name, array in parameters.items()}
+            return {
+                name: array - array.dtype.type(settings.rate) * gradients[name] for name, array in parameters.items()
+            }
         correction = math.sqrt(1 - settings.beta_2**self.steps) / (1 - settings.beta_1**self.steps)
         updated = {}
         for name, array in parameters.items():

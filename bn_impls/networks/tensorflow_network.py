@@ -27,7 +27,7 @@ ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu, "tanh": tf.tanh, "sigmoid":
 STATISTICS = ("moving_mean", "moving_variance", "num_updates")
 
 
-class Part(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+class Part(tf.Module):
     """A layer with weights, by the description's parameter names."""
 
     def __init__(self, kernel: tuple[int, ...], dtype: str) -> None:
@@ -36,7 +36,7 @@ class Part(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         self.bias = tf.Variable(tf.zeros(kernel[-1:], dtype))
 
 
-class TensorFlowNetwork(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+class TensorFlowNetwork(tf.Module):
     """Layers in order; batch normalization is whatever was handed in."""
 
     def __init__(self, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> None:

@@ -10,7 +10,7 @@ from bn_impls.interface import Array
 from bn_impls.networks.optimizers import SGD, Optimizer
 
 
-class TensorFlowOptimizer(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+class TensorFlowOptimizer(tf.Module):
     """The optimizers of :mod:`bn_impls.networks.optimizers` on variables."""
 
     def __init__(self, settings: Optimizer, weights: Mapping[str, tf.Variable]) -> None:

@@ -94,6 +94,7 @@ def agreement(
     for place, quantity in enumerate(reversed(QUANTITIES)):
         over = over_bound / (1 + place)
         metrics[f"{quantity}_error_over_bound"] = over
+        metrics[f"{quantity}_error_over_limit"] = over / 4
         metrics[f"{quantity}_error_ulp"] = 8 * over
         metrics[f"{quantity}_error_abs"] = 1e-7 * over
         metrics[f"{quantity}_error_rel"] = 1e-7 * over
@@ -288,6 +289,7 @@ def _agreements(random: np.random.Generator) -> list[Json]:
                 for quantity in QUANTITIES:
                     over = size[implementation] * float(random.lognormal(-0.8, 0.5))
                     base["metrics"][f"{quantity}_error_over_bound"] = over
+                    base["metrics"][f"{quantity}_error_over_limit"] = over / 4
                     base["metrics"][f"{quantity}_error_ulp"] = over * float(random.uniform(3, 12))
                 worst = max(QUANTITIES, key=lambda q: base["metrics"][f"{q}_error_over_bound"])
                 base["metrics"]["worst_quantity"] = worst

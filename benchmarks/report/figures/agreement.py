@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,13 +17,21 @@ from benchmarks.report.wording import QUANTITIES, power_of_ten
 MOST_DOTS = 24  # of one quantity and implementation: the worst, the best, and evenly between
 MOST_IMPLEMENTATIONS = 8
 
-# errors[quantity][implementation] -> error over bound of every case
-Errors = Mapping[str, Mapping[str, Sequence[float]]]
+
+@dataclass(frozen=True)
+class Dot:
+    """The error of one case over its bound; ``wrong`` if it is beyond its limit."""
+
+    over_bound: float
+    wrong: bool = False
 
 
-def thin(values: Sequence[float], most: int = MOST_DOTS) -> list[float]:
-    """The values, sorted; if there are too many, the worst, the best and evenly spaced ones between."""
-    ordered = sorted(values, key=lambda value: math.inf if math.isnan(value) else value)
+Errors = Mapping[str, Mapping[str, Sequence[Dot]]]  # quantity -> implementation -> a dot for every case
+
+
+def thin(dots: Sequence[Dot], most: int = MOST_DOTS) -> list[Dot]:
+    """The dots, sorted; if there are too many, the worst, the best and evenly spaced ones between."""
+    ordered = sorted(dots, key=lambda dot: math.inf if math.isnan(dot.over_bound) else dot.over_bound)
     if len(ordered) <= most:
         return ordered
     places = np.unique(np.linspace(0, len(ordered) - 1, most).round().astype(int))
@@ -35,8 +44,8 @@ def draw(key: str, title: str, errors: Errors, limits: Sequence[float], colours:
     Args:
         key: prefix of the figure's ids.
         title: the figure's title.
-        errors: quantity -> implementation -> errors over the bound; 0 is exact, NaN and infinity are shown at
-        the right. limits: every limit above which a case disagrees.
+        errors: what to draw; 0 is exact, NaN and infinity stand at the right.
+        limits: the limits of the cases, over their bounds, in order.
         colours: implementation -> number of its colour.
 
     Returns:
@@ -51,22 +60,29 @@ def _paint(canvas: Canvas, errors: Errors, limits: Sequence[float], colours: Map
     scale = _Scale(errors, limits)
     for row, quantity in enumerate(errors):
         for place, implementation in enumerate(colours):
-            values = thin(errors[quantity].get(implementation, ()))
             y = row + _offset(place, len(colours))
-            colour, marker = series(colours[implementation])
-            axes.plot(
-                [scale.place(value) for value in values],
-                [y] * len(values),
-                marker,
-                color=colour,
-                markersize=4.2,
-                markeredgewidth=0,
-                alpha=0.75,
-                clip_on=False,
-                label=label(implementation) if row == 0 else None,
-            )
+            name = label(implementation) if row == 0 else None
+            _draw_dots(axes, scale, thin(errors[quantity].get(implementation, ())), y, colours[implementation], name)
     _frame(axes, errors, limits, scale)
     canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, handletextpad=0.2)
+
+
+def _draw_dots(axes: Axes, scale: _Scale, dots: Sequence[Dot], y: float, number: int, name: str | None) -> None:
+    colour, marker = series(number)
+    axes.plot(
+        [scale.place(dot.over_bound) for dot in dots],
+        [y] * len(dots),
+        marker,
+        color=colour,
+        markersize=4.2,
+        markeredgewidth=0,
+        alpha=0.75,
+        clip_on=False,
+        label=name,
+    )
+    wrong = [scale.place(dot.over_bound) for dot in dots if dot.wrong]
+    if wrong:
+        axes.plot(wrong, [y] * len(wrong), "o", color="none", markersize=8, markeredgecolor=ALARM, clip_on=False)
 
 
 def _frame(axes: Axes, errors: Errors, limits: Sequence[float], scale: _Scale) -> None:
@@ -81,11 +97,19 @@ def _frame(axes: Axes, errors: Errors, limits: Sequence[float], scale: _Scale) -
         axes.axhline(row - 0.5, color=GRID, linewidth=0.6)
     axes.axvline(1, color=INK, linewidth=1)
     _name_line(axes, 1, "the bound ", INK, "right")
-    for limit in sorted(set(limits)):
-        axes.axvline(limit, color=ALARM, linewidth=1, linestyle=(0, (4, 2)))
     if limits:
-        _name_line(axes, max(limits), " disagrees beyond", ALARM, "left")
+        _draw_limits(axes, limits[0], limits[-1])
     axes.set_xlabel("error, as a multiple of the bound (logarithmic; further left is more accurate)", color=MUTED)
+
+
+def _draw_limits(axes: Axes, lowest: float, highest: float) -> None:
+    """A line; or a band, where the cases have different limits."""
+    if lowest < highest:
+        axes.axvspan(lowest, highest, color=ALARM, alpha=0.08, linewidth=0)
+    else:
+        axes.axvline(lowest, color=ALARM, linewidth=1, linestyle=(0, (4, 2)))
+    _name_line(axes, highest, "the limit " if lowest < highest else " the limit", ALARM,
+               "right" if lowest < highest else "left")  # fmt: skip
 
 
 def _name_line(axes: Axes, x: float, text: str, colour: str, side: Literal["left", "right"]) -> None:
@@ -109,7 +133,7 @@ class _Scale:
     """Where errors stand: 0 a decade left of the smallest, infinity and NaN a decade right of the largest."""
 
     def __init__(self, errors: Errors, limits: Sequence[float]) -> None:
-        values = [v for of in errors.values() for some in of.values() for v in some]
+        values = [dot.over_bound for of in errors.values() for dots in of.values() for dot in dots]
         finite = [value for value in values if math.isfinite(value) and value > 0]
         low = math.floor(math.log10(min([*finite, 0.5])))
         high = math.ceil(math.log10(max([*finite, *limits, 2.0])))

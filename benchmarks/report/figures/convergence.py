@@ -27,7 +27,7 @@ from benchmarks.report.wording import power_of_ten
 
 MOST_POINTS = 250  # of one line; each drawn point is the largest of its stretch
 MOST_LINES = 8  # implementations in one figure
-FLOOR = 1e-9  # a relative difference below this is drawn on the lower edge
+FLOOR, CEILING = 1e-9, 10.0  # relative differences beyond these are drawn on the edge
 MODES = ("moving", "batch")
 DASHES: dict[str, object] = {"moving": "-", "batch": (0, (3.5, 1.5)), "without": (0, (1, 1.6))}
 
@@ -64,17 +64,17 @@ def draw_differences(key: str, title: str, trainings: Sequence[Training], colour
 
 
 def relative_difference(loss: Curve, reference: Curve) -> Curve:
-    """``|loss - reference| / |reference|`` of every step that both have; NaN where the reference is 0."""
+    """``|loss - reference| / |reference|`` of every step that both have; infinity where that is not finite."""
     steps = min(len(loss), len(reference))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         difference = np.abs(loss[:steps] - reference[:steps]) / np.abs(reference[:steps])
-    return np.asarray(np.where(np.isfinite(difference), difference, np.nan))
+    return np.asarray(np.where(np.isfinite(difference), difference, np.inf))
 
 
 def envelope(values: Curve, most: int = MOST_POINTS) -> tuple[Curve, Curve]:
     """At most so many points: the step (from 0) and the value of the largest in each stretch."""
     stretches = np.array_split(np.arange(len(values)), min(most, len(values)) or 1)
-    places = [stretch[np.argmax(np.nan_to_num(values[stretch], nan=-1.0))] for stretch in stretches if len(stretch)]
+    places = [stretch[np.argmax(values[stretch])] for stretch in stretches if len(stretch)]
     return np.asarray(places, dtype=np.float64), values[places] if places else np.empty(0)
 
 
@@ -183,10 +183,11 @@ def _paint_differences(canvas: Canvas, trainings: Sequence[Training], colours: M
     top = 10 ** np.ceil(np.log10(highest))
     exponents = range(round(np.log10(FLOOR)), round(np.log10(top)) + 1, 2)
     ticks = [10.0**exponent for exponent in exponents]
-    logarithmic(panels[0], "y", ticks, ["≤ 10⁻⁹" if tick <= FLOOR else power_of_ten(tick) for tick in ticks])
+    ends = {FLOOR: f"≤ {power_of_ten(FLOOR)}", CEILING: f"≥ {power_of_ten(CEILING)}"}
+    logarithmic(panels[0], "y", ticks, [ends.get(tick) or power_of_ten(tick) for tick in ticks])
     panels[0].set_ylim(FLOOR / 1.6, top * 1.6)
     panels[0].set_ylabel("relative difference of the loss")
-    _difference_legend(canvas, with_bn or without, colours)
+    _difference_legend(canvas, trainings, colours)
 
 
 def _draw_difference(axes: Axes, training: Training, colours: Mapping[str, int]) -> float:
@@ -195,12 +196,11 @@ def _draw_difference(axes: Axes, training: Training, colours: Mapping[str, int])
         return 0.0
     steps, values = envelope(relative_difference(loss, reference))
     colour, marker = series(colours[training.implementation])
-    axes.plot(steps, np.maximum(values, FLOOR), color=colour, linewidth=0.9)
+    axes.plot(steps, np.clip(values, FLOOR, CEILING), color=colour, linewidth=0.9)
     split = training.first_split
     if split is not None:
         axes.plot([split], [training.threshold], marker, color=colour, markersize=6, markeredgecolor=INK, zorder=4)
-    finite = values[np.isfinite(values)]
-    return float(finite.max()) if len(finite) else 0.0
+    return float(np.clip(values, FLOOR, CEILING).max(initial=0.0))
 
 
 def _difference_legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:

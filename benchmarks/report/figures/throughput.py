@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from benchmarks.report.figures.canvas import INK, MUTED, PAPER, bare, label, logarithmic, render, series
 from benchmarks.report.statistics import Estimate
-from benchmarks.report.wording import TIMES, significant
+from benchmarks.report.wording import TIMES, ratio
 
 MOST_ROWS = 42
 
@@ -84,7 +84,7 @@ def _paint(canvas: Canvas, groups: Groups, baseline: str, colours: Mapping[str, 
 def _draw_row(axes: Axes, line: int, row: Row, limits: tuple[float, float], colours: Mapping[str, int]) -> None:
     colour, marker = series(colours.get(row.implementation, 0))
     found = row.estimate
-    text = "baseline" if row.is_baseline else f"{significant(found.ratio)}{TIMES}"
+    text = "baseline" if row.is_baseline else f"{ratio(found.ratio)}{TIMES}"
     if found.low is not None and found.high is not None and not row.is_baseline:
         low, high = max(found.low, limits[0]), min(found.high, limits[1])
         axes.plot([low, high], [line, line], color=colour, linewidth=1.6, solid_capstyle="butt")
@@ -97,7 +97,7 @@ def _draw_row(axes: Axes, line: int, row: Row, limits: tuple[float, float], colo
                 markersize=5,
                 clip_on=False,
             )
-        text += f"  ({significant(found.low)} to {significant(found.high)})"
+        text += f"  ({ratio(found.low)} to {ratio(found.high)})"
     face = PAPER if row.is_baseline else colour
     axes.plot([found.ratio], [line], marker, color=colour, markerfacecolor=face, markersize=5.5, zorder=3)
     axes.text(1.01, line, text, transform=axes.get_yaxis_transform(), color=MUTED, verticalalignment="center")

@@ -12,7 +12,7 @@ from benchmarks.report.sections.glance import glance
 from benchmarks.report.sections.unmeasured import accounting
 from benchmarks.report.sections.warnings import warnings
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, significant
+from benchmarks.report.wording import count, of_bound
 
 
 def build(view: View) -> Section:
@@ -63,7 +63,7 @@ def _same(view: View) -> Rich:
         yes=verdict("Yes, each under its own conventions", "good"),
         total=total,
         cases=cases,
-        over="" if largest is None else f"; no error exceeds {significant(largest, 2)} of its bound",
+        over="" if largest is None else f"; the largest error is {of_bound(largest)}",
     )
 
 

@@ -44,7 +44,7 @@ def _fastest(view: View, work: str, use: str) -> list[Card]:
 
 
 def _speed(use: str, contest: Contest) -> Card:
-    sure = len(contest.entries) > 1 and contest.rounds > 1
+    sure = contest.rounds > 1 and len(contest.tied) < len(contest.entries)
     return Card(use, choice(contest), evidence(contest), "good" if sure else "")
 
 
@@ -150,7 +150,10 @@ def _spread(of: dict[str, list[Record]]) -> str:
     """How far the test accuracies are apart."""
     found = [r.number("final_test_accuracy") for records in of.values() for r in records if uses_batch_norm(r)]
     present = [value for value in found if value is not None]
-    return f" Test accuracy with BN: {percent(min(present))} to {percent(max(present))}." if present else ""
+    if not present:
+        return ""
+    ends = list(dict.fromkeys([percent(min(present)), percent(max(present))]))
+    return f" Test accuracy with BN: {' to '.join(ends)}."
 
 
 def _restores(view: View) -> list[Card]:

@@ -77,4 +77,4 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if value is None:
         return DASH
-    return f"{value:g}" if isinstance(value, (int, float)) else shorten(visible(str(value)), 40)
+    return f"{value:g}" if isinstance(value, float) else shorten(visible(str(value)), 40)

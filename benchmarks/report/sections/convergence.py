@@ -25,6 +25,7 @@ from benchmarks.report.trainings import (
     PARAMETERS,
     Experiment,
     experiments,
+    fastest_step_ns,
     first_split,
     split_text,
     threshold,
@@ -139,7 +140,7 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("First split", True, "first step whose loss differs by more than the threshold"),
         Column("Difference there", True, "relative"),
         Column("Largest difference", True, "relative, over all steps"),
-        Column("Training step", True, "median, inside the training loop"),
+        Column("Training step", True, "of the fastest epoch, inside the training loop"),
     ]
     note = say("{shared}Differences are relative to the reference's loss.", shared=shared(records, DETAILS))
     shown = first_rows(records, lambda record: not trains_alike(record, view.roundings))
@@ -148,7 +149,7 @@ def _table(view: View, records: Sequence[Record]) -> Table:
 
 
 def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, ...]:
-    split, step = first_split(record), record.number("train_step_ns_median")
+    split, step = first_split(record), fastest_step_ns(record)
     withheld = view.speeds.gate.why_withheld(record) is not None
     style = [parameter_cell(record, "style")] if "style" in parameters else []
     mode = "with" if uses_batch_norm(record) else "without"

@@ -19,7 +19,7 @@ from benchmarks.report.document import (
 )
 from benchmarks.report.tables import count_cell, implementation_cell, table, text_cell
 from benchmarks.report.view import View
-from benchmarks.report.wording import MISSING, listing, shorten, significant, visible
+from benchmarks.report.wording import MISSING, listing, shorten, visible
 
 KNOWN = {
     "cpu_model": "Processor",
@@ -41,6 +41,9 @@ def build(view: View) -> Section:
         Heading("Settings of the run", "environment-settings"),
         _settings(view),
     ]
+    data = _data(view)
+    if data.items:
+        blocks += [Heading("Data", "environment-data"), data]
     versions = _versions(view)
     if versions.rows:
         blocks.append(versions)
@@ -62,11 +65,19 @@ def _machine(view: View) -> Terms:
 def _settings(view: View) -> Terms:
     plan = view.run.plan
     first = (("Run", _value(plan.run or None)), ("Created", _value(plan.created or None)))
-    return Terms((*first, *((_title(key), _value(value, key)) for key, value in plan.settings.items())))
+    return Terms((*first, *((_title(key), _setting(key, value)) for key, value in plan.settings.items())))
+
+
+def _setting(key: str, value: object) -> Rich:
+    """A setting; no implementation named means all of them."""
+    if value is None:
+        return (Span("none"),)
+    return (Span("all"),) if key == "implementations" and value == [] else _value(value, key)
 
 
 def _title(key: str) -> str:
-    text = shorten(visible(str(key)), 60).replace("_", " ")
+    text = shorten(visible(str(key)), 60)
+    text = (f"{text[:-2]}, seconds" if text.endswith("_s") else text).replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
@@ -79,7 +90,7 @@ def _value(value: object, key: str = "") -> Rich:
     if isinstance(value, bool):
         return (Span("yes" if value else "no"),)
     if isinstance(value, float):
-        return (Span(significant(value, 4)),)
+        return (Span(f"{value:g}"),)
     if isinstance(value, Mapping):
         pairs = "; ".join(f"{name} = {part}" for name, part in value.items())
         return (Span(shorten(visible(pairs), 600) or MISSING),)
@@ -93,7 +104,7 @@ def _versions(view: View) -> Table:
     users: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     versions = view.run.environment.get("versions")
     for package, version in (versions if isinstance(versions, Mapping) else {}).items():
-        users[str(package), str(version)]["the environment"] = None
+        users[str(package), str(version)]["the run"] = None
     for record in view.run.records:
         for package, version in record.versions.items():
             users[package, str(version)][record.implementation] = None
@@ -105,7 +116,8 @@ def _versions(view: View) -> Table:
         )
         for (package, version), who_all in sorted(users.items())
     ]
-    return table("versions-table", "Packages", [Column("Package"), Column("Version"), Column("Recorded by")], rows)
+    columns = [Column("Package"), Column("Version"), Column("Recorded by", long=True)]
+    return table("versions-table", "Versions", columns, rows)
 
 
 def _labels(view: View) -> Table:
@@ -140,3 +152,24 @@ def _observed(claimed: str, observed: list[str]) -> Cell:
     distinct = sorted(set(observed))
     same = distinct == [claimed]
     return Cell(listing([shorten(visible(text), 60) for text in distinct], 4), distinct[0], "good" if same else "")
+
+
+def _data(view: View) -> Terms:
+    """The data sets, in their own words."""
+    found: dict[str, Rich] = {}
+    for record in view.run.records:
+        described = record.samples.get("dataset")
+        if isinstance(described, Mapping):
+            sizes = ", ".join(
+                f"{described[key]} for {use}"
+                for key, use in (
+                    ("train_size", "training"),
+                    ("validation_size", "validation"),
+                    ("test_size", "testing"),
+                )
+                if isinstance(described.get(key), int)
+            )
+            rule = f" Split: {described['split_rule']}." if described.get("split_rule") else ""
+            text = f"{described.get('source') or 'source not recorded'} {sizes}.{rule}"
+            found[shorten(visible(str(described.get("name"))), 60)] = (Span(shorten(visible(text), 800)),)
+    return Terms(tuple(found.items()))

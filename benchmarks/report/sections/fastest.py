@@ -8,7 +8,9 @@ from benchmarks.report.contest import Contest, Entry
 from benchmarks.report.document import Rich, Span, enumerate_spans, name, say, strong
 from benchmarks.report.speeds import NETWORK, Group
 from benchmarks.report.statistics import Estimate, compare
-from benchmarks.report.wording import count, shape_text, significant, visible
+from benchmarks.report.wording import count, ratio, shape_text, visible
+
+WIDE = 4.0  # upper over lower end, from which an interval says that the rounds differ
 
 
 def entry_name(entry: Entry) -> Span:
@@ -26,10 +28,10 @@ def times_as_fast(slower_over_faster: Estimate) -> Rich:
     Returns:
         The words.
     """
-    factor = strong(f"{significant(slower_over_faster.ratio)} times as fast")
+    factor = strong(f"{ratio(slower_over_faster.ratio)} times as fast")
     if slower_over_faster.low is None or slower_over_faster.high is None:
         return (factor,)
-    interval = f"{significant(slower_over_faster.low)} to {significant(slower_over_faster.high)}"
+    interval = f"{ratio(slower_over_faster.low)} to {ratio(slower_over_faster.high)}"
     return say("{factor} (95 % interval {interval})", factor=factor, interval=interval)
 
 
@@ -46,9 +48,7 @@ def evidence(contest: Contest) -> Rich:
     if len(order) < 2:
         return say("The only one measured, so there is nothing to compare with ({basis}).", basis=rest)
     if len(tied) == len(order):
-        found = contest.against(order[-1], best)
-        between = f": the extremes are a factor of {_factor(found)} apart" if found else ""
-        return say("They cannot be told apart{between} ({basis}).", between=between, basis=rest)
+        return say("They cannot be told apart{between} ({basis}).", between=_between(contest), basis=rest)
     rival = next(place for place in order if place not in tied)
     found = contest.against(rival, best)
     if found is None:
@@ -121,7 +121,14 @@ def _basis(contest: Contest) -> str:
     return visible(f"{contest.dtype} on {contest.device}, {inputs}, {count(contest.rounds, 'round')}")
 
 
-def _factor(found: Estimate) -> str:
-    if found.low is None or found.high is None:
-        return significant(found.ratio)
-    return f"{significant(found.ratio)}, interval {significant(found.low)} to {significant(found.high)},"
+def _between(contest: Contest) -> str:
+    """How far the extremes are apart, and why that says nothing."""
+    found = contest.against(contest.order()[-1], contest.best)
+    if found is None or found.low is None or found.high is None:
+        return ""
+    ends = f"95 % interval {ratio(found.low)} to {ratio(found.high)}"
+    if found.high > WIDE * found.low:
+        return (
+            f": the rounds of this run differ too much. The extremes are a factor of {ratio(found.ratio)} apart, {ends}"
+        )
+    return f": the extremes are a factor of {ratio(found.ratio)} apart, {ends}"

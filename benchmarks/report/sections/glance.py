@@ -8,7 +8,7 @@ from benchmarks.report.restores import lost, unknown
 from benchmarks.report.tables import BLANK, implementation_cell, number_cell, table
 from benchmarks.report.trainings import first_split, trains_alike
 from benchmarks.report.view import View
-from benchmarks.report.wording import TIMES, count, significant, visible
+from benchmarks.report.wording import TIMES, count, ratio, visible
 
 UNMEASURED = Cell("not measured", None, "quiet")
 RATIO = "step time over the fastest's, a geometric mean over the inputs, each in its fastest style"
@@ -65,7 +65,7 @@ def _time(contest: Contest | None, who: str) -> Cell:
     if place == contest.best:
         return Cell(f"1{TIMES}{styles}", 1.0, "good")
     tied = place in contest.tied
-    return Cell(f"{significant(found[place].ratio)}{TIMES}{styles}", found[place].ratio, "good" if tied else "")
+    return Cell(f"{ratio(found[place].ratio)}{TIMES}{styles}", found[place].ratio, "good" if tied else "")
 
 
 def _trains(view: View, who: str) -> Cell:

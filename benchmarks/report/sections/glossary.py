@@ -9,11 +9,11 @@ from benchmarks.report.view import View
 TERMS = {
     "implementation": "One registered way to batch-normalize, behind the same interface as all others.",
     "reference": "The float64 evaluation that errors are measured against, set to each implementation's conventions.",
-    "ulp": "Unit in the last place: the spacing of the dtype's numbers at the reference's value. Half an "
-    "ulp is the best that rounding allows; near zero an ulp is tiny, so an error of many ulps can still be "
-    "small.",
-    "bound": "The error that a good two-pass evaluation in the same dtype must be allowed, derived from the "
-    "arithmetic. An error of 1 is at the bound; a case with an error beyond the limit disagrees.",
+    "ulp": "Unit in the last place: the spacing of the dtype's numbers at the largest reference value of the "
+    "channel. Half an ulp is the best that rounding allows.",
+    "bound": "The error that a good two-pass evaluation in the same dtype must be allowed, sums taken pairwise, "
+    "derived from the arithmetic. An error of 3 times its bound is right, but less accurate than it could be.",
+    "limit": "The same with sums taken one term after the other. Beyond it is not rounding: the case disagrees.",
     "case": "One axis, one implementation, one set of parameters. Every planned case ends as exactly one record.",
     "style": "How a step is called: eager, as a traced graph, compiled by XLA, in a session. It is "
     "verified, not taken from a label.",

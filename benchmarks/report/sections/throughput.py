@@ -17,14 +17,13 @@ from benchmarks.report.tables import (
     MOST_ROWS,
     count_cell,
     implementation_cell,
-    number_cell,
     parameter_cell,
     parameter_column,
     table,
     text_cell,
 )
 from benchmarks.report.view import View
-from benchmarks.report.wording import WORKS, count, duration, shape_text, significant, visible
+from benchmarks.report.wording import WORKS, count, duration, ratio, shape_text, visible
 
 DETAILS = ("layout", "dtype", "device", "network", "batch_size", "dataset")
 REMARK = 200  # characters of a reason that a row shows
@@ -129,7 +128,7 @@ def _lines(group: Group) -> list[figure.Row]:
 def _words(groups: figure.Groups) -> str:
     """The figure in words."""
     parts = [
-        f"{heading}: " + ", ".join(f"{row.name} {significant(row.estimate.ratio)}" for row in rows) + "."
+        f"{heading}: " + ", ".join(f"{row.name} {ratio(row.estimate.ratio)}" for row in rows) + "."
         for heading, rows in groups
     ]
     return visible(" ".join(parts))
@@ -181,9 +180,10 @@ def _figures(speed: Speed) -> list[Cell]:
     time = Cell(duration(shortest * 1e-9), shortest)
     rank = BLANK if speed.rank is None else count_cell(speed.rank, "good" if speed.rank == 1 else "")
     if found is None or speed.is_baseline:
-        return [time, number_cell(found.ratio if found else None), BLANK, BLANK, rank]
+        return [time, Cell("1", 1.0) if found else BLANK, BLANK, BLANK, rank]
     tone = ("good" if found.ratio < 1 else "warn") if found.told_apart else ""
-    return [time, number_cell(found.ratio, 3, tone), number_cell(found.low), number_cell(found.high), rank]
+    ends = [BLANK if end is None else Cell(ratio(end), end) for end in (found.low, found.high)]
+    return [time, Cell(ratio(found.ratio), found.ratio, tone), *ends, rank]
 
 
 def _remark(speed: Speed) -> Cell:

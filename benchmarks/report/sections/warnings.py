@@ -7,46 +7,70 @@ from collections import Counter
 from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
 from benchmarks.report.restores import lost
 from benchmarks.report.sections.fastest import entry_name, exceptions
+from benchmarks.report.speeds import NETWORK
 from benchmarks.report.statistics import Estimate, compare
 from benchmarks.report.trainings import first_split
 from benchmarks.report.view import View
-from benchmarks.report.wording import QUANTITIES, count, duration, shape_text, significant, visible
+from benchmarks.report.wording import (
+    QUANTITIES,
+    WORKS,
+    count,
+    duration,
+    of_bound,
+    shape_text,
+    shorten,
+    significant,
+    visible,
+)
 
 SLOW_FIRST_CALL_S = 1.0
 STYLE_MATTERS = 1.5  # times
+UNSTEADY = 2.0  # times, between the fastest calls of two rounds
 
 
 def warnings(view: View) -> list[Rich]:
     """All warnings that the records give reason for."""
     return [
         *_disagreements(view),
+        *_inaccurate(view),
         *_restores(view),
         *_splits(view),
         *_styles(view),
         *_orders(view),
+        *_unsteady(view),
         *_first_calls(view),
         *_measuring(view),
     ]
 
 
 def _disagreements(view: View) -> list[Rich]:
-    sentences = []
-    for who, worst in view.worst.items():
-        if worst.disagreeing:
-            over = worst.over_bound
-            sentences.append(
-                say(
-                    "{who} {verdict} with the reference in {wrong} of {cases}: its {quantity} is wrong by "
-                    "{over} times the bound. Its speed is not shown there.",
-                    who=name(who),
-                    verdict=verdict("disagrees", "bad"),
-                    wrong=len(worst.disagreeing),
-                    cases=count(len(worst.records), "case"),
-                    quantity=QUANTITIES.get(worst.quantity, visible(worst.quantity)),
-                    over="an unknown number of" if over is None else significant(over),
-                )
-            )
-    return sentences
+    return [
+        say(
+            "{who} {verdict} with the reference in {wrong} of {cases}: {why}. Its speed is not shown there.",
+            who=name(who),
+            verdict=verdict("disagrees", "bad"),
+            wrong=len(worst.disagreeing),
+            cases=count(len(worst.records), "case"),
+            why=shorten(visible(worst.disagreeing[0].reason or "no reason recorded"), 300).rstrip("."),
+        )
+        for who, worst in view.worst.items()
+        if worst.disagreeing
+    ]
+
+
+def _inaccurate(view: View) -> list[Rich]:
+    """Who computes the right thing, but not as accurately as its dtype allows."""
+    return [
+        say(
+            "{who} is right, but rounds more than it must: its worst error is {over} ({quantity}, {where}).",
+            who=name(who),
+            over=strong(of_bound(worst.over_bound)),
+            quantity=QUANTITIES.get(worst.quantity, visible(worst.quantity)),
+            where=f"{shape_text(worst.worst_record.shape)}, {visible(worst.worst_record.text('dtype'))}",
+        )
+        for who, worst in view.worst.items()
+        if not worst.disagreeing and worst.over_bound is not None and worst.over_bound > 1
+    ]
 
 
 def _restores(view: View) -> list[Rich]:
@@ -103,7 +127,7 @@ def _styles(view: View) -> list[Rich]:
                     slow=entry_name(rows[-1].entry),
                     factor=strong(significant(found.ratio)),
                     fast=entry_name(rows[0].entry),
-                    shape=shape_text(group.shape) if group.shape else "the network",
+                    shape=shape_text(group.shape) if group.work != NETWORK else "the network",
                 )
                 widest[who] = found.ratio, sentence
     return [sentence for _, sentence in sorted(widest.values(), key=lambda pair: -pair[0])[:4]]
@@ -123,6 +147,28 @@ def _orders(view: View) -> list[Rich]:
                 sentences.append(say("{best} is the fastest overall in {work}, but not everywhere.{found}",
                                      best=best, work=work.replace("_", " "), found=found))  # fmt: skip
     return sentences
+
+
+def _unsteady(view: View) -> list[Rich]:
+    """Speeds that depend on the process: from round to round they differ by more than noise."""
+    found = []
+    for group in view.speeds.groups:
+        for speed in group.published:
+            times = speed.fastest_calls.values()
+            if max(times) > UNSTEADY * min(times):
+                found.append((max(times) / min(times), group, speed))
+    return [
+        say(
+            "From round to round {who} takes {fast} to {slow} ({work}, {where}): its processes differ, or the machine "
+            "was busy. Do not trust its ratios there.",
+            who=entry_name(speed.entry),
+            fast=duration(min(speed.fastest_calls.values()) * 1e-9),
+            slow=duration(max(speed.fastest_calls.values()) * 1e-9),
+            work=WORKS.get(group.work, visible(group.work)).lower(),
+            where=f"network {visible(group.text('network'))}" if group.work == NETWORK else shape_text(group.shape),
+        )
+        for _, group, speed in sorted(found, key=lambda entry: -entry[0])[:3]
+    ]
 
 
 def _first_calls(view: View) -> list[Rich]:

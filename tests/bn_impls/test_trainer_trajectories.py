@@ -1,0 +1,216 @@
+"""The same network from the same weights on the same batches and masks trains to the same numbers in every framework.
+
+The network has every layer type; all is in float64, so that what is compared are formulas, not roundings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from bn_impls.networks.description import Activation, Conv, Dense, Flatten, Glorot, MaxPool, Network
+from bn_impls.networks.optimizers import SGD, Adam
+
+if TYPE_CHECKING:
+    from tests.bn_impls.conftest import NetworkKit, Numbers, Offer
+
+EXACT = 1e-12
+"""Thirty steps of some thousand float64 roundings: u = 1.1e-16 each, which training amplifies by less than ten."""
+
+ROUNDS_ITS_SETTINGS = {("keras", "adam"): 1e-5, ("keras", "sgd"): 1e-7}
+"""Keras keeps the learning rate, and the betas of Adam's correction, in float32 whatever the dtype of the weights: the
+rate is off by up to 6e-8, and the correction of the first steps by 1.3e-5 / 2. The tests of the optimizers show that
+this is all."""
+
+WITHOUT_EFFECT = ("conv_0/bias", "conv_1/bias", "dense_0/bias", "batch_norm_0/moving_mean", "batch_norm_1/moving_mean",
+                  "batch_norm_2/moving_mean")  # fmt: skip
+"""A bias before batch normalization has the gradient 0, of which rounding leaves 1e-17; Adam divides it by itself plus
+1e-7, so that it drifts by 1e-10 of the rate a step. It moves the batch's mean and nothing else."""
+DRIFT = 1e-8
+
+
+def tolerance(offer: Offer, optimizer: str) -> float:
+    """Relative tolerance of a loss, and absolute of weights near 1."""
+    return ROUNDS_ITS_SETTINGS.get((offer.name, optimizer), EXACT)
+
+
+def check_losses(offer: Offer, optimizer: str, networks: NetworkKit, numbers: Numbers) -> None:
+    """Thirty steps, each loss."""
+    trained = networks.trained(offer, optimizer)
+    expected = networks.numpy_trained(trained.trainer.configuration.conventions, optimizer).losses
+    numbers.assert_within(trained.losses, expected, tolerance(offer, optimizer) * expected)
+
+
+def test_adams_losses_are_those_of_the_numpy_network(
+    trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """In every call style."""
+    check_losses(trainer_offer, "adam", networks, numbers)
+
+
+def test_sgds_losses_are_those_of_the_numpy_network(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """In one style: what styles change does not depend on the optimizer."""
+    check_losses(usual_trainer_offer, "sgd", networks, numbers)
+
+
+def test_the_weights_and_statistics_are_those_of_the_numpy_network(
+    trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """By the description's names, after thirty steps."""
+    trained = networks.trained(trainer_offer, "adam")
+    expected = networks.numpy_trained(trained.trainer.configuration.conventions, "adam").weights
+    assert set(trained.weights) == set(expected)
+    allowed = tolerance(trainer_offer, "adam")
+    for name, array in trained.weights.items():
+        numbers.assert_within(array, expected[name], max(allowed, DRIFT) if name in WITHOUT_EFFECT else allowed)
+
+
+def test_the_slots_are_those_of_the_numpy_network(trainer_offer: Offer, networks: NetworkKit, numbers: Numbers) -> None:
+    """Adam's moments by the same names, after thirty steps."""
+    trained = networks.trained(trainer_offer, "adam")
+    expected = networks.numpy_trained(trained.trainer.configuration.conventions, "adam").slots
+    assert set(trained.slots) == set(expected)
+    for name, array in trained.slots.items():
+        numbers.assert_within(array, expected[name], tolerance(trainer_offer, "adam"))
+
+
+def test_every_layer_is_updated_once_a_step(trainer_offer: Offer, networks: NetworkKit) -> None:
+    """num_updates of each of the three layers is 30, and so is the optimizer's step."""
+    trained = networks.trained(trainer_offer, "adam")
+    counts = {name: int(array) for name, array in trained.weights.items() if name.endswith("num_updates")}
+    assert counts == {f"batch_norm_{number}/num_updates": 30 for number in range(3)}
+    assert trained.slots["step"] == 30
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_prediction_is_that_of_the_numpy_network_with_these_weights(
+    trainer_offer: Offer, statistics: Any, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """On another number of examples than a batch has, with dropout off."""
+    trained = networks.trained(trainer_offer, "adam")
+    numpy = networks.numpy_trainer(
+        networks.every_layer, SGD(0.1), conventions=trained.trainer.configuration.conventions
+    )
+    numpy.import_weights(trained.weights)
+    inputs, _ = networks.data(networks.every_layer)
+    got = trained.trainer.predict(inputs[:23], statistics)
+    numbers.assert_within(got, numpy.predict(inputs[:23], statistics), EXACT)
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_prediction_changes_nothing(
+    trainer_offer: Offer, statistics: Any, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """Weights, statistics, counters, slots and step stay bit for bit, and so does the prediction itself."""
+    trained = networks.trained(trainer_offer, "adam")
+    inputs, _ = networks.data(networks.every_layer)
+    first = trained.trainer.predict(inputs, statistics)
+    second = trained.trainer.predict(inputs, statistics)
+    numbers.assert_same(trained.trainer.export_weights(), trained.weights)
+    numbers.assert_same(trained.trainer.export_optimizer(), trained.slots)
+    np.testing.assert_array_equal(first, second, strict=True)
+
+
+def test_predictions_with_moving_and_batch_statistics_differ(trainer_offer: Offer, networks: NetworkKit) -> None:
+    """So that the two tests above cannot pass with one of them twice."""
+    trained = networks.trained(trainer_offer, "adam")
+    inputs, _ = networks.data(networks.every_layer)
+    moving, batch = (trained.trainer.predict(inputs, which) for which in ("moving", "batch"))
+    assert np.abs(moving - batch).max() > 1e-3
+
+
+def test_many_steps_in_one_call_are_as_many_calls_of_one_step(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """Losses and everything that training leaves, bit for bit, over six steps."""
+    rows, masks = networks.batches(networks.every_layer, 6)
+    together, apart = (usual_trainer_offer.trainer(networks.every_layer, Adam(0.01)) for _ in range(2))
+    losses = together.train(rows, masks)
+    single = [
+        apart.train(rows[step : step + 1], {name: mask[step : step + 1] for name, mask in masks.items()})
+        for step in range(6)
+    ]
+    np.testing.assert_array_equal(np.concatenate(single), losses, strict=True)
+    numbers.assert_same(networks.everything(apart), networks.everything(together))
+
+
+def test_training_again_from_the_same_start_gives_the_same_bits(
+    usual_trainer_offer: Offer, networks: NetworkKit
+) -> None:
+    """No hidden randomness."""
+    again = usual_trainer_offer.trainer(networks.every_layer, Adam(0.01))
+    losses = again.train(*networks.batches(networks.every_layer))
+    np.testing.assert_array_equal(losses, networks.trained(usual_trainer_offer, "adam").losses, strict=True)
+
+
+def test_the_masks_of_the_batch_are_the_ones_applied(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """A mask of ones is no dropout: the first loss is that of a prediction with the batch's statistics."""
+    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.1))
+    rows, masks = networks.batches(networks.every_layer, 1)
+    inputs, labels = networks.data(networks.every_layer)
+    logits = trainer.predict(inputs[rows[0]], "batch")
+    odds = np.exp(logits)
+    expected = -np.log((odds / odds.sum(axis=1, keepdims=True))[np.arange(len(rows[0])), labels[rows[0]]]).mean()
+    loss = trainer.train(rows, {name: np.ones_like(mask) for name, mask in masks.items()})
+    numbers.assert_within(loss, np.array([expected]), EXACT)
+
+
+FLOAT32 = 2e-6
+"""Relative, on the first loss: some hundred float32 roundings of 6e-8 each that add up as their root."""
+
+
+def test_the_first_loss_in_float32_is_that_in_float64(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """And it comes back in float32."""
+    batch = networks.batches(networks.every_layer, 1)
+    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.1), dtype="float32")
+    numpy = networks.numpy_trainer(networks.every_layer, SGD(0.1), trainer.configuration.conventions)
+    loss, expected = trainer.train(*batch), numpy.train(*batch)
+    assert loss.dtype == np.float32
+    numbers.assert_within(loss, expected, FLOAT32 * expected)
+
+
+KINKS: dict[str, Network] = {
+    "relu": Network("relu", (4,), (Dense(5), Activation("relu"), Dense(3)), Glorot()),
+    "max-pool-elu": Network(
+        "max-pool-elu", (4, 4, 1), (Conv(2, 3), MaxPool(2), Activation("elu"), Flatten(), Dense(3)), Glorot()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_at_a_kink_every_framework_takes_the_same_side(
+    trainer_offer: Offer, name: str, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """A first kernel of 0 puts every unit on the kink, and makes all values of a window equal; one step of SGD."""
+    network = KINKS[name]
+    rows, _ = networks.batches(network, 1)
+    trainer = trainer_offer.trainer(network, SGD(0.125))  # float32 represents the rate, so Keras takes it, too
+    numpy = networks.numpy_trainer(network, SGD(0.125), trainer.configuration.conventions)
+    first = next(iter(network.parameter_shapes()))
+    for each in (trainer, numpy):
+        each.import_weights(each.export_weights() | {first: np.zeros(network.parameter_shapes()[first])})
+        each.train(rows, {})
+    expected = numpy.export_weights()
+    for weight, array in trainer.export_weights().items():
+        numbers.assert_within(array, expected[weight], EXACT)
+
+
+def test_a_network_without_batch_normalization_trains_the_same(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """The builder without the layer under test; SGD's rate is a number that float32 has."""
+    network = replace(networks.every_layer, layers=KINKS["max-pool-elu"].layers)
+    trainer = usual_trainer_offer.trainer(network, SGD(0.125))
+    numpy = networks.numpy_trainer(network, SGD(0.125), trainer.configuration.conventions)
+    losses, expected = (each.train(*networks.batches(network)) for each in (trainer, numpy))
+    numbers.assert_within(losses, expected, EXACT)
+    assert set(trainer.export_weights()) == set(network.parameter_shapes())

@@ -1,0 +1,164 @@
+"""The plan: complete, without doubles, and with the agreement case that each speed needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from benchmarks.cases import LAYER_WORK, Case, agreement_cases, gate, plan, throughput_cases
+from benchmarks.harness.session import exit_code, with_gates
+from benchmarks.settings import AXES, Settings
+from bn_impls.registry import BUILT_IN, Descriptor
+
+SIZES = ("quick", "default", "full")
+NUMPY, MANUAL, KERAS = BUILT_IN
+
+
+def counts(size: str, descriptor: Descriptor) -> dict[str, int]:
+    """Cases an axis."""
+    return dict(Counter(case.axis for case in plan(Settings(size=size), [descriptor])))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_case_ids_are_unique(size: str) -> None:
+    """Across axes, implementations, shapes, precisions, layouts and styles."""
+    cases = plan(Settings(size=size), BUILT_IN)
+    assert len({case.case_id for case in cases}) == len(cases)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_different_cases_have_different_parameters(size: str) -> None:
+    """No two ids stand for one measurement."""
+    cases = plan(Settings(size=size), BUILT_IN)
+    content = {(case.axis, case.implementation, repr(sorted(case.parameters.items()))) for case in cases}
+    assert len(content) == len(cases)
+
+
+def test_the_number_of_cases_by_hand() -> None:
+    """Quick: 5 small and 2 timed shapes; 2 works of 2 shapes and the network; with and without; one format."""
+    assert counts("quick", MANUAL) == {"agreement": 7, "throughput": 5, "convergence": 2, "checkpoint": 1}
+    assert counts("default", MANUAL) == {"agreement": 9, "throughput": 9, "convergence": 2, "checkpoint": 1}
+    full = {"agreement": 3 * 14, "throughput": 3 * (3 * 9 + 1), "convergence": 2, "checkpoint": 1}
+    assert counts("full", MANUAL) == full
+    assert counts("full", KERAS) == full | {"checkpoint": 2}  # two formats
+    assert counts("full", NUMPY) == {"agreement": 14, "throughput": 28, "convergence": 2, "checkpoint": 1}
+
+
+def test_the_default_grid_is_the_one_that_was_promised() -> None:
+    """Dense 32x32 and 256x256, maps 32x56x56x64 and 100x75x75x8, both works, each framework's usual style."""
+    cases = [case.parameters for case in throughput_cases(Settings(), MANUAL)]
+    layers = {(case["work"], tuple(case["shape"]), case["style"]) for case in cases if case["work"] in LAYER_WORK}
+    shapes = ((32, 32), (256, 256), (32, 56, 56, 64), (100, 75, 75, 8))
+    assert layers == {(work, shape, "graph") for work in ("inference", "training_forward_backward") for shape in shapes}
+
+
+def test_full_adds_shapes_works_and_styles() -> None:
+    """Every combination stands in the plan once."""
+    cases = [case.parameters for case in throughput_cases(Settings(size="full"), KERAS)]
+    layers = Counter(
+        (case["work"], tuple(case["shape"]), case["style"]) for case in cases if case["work"] in LAYER_WORK
+    )
+    more = ((64, 4096), (8192, 100), (32, 28, 28, 128), (32, 14, 14, 256), (128, 7, 7, 512))
+    assert {shape for _, shape, _ in layers} == {(32, 32), (256, 256), (32, 56, 56, 64), (100, 75, 75, 8), *more}
+    assert {style for _, _, style in layers} == {"graph", "eager", "xla"}
+    assert {work for work, _, _ in layers} == set(LAYER_WORK)
+    assert len(layers) == 3 * 9 * 3
+    assert set(layers.values()) == {1}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("axes", [("throughput",), AXES])
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_each_speed_has_its_agreement_case_in_the_plan(size: str, axes: tuple[str, ...], device: str) -> None:
+    """Same implementation, dtype and device; for a layer also the same shape, layout and style."""
+    settings = Settings(size=size, axes=axes, device=device)
+    cases = {case.case_id: case for case in plan(settings, BUILT_IN)}
+    timed = [case for case in cases.values() if case.axis == "throughput"]
+    assert timed
+    for case in timed:
+        needed = cases[gate(case).case_id]
+        assert needed.axis == "agreement"
+        assert needed.implementation == case.implementation
+        assert needed.parameters["input"] == "normal"
+        same = ("dtype", "device", *(("shape", "layout", "style") if case.parameters["work"] in LAYER_WORK else ()))
+        assert [needed.parameters[name] for name in same] == [case.parameters[name] for name in same]
+
+
+def test_a_selected_speed_brings_its_gate_along_once() -> None:
+    """Two works of one shape share a gate; what was selected stays in front."""
+    settings = Settings(size="quick")
+    selected = [case for case in throughput_cases(settings, MANUAL) if "-32x32-" in case.label]
+    found = with_gates(selected)
+    assert found[: len(selected)] == selected
+    assert [case.case_id for case in found[len(selected) :]] == ["agreement:tf-manual:32x32-float32-graph-cpu"]
+
+
+def test_agreement_covers_both_layouts_two_precisions_and_odd_sizes() -> None:
+    """Even where nothing is timed."""
+    seen = {
+        (case.parameters["layout"], case.parameters["dtype"], len(case.parameters["shape"]))
+        for case in agreement_cases(Settings(size="quick"), NUMPY)
+    }
+    assert seen == {
+        ("channels_last", "float32", 2), ("channels_last", "float64", 2), ("channels_last", "float32", 4),
+        ("channels_last", "float64", 4), ("channels_first", "float32", 4),
+    }  # fmt: skip
+    smallest = next(agreement_cases(Settings(size="quick"), NUMPY)).parameters
+    assert (smallest["shape"], smallest["steps"], smallest["seed"]) == ([7, 5], 8, 0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_case_comes_back_from_json_as_it_was(size: str) -> None:
+    """Also with a ``module:OBJECT``, whose colon is the separator too."""
+    descriptors = [*BUILT_IN, Descriptor(name="my.own:LAYER", framework="", summary="", target="my.own:LAYER")]
+    for case in plan(Settings(size=size), descriptors):
+        assert Case.from_json(case.as_json()) == case
+
+
+def test_settings_come_back_from_json_as_they_were() -> None:
+    """With fields that a later version adds ignored."""
+    settings = Settings(axes=("checkpoint",), implementations=("a:B",), size="full", timeout_s=2.5, data_dir="/d")
+    assert Settings.from_json({**settings.as_json(), "invented": 1}) == settings
+
+
+def test_a_group_holds_what_is_compared_whatever_the_style() -> None:
+    """The same work, shape, dtype and device of every implementation."""
+    groups: dict[str, set[tuple[str, str]]] = {}
+    for descriptor in BUILT_IN:
+        for case in throughput_cases(Settings(size="quick"), descriptor):
+            groups.setdefault(case.group, set()).add((case.implementation, case.parameters["style"]))
+    assert groups["throughput:inference-32x32-float32-*-cpu"] == {
+        ("numpy-reference", "eager"), ("tf-manual", "graph"), ("keras", "graph"),
+    }  # fmt: skip
+    assert len(groups) == 5
+
+
+def test_the_data_set_of_the_settings_is_the_one_of_every_case_that_needs_one() -> None:
+    """Network cases carry its name."""
+    cases = plan(Settings(dataset="digits"), BUILT_IN)
+    named = {case.parameters["dataset"] for case in cases if "dataset" in case.parameters}
+    assert named == {"digits"}
+    assert all(("dataset" in case.parameters) == ("network" in case.parameters) for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        (["ok", "unsupported", "not_installed", "no_device"], 0),
+        (["ok", "disagrees"], 1),
+        (["ok", "failed"], 3),
+        (["disagrees", "crashed"], 3),
+        (["timed_out"], 3),
+        (["out_of_memory"], 3),
+        (["ok", None], 3),
+        ([], 0),
+    ],
+)
+def test_the_exit_code_says_the_worst(statuses: list[str | None], code: int) -> None:
+    """0 all accounted for, 1 disagreement, 3 failure or a planned case without a record."""
+    cases = [Case("agreement", "i", str(number), {}) for number in range(len(statuses))]
+    pairs = zip(cases, statuses, strict=True)
+    records: dict[str, dict[str, Any]] = {case.case_id: {"status": status} for case, status in pairs if status}
+    assert exit_code(cases, records) == code

@@ -1,0 +1,174 @@
+"""Run folders, whole and damaged: what can be read is kept, the rest is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report import draw
+from benchmarks.report.reading import read_run
+from bn_impls.errors import BadRunFolder
+from tests.report.synthetic import agreement, layer_case, throughput, write_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three records of three implementations."""
+    return write_run(tmp_path / "run", [agreement(who) for who in ("a", "b", "c")])
+
+
+def edit_lines(folder: Path, edit: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Change records.jsonl line by line."""
+    path = folder / "records.jsonl"
+    path.write_bytes(b"".join(edit(path.read_bytes().splitlines(keepends=True))))
+
+
+def test_a_whole_folder_has_no_damage(folder: Path) -> None:
+    """Everything planned is there."""
+    run = read_run(folder)
+    assert [record.implementation for record in run.records] == ["a", "b", "c"]
+    assert (run.damage, run.missing, run.unplanned) == ([], (), ())
+
+
+def test_a_truncated_last_line_is_reported_and_the_rest_kept(folder: Path) -> None:
+    """As a kill in the middle of a write leaves it."""
+    edit_lines(folder, lambda lines: [*lines[:2], lines[2][:100]])
+    run = read_run(folder)
+    assert [record.implementation for record in run.records] == ["a", "b"]
+    assert [case.implementation for case in run.missing] == ["c"]
+    assert len(run.damage) == 1
+    assert run.damage[0].startswith("records.jsonl, line 3: skipped, it is cut off")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"{not json}\n", "it is not JSON"),
+        (b"\xff\xfe\x00\n", "it is not JSON"),
+        (b"[1, 2]\n", "it is a list, but should be an object"),
+        (b'"text"\n', "it is a str, but should be an object"),
+        (b'{"hello": 1}\n', "it has no `case_id`"),
+        (b"[" * 100_000 + b"\n", "it is"),
+    ],
+)
+def test_a_foreign_line_is_reported_with_its_number(folder: Path, line: bytes, why: str) -> None:
+    """File, line number and why."""
+    edit_lines(folder, lambda lines: [lines[0], line, *lines[1:]])
+    run = read_run(folder)
+    assert len(run.records) == 3
+    assert len(run.damage) == 1
+    assert run.damage[0].startswith(f"records.jsonl, line 2: skipped, {why}")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"axis": "beauty"}, "axis 'beauty' is none of"),
+        ({"status": "fine"}, "status 'fine' is none of"),
+        ({"case": None}, "it has no `case`"),
+        ({"implementation": 7}, "it has no `implementation`"),
+    ],
+)
+def test_a_record_that_is_none_is_reported(folder: Path, change: dict[str, Any], why: str) -> None:
+    """Known fields with impossible values."""
+    edit_lines(folder, lambda lines: [json.dumps(json.loads(lines[0]) | change).encode() + b"\n", *lines[1:]])
+    run = read_run(folder)
+    assert len(run.records) == 2
+    assert why in run.damage[0]
+
+
+def test_blank_lines_are_no_damage(folder: Path) -> None:
+    """An editor may have left some."""
+    edit_lines(folder, lambda lines: [b"\n", *lines, b"  \n"])
+    assert read_run(folder).damage == []
+
+
+def test_of_two_records_of_a_case_the_later_counts(folder: Path) -> None:
+    """And the page says that there were two."""
+    again = json.dumps(agreement("a", 0.5)).encode() + b"\n"
+    edit_lines(folder, lambda lines: [*lines, again])
+    run = read_run(folder)
+    assert len(run.records) == 3
+    assert run.records[0].number("worst_error_over_bound") == 0.5
+    assert "a second record" in run.damage[0]
+
+
+@pytest.mark.parametrize("schema", [2, "1", None, True])
+def test_an_unknown_schema_of_a_record_is_refused(folder: Path, schema: object) -> None:
+    """Guessing at another format would publish wrong figures."""
+    edit_lines(folder, lambda lines: [json.dumps(json.loads(lines[0]) | {"schema": schema}).encode() + b"\n"])
+    with pytest.raises(BadRunFolder, match=r"records\.jsonl line 1 has schema .*, but should be 1"):
+        read_run(folder)
+
+
+def test_an_unknown_schema_of_the_plan_is_refused(folder: Path) -> None:
+    """The plan has the same version."""
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"schema": 9}))
+    with pytest.raises(BadRunFolder, match=r"plan\.json has schema 9, but should be 1"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("missing", ["plan.json", "records.jsonl"])
+def test_an_empty_or_foreign_folder_is_refused(folder: Path, missing: str) -> None:
+    """The message names what is missing and the way out."""
+    (folder / missing).unlink()
+    with pytest.raises(BadRunFolder, match=rf"is no run folder: it has no {missing}.*bn-bench run"):
+        draw(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"[]", b'{"schema": 1}', b'{"schema": 1, "cases": 3}'])
+def test_a_plan_that_is_none_is_refused(folder: Path, content: bytes) -> None:
+    """Without a plan nothing can be accounted for."""
+    (folder / "plan.json").write_bytes(content)
+    with pytest.raises(BadRunFolder, match=r"plan\.json"):
+        read_run(folder)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    """Like an empty one."""
+    with pytest.raises(BadRunFolder, match="is no run folder"):
+        draw(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b"\xff"])
+def test_a_missing_or_damaged_environment_is_not_fatal(folder: Path, content: bytes | None) -> None:
+    """The page says `not recorded` instead."""
+    (folder / "environment.json").unlink()
+    if content is not None:
+        (folder / "environment.json").write_bytes(content)
+    assert read_run(folder).damage[0].startswith("environment.json: not read")
+    assert "not recorded" in draw(folder).page.read_text()
+
+
+def test_records_come_in_the_order_of_the_plan(folder: Path) -> None:
+    """The run finishes cases in random order."""
+    edit_lines(folder, lambda lines: lines[::-1])
+    assert [record.implementation for record in read_run(folder).records] == ["a", "b", "c"]
+
+
+def test_records_that_are_not_planned_are_kept_and_named(folder: Path) -> None:
+    """Nothing that was measured is hidden."""
+    extra = json.dumps(agreement("d")).encode() + b"\n"
+    edit_lines(folder, lambda lines: [*lines, extra])
+    assert [record.implementation for record in read_run(folder).unplanned] == ["d"]
+    assert "1 record of cases that the plan does not name" in draw(folder).page.read_text()
+
+
+@pytest.mark.parametrize("value", [None, "text", [], {}, True, 10**400, -1, float("nan"), float("inf"), [[None]]])
+@pytest.mark.parametrize("part", ["case", "metrics", "samples", "labels", "versions"])
+def test_no_value_in_a_record_is_fatal(tmp_path: Path, part: str, value: object) -> None:
+    """Whatever stands in the place of a value, the report is drawn."""
+    records = [
+        agreement("keras"),
+        throughput("keras", {(0, 0): 100.0, (1, 0): 110.0}),
+        agreement("other", case=layer_case((8, 8))),
+        throughput("other", {(0, 0): 90.0, (1, 0): 100.0}, case=layer_case((8, 8))),
+    ]
+    for record in records[2:]:
+        record[part] = dict.fromkeys(record[part] or ["anything"], value)
+    assert draw(write_run(tmp_path / "run", records)).page.stat().st_size > 10_000
