@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 from benchmarks.harness.process import CHECKOUT
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
 from benchmarks.report.statistics import compare, pass_minima
-from bn_impls.registry import descriptors
+from bn_impls.registry import BUILT_IN
 
 README, PUBLISHED, COSTS = CHECKOUT / "README.md", CHECKOUT / "reports" / "published", CHECKOUT / "reports" / "costs"
 FIGURE = "reports/published/figures/{}"
@@ -33,7 +30,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def implementations() -> str:
     """The table of implementations, from the registry."""
-    rows = [[f"`{d.name}`", d.framework, d.summary, ", ".join(d.styles)] for d in descriptors().values() if not d.problem]
+    rows = [[f"`{d.name}`", d.framework, d.summary, ", ".join(d.styles)] for d in BUILT_IN]
     return table(("name", "framework", "what it is", "call styles"), rows)
 
 
@@ -42,10 +39,12 @@ def results() -> str:
     run = read_run(PUBLISHED)
     names = sorted({record.implementation for record in run.records})
     where = run.environment
+    machine = f"{where['cores']} cores of an {where['cpu_model']}"
+    versions = f"TensorFlow {where['versions']['tensorflow']}, Keras {where['versions']['keras']}"
     intro = (
-        f"From the records of [one run](reports/published/report.md) on {where['cores']} cores of an {where['cpu_model']}, "
-        f"TensorFlow {where['versions']['tensorflow']}, {where['versions']['numpy']} of NumPy; `bn-bench run` makes the "
-        "same table for your machine. Ratios are step times over those of `keras`, with 95 % intervals over fresh processes."
+        f"From the records of [one run](reports/published/report.md) on {machine}, with {versions}; `bn-bench run` makes "
+        "the same table for your machine. Ratios are step times over those of `keras`, with 95 % intervals over fresh "
+        "processes."
     )
     head = ["", *(f"`{name}`" for name in names)]
     rows = [[label, *(cell(run, name) for name in names)] for label, cell in RESULT_ROWS]
@@ -73,8 +72,10 @@ def _speed(work: str, shape: list[int] | None) -> Callable[[Run, str], str]:
             return f"not measured: {own.reason if own else 'not planned'}"
         microseconds = (own.number("step_ns_min") or 0.0) / 1e3
         text = f"{microseconds:,.0f} µs" if microseconds < 10_000 else f"{microseconds / 1e3:,.1f} ms"
-        ratio = compare(pass_minima(own.samples), pass_minima(baseline.samples)) if baseline and name != "keras" else None
-        return f"{text} (ratio {ratio.value:.2f}, {ratio.low:.2f} to {ratio.high:.2f})" if ratio else text
+        ratio = (
+            compare(pass_minima(own.samples), pass_minima(baseline.samples)) if baseline and name != "keras" else None
+        )
+        return f"{text} (ratio {ratio.ratio:.2f}, {ratio.low:.2f} to {ratio.high:.2f})" if ratio else text
 
     return cell
 
@@ -125,38 +126,34 @@ def figure() -> str:
 def costs() -> str:
     """What the interface and the training loop cost, from their own measurements."""
     loop, interface = (json.loads((COSTS / f"{name}.json").read_text()) for name in ("training_loop", "interface_cost"))
-    sentences = []
+    trained, called = [], []
     for name in ("tf-manual", "keras"):
-        over_document, over_fit = (loop["speedup"][f"{name} over {other}"] for other in ("document", "fit"))
-        sentences.append(
-            f"`{name}` trains {over_document['mean']:.1f} times as fast as the TF1 session loop of the tutorial that the "
-            f"network comes from, and {over_fit['mean']:.0f} times as fast as `keras.Model.fit`"
-        )
-    small = {name: interface[name]["small"]["extra_ns"] for name in ("tf-manual", "keras")}
-    extra = " and ".join(
-        f"{_signed(value['mean'] / 1e3)} µs (95 % interval {_signed(value['low'] / 1e3)} to {_signed(value['high'] / 1e3)}) "
-        f"for `{name}`"
-        for name, value in small.items()
-    )
+        document, fit = (loop["speedup"][f"{name} over {other}"]["mean"] for other in ("document", "fit"))
+        trained.append(f"{document:.1f} times (`{name}`)")
+        trained_by_fit = f"{fit:.0f} times `keras.Model.fit`"
+        extra = interface[name]["small"]["extra_ns"]
+        mean, low, high = (_signed(extra[key] / 1e3) for key in ("mean", "low", "high"))
+        called.append(f"{mean} µs for `{name}` (95 % interval {low} to {high})")
     return (
-        f"What the suite itself costs ([records](reports/costs)): {'; '.join(sentences)}. A call of the smallest layer through "
-        f"the interface costs, over the same code by hand, {extra}."
+        f"What the suite itself costs ([records](reports/costs)): its training loop is {' and '.join(trained)} as fast "
+        f"as the TF1 session loop of the tutorial that the network comes from, and {trained_by_fit}. A call of the "
+        f"smallest layer through the interface costs, over the same code by hand, {' and '.join(called)}."
     )
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{value:+.2f}"
 
 
 def rewritten(text: str) -> str:
     """A README with every block between markers made anew."""
     blocks: dict[str, Callable[[], str]] = {"implementations": implementations, "results": results}
     for name, make in blocks.items():
-        pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.DOTALL)
-        content = make()
-        text, found = pattern.subn(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
-        if found != 1:
-            raise ValueError(f"README.md has {found} blocks named {name}, but should have one")
+        begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"README.md should have the block {begin.strip()} ... {end} once")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}{make()}\n{end}{rest.split(end)[1]}"
     return text
 
 

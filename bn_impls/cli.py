@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = _parser(given).parse_args(given)
-        return int(options.act(options, given[1:]))
+        code = int(options.act(options, given[1:]))
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+        return code
     except BnBenchError as error:
         print(f"bn-bench: {error}", file=sys.stderr)
         return USAGE
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bn-bench: {error.name} is not installed; {SUITE_INSTALL}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # the reader of our output has gone, as `bn-bench list | head` does
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still wants to write at exit
         return 0
     except KeyboardInterrupt:
         print("bn-bench: interrupted", file=sys.stderr)

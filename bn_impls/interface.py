@@ -2,8 +2,9 @@
 
 An implementation is built from a frozen configuration and hands out *bare callables* in its framework's own tensors.
 Nothing of ours stands between the timer and the framework: what can be checked is checked when a layer is built and
-when a state is imported, never in a step. Conversion, synchronization and closing form the boundary and are never
-timed. This form is forced by graphs that must be built before they run, and it is what keeps the others fast.
+when a state is imported, never in a step. Conversion and closing form the boundary and are never timed;
+synchronization ends a timed sample. This form is forced by graphs that must be built before they run, and it is what
+keeps the others fast.
 
 The module is long because a contract is read in one place; most of it is docstrings. Importing it needs NumPy only.
 """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import statistics
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,13 @@ def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
             show(members, failed)
 
 
+def shuffled(cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
+    """The cases in an order drawn from a seed, so that a run can be repeated."""
+    order = sorted(cases, key=lambda case: case.case_id)
+    random.Random(repr(seed)).shuffle(order)
+    return order
+
+
 class Timing:
     """The passes of a run, on disk and in memory."""
 
@@ -102,7 +110,7 @@ class Timing:
             Ids of the cases that ended here, because they cannot be measured.
         """
         prepared, ended = [], set()
-        for case in self.scheduler.shuffled(cases, (number,)):
+        for case in shuffled(cases, (number,)):
             self.scheduler.display.now(f"{case.case_id}, round {number + 1}: preparing")
             scratch = str(self.scheduler.scratch_folder())
             reply = self._ask(case, {"do": "prepare", "parameters": dict(case.parameters), "scratch": scratch})
@@ -114,7 +122,7 @@ class Timing:
                 if reply.get("lost"):  # what the lost process held has to be prepared again in the next round
                     prepared = [other for other in prepared if other.implementation != case.implementation]
         for visit in range(self.work.passes):
-            for case in self.scheduler.shuffled(prepared, (number, visit)):
+            for case in shuffled(prepared, (number, visit)):
                 if case in prepared and not self._visit(case, number, visit, ended):
                     prepared = [other for other in prepared if other.implementation != case.implementation]
         for case in prepared:

@@ -6,7 +6,6 @@ throughput runs in rounds of fresh workers, visited in random order in many shor
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -186,9 +185,3 @@ class Scheduler:
         if "curves" in reply:
             reply["samples"] |= self.folder.keep_curves(scratch / reply["curves"])
         return reply
-
-    def shuffled(self, cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
-        """The cases in an order drawn from a seed, so that a run can be repeated."""
-        order = sorted(cases, key=lambda case: case.case_id)
-        random.Random(repr(seed)).shuffle(order)
-        return order

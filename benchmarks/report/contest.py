@@ -7,9 +7,10 @@ were measured (and may be shown) on the same shapes are compared; the rest are n
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from benchmarks.report import statistics
 from benchmarks.report.speeds import Group
@@ -28,33 +29,33 @@ class Contest:
     groups: tuple[Group, ...]
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[Entry, int], ...]  # entry, number of the groups that it was measured on
-    per_round: statistics.Array  # (K, K, R)
+    per_round: statistics.Array  # (K, R), against the best
     best: int
 
-    def against(self, first: int, second: int) -> Estimate | None:
-        """Step time of one entry over another's, a geometric mean over the groups."""
-        return statistics.estimate(self.per_round[first, second])
+    @cached_property
+    def estimates(self) -> tuple[Estimate | None, ...]:
+        """Step time of every entry over the best's, a geometric mean over the groups."""
+        return tuple(statistics.estimate(ratios) for ratios in self.per_round)
 
     @property
     def rounds(self) -> int:
         """Rounds that the comparison rests on."""
-        found = self.against(self.best, self.best)
+        found = self.estimates[self.best]
         return found.rounds if found else 0
 
-    @property
+    @cached_property
     def tied(self) -> list[int]:
         """The best and whoever cannot be told apart from it; with one round there is only a best."""
-        comparisons = [(index, self.against(index, self.best)) for index in range(len(self.entries))]
         return [
             index
-            for index, found in comparisons
+            for index, found in enumerate(self.estimates)
             if index == self.best or (found and found.has_interval and not found.told_apart)
         ]
 
+    @cached_property
     def order(self) -> list[int]:
         """Entries from fast to slow."""
-        found = [self.against(index, self.best) for index in range(len(self.entries))]
-        return sorted(range(len(found)), key=lambda index: ((estimate := found[index]) and estimate.ratio) or math.inf)
+        return sorted(range(len(self.entries)), key=lambda index: _ratio(self.estimates[index]))
 
 
 def contests(groups: Sequence[Group], work: str) -> list[Contest]:
@@ -87,17 +88,19 @@ def hold(groups: Sequence[Group]) -> Contest:
     coverage = _coverage(tables)
     places = sorted(_fullest(list(coverage.values())))
     entries = [entry for entry in coverage if coverage[entry].issuperset(places)]
-    per_round = statistics.log_ratios_over_groups([[tables[place][entry] for entry in entries] for place in places])
-    first = groups[0]
+    cases = [[tables[place][entry] for entry in entries] for place in places]
+    against_first = [statistics.estimate(ratios) for ratios in statistics.log_ratios_over_groups(cases, 0)]
+    best = min(range(len(entries)), key=lambda index: _ratio(against_first[index]))
+    first, competing = groups[0], set(entries)
     return Contest(
         first.work,
         first.text("device"),
         first.text("dtype"),
         tuple(groups[place] for place in places),
         tuple(entries),
-        tuple((entry, len(covered)) for entry, covered in coverage.items() if entry not in entries),
-        per_round,
-        _fastest(per_round),
+        tuple((entry, len(covered)) for entry, covered in coverage.items() if entry not in competing),
+        statistics.log_ratios_over_groups(cases, best),
+        best,
     )
 
 
@@ -109,14 +112,14 @@ def _coverage(tables: Sequence[Mapping[Entry, Minima]]) -> dict[Entry, frozenset
 
 def _fullest(coverages: Sequence[frozenset[int]]) -> frozenset[int]:
     """The set of groups on which the most can be compared: groups times the entries that were measured on all."""
+    tally = Counter(coverages)
 
     def compared(places: frozenset[int]) -> tuple[int, int]:
-        return len(places) * sum(covered >= places for covered in coverages), len(places)
+        return len(places) * sum(number for covered, number in tally.items() if covered >= places), len(places)
 
-    return max(dict.fromkeys(coverages), key=compared)
+    return max(tally, key=compared)
 
 
-def _fastest(per_round: statistics.Array) -> int:
-    """The place of the entry with the smallest step time, a geometric mean; the first of equals."""
-    found = [statistics.estimate(per_round[place, 0]) for place in range(len(per_round))]
-    return min(range(len(found)), key=lambda place: ((one := found[place]) and one.ratio) or math.inf)
+def _ratio(found: Estimate | None) -> float:
+    """The ratio, for sorting: what could not be compared comes last."""
+    return found.ratio if found else math.inf

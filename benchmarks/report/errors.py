@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.run import Record
@@ -27,12 +28,12 @@ class Worst:
 
     records: tuple[Record, ...]
 
-    @property
+    @cached_property
     def implementation(self) -> str:
         """Whose errors they are."""
         return self.records[0].implementation
 
-    @property
+    @cached_property
     def disagreeing(self) -> tuple[Record, ...]:
         """Those that are wrong."""
         return tuple(record for record in self.records if record.status == "disagrees")
@@ -43,23 +44,23 @@ class Worst:
         present = [value for value in values if value is not None]
         return max(present, key=severity) if present else None
 
-    @property
+    @cached_property
     def over_bound(self) -> float | None:
         """The worst error of any quantity over its bound."""
         return worst_over_bound(self.worst_record)
 
-    @property
+    @cached_property
     def over_limit(self) -> float | None:
         """The worst error of any quantity over its limit; above 1 a case disagrees."""
         found = [self.of(quantity, "over_limit") for quantity in QUANTITIES]
         return max((value for value in found if value is not None), key=severity, default=None)
 
-    @property
+    @cached_property
     def worst_record(self) -> Record:
         """The record that holds it."""
         return max(self.records, key=lambda record: severity(worst_over_bound(record)))
 
-    @property
+    @cached_property
     def quantity(self) -> str:
         """The quantity that was the worst."""
         return worst_quantity(self.worst_record)

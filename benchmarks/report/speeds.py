@@ -20,6 +20,7 @@ from benchmarks.report.wording import WORKS, visible
 
 NETWORK = "network_training_step"
 ANY = "any style"
+MOST_RANKED = 300  # rows of one group
 
 
 class Gate:
@@ -170,12 +171,11 @@ def _group(records: Sequence[Record], speeds: Speeds) -> Group:
     shown = [index for index, row in enumerate(rows) if row.published]
     if shown:
         minima = [rows[index].minima for index in shown]
-        per_round = statistics.log_ratios(minima)
         base = next((n for n, i in enumerate(shown) if rows[i].record.implementation == speeds.baseline), 0)
-        ranks = _ranks(per_round)
+        per_round, ranks = statistics.log_ratios_to(minima, base), _ranks(minima)
         for place, index in enumerate(shown):
             row = rows[index]
-            ratio = statistics.estimate(per_round[place, base])
+            ratio = statistics.estimate(per_round[place])
             rows[index] = Speed(row.record, row.minima, None, ratio, ranks[place], place == base)
     first = records[0]
     return Group(first.text("work"), first.case, first.shape, tuple(rows))
@@ -191,8 +191,12 @@ def _speed(record: Record, gate: Gate) -> Speed:
     return Speed(record, minima, withheld)
 
 
-def _ranks(per_round: statistics.Array) -> list[int | None]:
-    """1 + the number of rows that are faster for certain; with one round nothing is certain, nor ranked."""
-    if per_round.shape[2] < 2:
-        return [None] * len(per_round)
-    return [1 + int(number) for number in statistics.certainly_slower(per_round).sum(axis=1)]
+def _ranks(minima: Sequence[Minima]) -> list[int | None]:
+    """1 + the number of rows that are faster for certain; with one round nothing is certain, nor ranked.
+
+    Every two rows are compared, so groups too large for that are not ranked.
+    """
+    if len(minima) > MOST_RANKED or len(statistics.rounds_of(minima)) < 2:
+        return [None] * len(minima)
+    slower = statistics.certainly_slower(statistics.log_ratios(minima))
+    return [1 + int(number) for number in slower.sum(axis=1)]

@@ -84,26 +84,41 @@ def rounds_of(cases: Sequence[Minima]) -> list[int]:
     return sorted({number for case in cases for number, _ in case})
 
 
-def log_ratios(cases: Sequence[Minima], rounds: Sequence[int] | None = None) -> Array:
+def log_ratios(cases: Sequence[Minima]) -> Array:
     """Median log ratio of every two cases in every round.
 
     Args:
         cases: the pass minima of K cases.
-        rounds: the R rounds wanted; all by default.
 
     Returns:
         Shape (K, K, R): ``[a, b, r]`` is d[r] of a against b; NaN where they share no pass of that round.
     """
-    rounds = rounds_of(cases) if rounds is None else rounds
-    result = np.full((len(cases), len(cases), len(rounds)), np.nan)
-    for index, number in enumerate(rounds):
-        places = sorted({place for case in cases for place in case if place[0] == number})
-        if not places:
-            continue
-        logs = np.log(np.array([[case.get(place, np.nan) for place in places] for case in cases]))
-        differences = logs[:, None, :] - logs[None, :, :]
-        result[:, :, index] = _median_of_present(differences)
-    return result
+    logs = [_logs(cases, number) for number in rounds_of(cases)]
+    ratios = [_median_of_present(part[:, None, :] - part[None, :, :]) for part in logs]
+    return np.stack(ratios, axis=-1) if ratios else np.empty((len(cases), len(cases), 0))
+
+
+def log_ratios_to(cases: Sequence[Minima], base: int, rounds: Sequence[int] | None = None) -> Array:
+    """Median log ratio of every case to one of them, in every round.
+
+    Args:
+        cases: the pass minima of K cases.
+        base: the place of the one that all are compared with.
+        rounds: the R rounds wanted; all by default.
+
+    Returns:
+        Shape (K, R), as in :func:`log_ratios`.
+    """
+    logs = [_logs(cases, number) for number in (rounds_of(cases) if rounds is None else rounds)]
+    ratios = [_median_of_present(part - part[base]) for part in logs]
+    return np.stack(ratios, axis=-1) if ratios else np.empty((len(cases), 0))
+
+
+def _logs(cases: Sequence[Minima], number: int) -> Array:
+    """Logarithms of the pass minima of one round, shape (K, passes); NaN where a case lacks a pass."""
+    places = sorted({place for case in cases for place in case if place[0] == number}) or [(number, 0)]
+    minima = np.array([[case.get(place, np.nan) for place in places] for case in cases], dtype=np.float64)
+    return np.asarray(np.log(minima))
 
 
 def _median_of_present(values: Array) -> Array:
@@ -157,20 +172,21 @@ def certainly_slower(per_round: Array) -> NDArray[np.bool_]:
 
 def compare(first: Minima, second: Minima) -> Estimate | None:
     """Step time of the first over the second; None if they share no pass."""
-    return estimate(log_ratios([first, second])[0, 1])
+    return estimate(log_ratios_to([first, second], 1)[0])
 
 
-def log_ratios_over_groups(groups: Sequence[Sequence[Minima]]) -> Array:
+def log_ratios_over_groups(groups: Sequence[Sequence[Minima]], base: int) -> Array:
     """The same K cases in several groups (shapes): mean over the groups in every round, a geometric mean.
 
     Args:
         groups: for every group, the pass minima of the same K cases in the same order.
+        base: the place of the case that all are compared with.
 
     Returns:
-        Shape (K, K, R); NaN in a round that lacks one of the groups.
+        Shape (K, R); NaN in a round that lacks one of the groups.
     """
     rounds = rounds_of([case for group in groups for case in group])
-    return np.asarray(np.mean([log_ratios(group, rounds) for group in groups], axis=0))
+    return np.asarray(np.mean([log_ratios_to(group, base, rounds) for group in groups], axis=0))
 
 
 def _exp(value: float) -> float:

@@ -56,9 +56,21 @@ class View:
             self._contests[work] = contests(self.speeds.groups, work)
         return self._contests[work]
 
+    @cached_property
+    def _measured(self) -> Mapping[str, Mapping[str, list[Record]]]:
+        found: dict[str, dict[str, list[Record]]] = {}
+        for record in self.run.records:
+            if record.measured:
+                found.setdefault(record.axis, {}).setdefault(record.implementation, []).append(record)
+        return found
+
     def measured(self, axis: str) -> list[Record]:
         """Records of an axis that hold figures, in the order of the plan."""
         return [record for record in self.run.records if record.axis == axis and record.measured]
+
+    def by_implementation(self, axis: str) -> Mapping[str, list[Record]]:
+        """Implementation -> its records of an axis that hold figures."""
+        return self._measured.get(axis, {})
 
     def is_quick(self) -> bool:
         """Whether the run was a quick one."""

@@ -3,6 +3,7 @@
 Tests that take ``offer`` run for every registered implementation in every call style that its descriptor declares;
 ``usual_offer`` is its first style only, ``trainer_offer`` the styles of its networks, ``format_offer`` and
 ``trainer_format_offer`` its checkpoint formats. An implementation that is not installed is skipped with the reason.
+All of it is in this one file because pytest finds fixtures in no other.
 """
 
 from __future__ import annotations

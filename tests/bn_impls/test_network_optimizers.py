@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,38 +66,55 @@ def by_hand(settings: Any, networks: NetworkKit, rounded: Callable[[float], floa
     return np.array(losses), weights
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam"])
-def test_the_losses_are_those_of_the_loop_by_hand(
-    trainer_offer: Offer, name: str, networks: NetworkKit, numbers: Numbers
+@pytest.fixture(scope="module")
+def regressed(networks: NetworkKit) -> Callable[[Offer, str], tuple[Any, Any]]:
+    """Losses and weights of an implementation after thirty steps, trained once."""
+
+    @cache
+    def train(offer: Offer, name: str) -> tuple[Any, Any]:
+        trainer = offer.trainer(REGRESSION, SETTINGS[name])
+        losses = trainer.train(*networks.batches(REGRESSION))
+        return losses, trainer.export_weights()
+
+    return train
+
+
+def test_adams_losses_are_those_of_the_loop_by_hand(
+    trainer_offer: Offer, networks: NetworkKit, regressed: Any, numbers: Numbers
 ) -> None:
-    """Each before its step's update, from the first to the thirtieth."""
-    trainer = trainer_offer.trainer(REGRESSION, SETTINGS[name])
-    losses = trainer.train(*networks.batches(REGRESSION))
-    numbers.assert_within(losses, by_hand(SETTINGS[name], networks)[0], tolerance(trainer_offer))
+    """In every style; each before its step's update, from the first to the thirtieth."""
+    losses, _ = regressed(trainer_offer, "adam")
+    numbers.assert_within(losses, by_hand(SETTINGS["adam"], networks)[0], tolerance(trainer_offer))
+
+
+@each_optimizer
+def test_the_losses_are_those_of_the_loop_by_hand(
+    usual_trainer_offer: Offer, name: str, networks: NetworkKit, regressed: Any, numbers: Numbers
+) -> None:
+    """Of every optimizer, with constants that are not the defaults, too."""
+    losses, _ = regressed(usual_trainer_offer, name)
+    numbers.assert_within(losses, by_hand(SETTINGS[name], networks)[0], tolerance(usual_trainer_offer))
 
 
 @each_optimizer
 def test_the_weights_are_those_of_the_loop_by_hand(
-    usual_trainer_offer: Offer, name: str, networks: NetworkKit, numbers: Numbers
+    usual_trainer_offer: Offer, name: str, networks: NetworkKit, regressed: Any, numbers: Numbers
 ) -> None:
     """Kernel and bias, after thirty steps."""
-    trainer = usual_trainer_offer.trainer(REGRESSION, SETTINGS[name])
-    trainer.train(*networks.batches(REGRESSION))
     expected = by_hand(SETTINGS[name], networks)[1]
-    for weight, array in trainer.export_weights().items():
+    for weight, array in regressed(usual_trainer_offer, name)[1].items():
         numbers.assert_within(array, expected[weight], tolerance(usual_trainer_offer))
 
 
 @each_optimizer
 def test_keras_rounds_rate_and_betas_to_float32_and_nothing_else(
-    name: str, named_offer: Callable[[str], Offer], networks: NetworkKit, numbers: Numbers
+    name: str, named_offer: Callable[[str], Offer], networks: NetworkKit, regressed: Any, numbers: Numbers
 ) -> None:
     """With these three rounded, the loop by hand is Keras' trajectory to float64's precision."""
-    trainer = named_offer("keras").trainer(REGRESSION, SETTINGS[name])
-    losses = trainer.train(*networks.batches(REGRESSION))
+    losses, weights = regressed(named_offer("keras"), name)
     expected = by_hand(SETTINGS[name], networks, rounded=lambda value: float(np.float32(value)))
     numbers.assert_within(losses, expected[0], EXACT)
-    for weight, array in trainer.export_weights().items():
+    for weight, array in weights.items():
         numbers.assert_within(array, expected[1][weight], EXACT)
 
 

@@ -28,22 +28,20 @@ def drawn_like(arrays: Any, seed: int = 0) -> dict[str, Any]:
     """Other values of the same names, shapes and dtypes; positive, and each counter its own."""
     generator = np.random.default_rng(seed)
     return {
-        name: np.array(7 + number, a.dtype)
-        if a.dtype.kind == "i"
-        else generator.uniform(0.5, 1.5, a.shape).astype(a.dtype)
-        for number, (name, a) in enumerate(arrays.items())
+        name: np.array(7 + number if array.dtype.kind == "i" else generator.uniform(0.5, 1.5, array.shape), array.dtype)
+        for number, (name, array) in enumerate(arrays.items())
     }
 
 
 @pytest.fixture(scope="module")
 def fresh(networks: NetworkKit) -> Callable[[Offer], Trainer]:
-    """A trainer of each implementation that tests may import into, made once."""
+    """A trainer of each implementation, made once, whose state any test may overwrite."""
     made: dict[Any, Trainer] = {}
 
     def find(offer: Offer) -> Trainer:
-        if offer not in made:
-            made[offer] = offer.trainer(networks.every_layer, Adam(0.01))
-        return made[offer]
+        if offer.name not in made:
+            made[offer.name] = offer.trainer(networks.every_layer, Adam(0.01))
+        return made[offer.name]
 
     return find
 
@@ -190,11 +188,11 @@ def test_a_fresh_trainer_restores_every_bit(
 
 
 def test_a_resumed_training_repeats_the_uninterrupted_losses(
-    trainer_format_offer: Offer, uninterrupted: Any, networks: NetworkKit
+    trainer_format_offer: Offer, uninterrupted: Any, fresh: Any, networks: NetworkKit
 ) -> None:
     """Bit for bit, on the same batches and masks, also by a call that was traced before the restore."""
     folder, _, later = uninterrupted(trainer_format_offer, Adam(0.01))
-    trainer = trainer_format_offer.trainer(networks.every_layer, Adam(0.01))
+    trainer = fresh(trainer_format_offer)
     rows, masks = networks.batches(networks.every_layer, 10)
     rest = rows[5:], {name: mask[5:] for name, mask in masks.items()}
     trainer.train(*rest)
@@ -203,16 +201,17 @@ def test_a_resumed_training_repeats_the_uninterrupted_losses(
 
 
 def test_a_restored_network_predicts_bit_for_bit(
-    trainer_format_offer: Offer, uninterrupted: Any, networks: NetworkKit
+    trainer_format_offer: Offer, uninterrupted: Any, fresh: Any, networks: NetworkKit
 ) -> None:
-    """With the moving statistics of the checkpoint."""
+    """With the moving statistics of the checkpoint, as after an import of the same arrays."""
     folder, saved, _ = uninterrupted(trainer_format_offer, Adam(0.01))
     inputs, _ = networks.data(networks.every_layer)
-    first, second = (trainer_format_offer.trainer(networks.every_layer, Adam(0.01)) for _ in range(2))
-    first.import_weights({name: array for name, array in saved.items() if not name.startswith("optimizer/")})
-    second.formats[trainer_format_offer.format].restore(folder)
-    expected = first.predict(inputs, "moving")
-    np.testing.assert_array_equal(second.predict(inputs, "moving"), expected, strict=True)
+    trainer = fresh(trainer_format_offer)
+    trainer.import_weights({name: array for name, array in saved.items() if not name.startswith("optimizer/")})
+    expected = trainer.predict(inputs, "moving")
+    trainer.import_weights(drawn_like(trainer.export_weights()))
+    trainer.formats[trainer_format_offer.format].restore(folder)
+    np.testing.assert_array_equal(trainer.predict(inputs, "moving"), expected, strict=True)
 
 
 def _smaller(networks: NetworkKit) -> Any:
@@ -243,11 +242,11 @@ def test_a_checkpoint_of_another_optimizer_is_refused(
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99], ids=["empty", "half", "cut"])
 def test_a_truncated_checkpoint_is_refused(
-    trainer_format_offer: Offer, kept: float, uninterrupted: Any, networks: NetworkKit, tmp_path: Path
+    trainer_format_offer: Offer, kept: float, uninterrupted: Any, fresh: Any, tmp_path: Path
 ) -> None:
     """Each file on its own, the others whole."""
     folder, _, _ = uninterrupted(trainer_format_offer, Adam(0.01))
-    trainer = trainer_format_offer.trainer(networks.every_layer, Adam(0.01))
+    trainer = fresh(trainer_format_offer)
     for number, path in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
         target = tmp_path / str(number)
         shutil.copytree(folder, target)

@@ -1,7 +1,7 @@
 """``docs/adding-an-implementation.md``, followed to the letter.
 
-Its blocks are taken in order: one that names a file is written to it, a ``diff`` is applied to its file, the commands of
-a ``console`` block run as processes in one folder, and their outputs and exit codes are compared with what is shown
+Its blocks are taken in order: one that names a file is written to it, a ``diff`` is applied to its file, the commands
+of a ``console`` block run as processes in one folder, and their outputs and exit codes are compared with what is shown
 (``...`` excludes what varies). A command must end with 0, unless ``echo $?`` after it shows another code.
 
 One command is not run as it stands: ``python -m pip install .`` gets options that keep it off the network and out of
@@ -10,19 +10,17 @@ the environment of the tests.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import CHECKOUT, Block, blocks, changed, same_output
+from tests.docs.processes import PIP_OPTIONS, TIMEOUT_S, environment
 
 PAGE = CHECKOUT / "docs" / "adding-an-implementation.md"
 INSTALL = "python -m pip install ."
-TIMEOUT_S = 120.0
 
 
 @dataclass
@@ -50,24 +48,16 @@ class Reader:
         """Run a command and compare what it prints with what is shown."""
         literal = command
         if command == INSTALL:
-            literal = f"{INSTALL} --quiet --no-deps --no-build-isolation --target '{self.packages}'"
+            literal = f"{INSTALL} {' '.join(PIP_OPTIONS)} --target '{self.packages}'"
         done = subprocess.run(
             ["bash", "-c", f"(exit {self.last_code}); {literal}"],
-            cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=TIMEOUT_S,
+            cwd=self.folder, env=environment(self.packages), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=TIMEOUT_S,
         )  # fmt: skip
         self.last_code = done.returncode
         where = f"[{PAGE.name}, block at line {line}: {command}]"
         assert may_fail or done.returncode == 0, f"exit code {done.returncode}, but should be 0 {where}\n{done.stdout}"
         assert same_output(shown, done.stdout), f"got\n{done.stdout}\nbut should be\n{shown}\n{where}"
-
-    def environment(self) -> dict[str, str]:
-        """That of the tests, with what the page installs."""
-        tools = Path(sys.executable).parent
-        return os.environ | {
-            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(self.packages), os.environ.get("PYTHONPATH", "")])),
-        }
 
 
 @pytest.fixture

@@ -198,6 +198,18 @@ def test_ten_thousand_records_stay_under_three_megabytes(tmp_path: Path) -> None
     assert paths.markdown.stat().st_size < 300_000
 
 
+@pytest.mark.parametrize("names", [1, 5_000])
+def test_a_crowd_in_one_group_is_drawn(tmp_path: Path, names: int) -> None:
+    """Ten thousand records of one input: of one implementation, or each pair of records of its own."""
+    records = []
+    for number in range(5_000):
+        who = f"implementation-{number % names}"
+        records.append(agreement(who, case={"seed": number}))
+        records.append(throughput(who, {(0, 0): 100.0 + number, (1, 0): 100.0 + number}, case={"seed": number}))
+    page = draw(write_run(tmp_path / "run", records)).page
+    assert page.stat().st_size < THREE_MB
+
+
 def test_a_folder_that_cannot_be_written_is_an_error_with_a_way_out(
     realistic_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

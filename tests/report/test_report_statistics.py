@@ -122,10 +122,16 @@ def test_groups_are_averaged_within_a_round() -> None:
     """2 times on one input and 8 times on another is 4 times overall; a round that lacks an input is left out."""
     wide = [minima([200], [200]), minima([100], [100])]
     narrow = [minima([800]), minima([100])]
-    per_round = statistics.log_ratios_over_groups([wide, narrow])
-    found = statistics.estimate(per_round[0, 1])
+    per_round = statistics.log_ratios_over_groups([wide, narrow], base=1)
+    found = statistics.estimate(per_round[0])
     assert found is not None
     assert (found.ratio, found.rounds) == (pytest.approx(4), 1)
+
+
+def test_all_pairs_and_one_base_agree() -> None:
+    """The ratios to one case are a column of the ratios of every two; gaps included."""
+    cases = [minima([1, 2, 3], [4, 5, 6]), {(0, 1): 7.0, (1, 0): 2.0}, {(1, 2): 3.0}]
+    np.testing.assert_array_equal(statistics.log_ratios(cases)[:, 1], statistics.log_ratios_to(cases, 1))
 
 
 def test_huge_intervals_are_infinite_not_an_error() -> None:

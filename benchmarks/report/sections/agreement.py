@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Rich, Section, Table
+from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Section, Table
 
 from benchmarks.report.document import name, say, strong, verdict  # isort: skip
 from benchmarks.report.errors import Worst, grouped, severity
@@ -12,6 +12,7 @@ from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
+from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import (
     MOST_ROWS,
     count_cell,
@@ -50,7 +51,7 @@ def build(view: View) -> Section:
     )
     blocks: list[Block] = [
         Paragraph(lead),
-        Bullets(tuple(_sentence(view, worst) for worst in view.worst.values())),
+        bullets([(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values()]),
         *dots(view, records),
         _table(view, records),
         *conventions(view),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.report.contest import Contest, smallest
 from benchmarks.report.document import Card, Cards, Rich, Span, enumerate_spans, name, say
@@ -110,11 +110,12 @@ def _common(records: Sequence[Record]) -> list[Record]:
 
 
 def _trains(view: View) -> list[Card]:
-    of = _by_implementation(view, "convergence")
+    of = view.by_implementation("convergence")
     if not of:
         return []
     alike = [who for who, records in of.items() if all(trains_alike(record, view.roundings) for record in records)]
-    others = [who for who in of if who not in alike]
+    same = set(alike)
+    others = [who for who in of if who not in same]
     chosen = [who for who in alike if who != view.reference] or alike
     trainings = count(sum(len(records) for records in of.values()), "training")
     parts = [_alike(view, trainings)] if alike else []
@@ -146,7 +147,7 @@ def _parting(who: str, records: Sequence[Record]) -> Rich:
     return say("{who} leaves the reference's loss at step {step}", who=name(who), step=f"{min(splits):,}")
 
 
-def _spread(of: dict[str, list[Record]]) -> str:
+def _spread(of: Mapping[str, list[Record]]) -> str:
     """How far the test accuracies are apart."""
     found = [r.number("final_test_accuracy") for records in of.values() for r in records if uses_batch_norm(r)]
     present = [value for value in found if value is not None]
@@ -157,7 +158,7 @@ def _spread(of: dict[str, list[Record]]) -> str:
 
 
 def _restores(view: View) -> list[Card]:
-    of = _by_implementation(view, "checkpoint")
+    of = view.by_implementation("checkpoint")
     if not of:
         return []
     whole = [who for who, records in of.items() if not any(lost(r) or unknown(r) or r.status != "ok" for r in records)]
@@ -175,13 +176,6 @@ def _restores(view: View) -> list[Card]:
         ]
     told = say("Inference and resumed training are the same to the last bit.{rest}", rest=rest)
     return [Card("Restores everything", _names(whole), told, "good")]
-
-
-def _by_implementation(view: View, axis: str) -> dict[str, list[Record]]:
-    of: dict[str, list[Record]] = defaultdict(list)
-    for record in view.measured(axis):
-        of[record.implementation].append(record)
-    return of
 
 
 def _names(implementations: Sequence[str]) -> Rich:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
-from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Rich, Section, Table
+from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Section, Table
 
 from benchmarks.report.document import enumerate_spans, name, say, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.restores import Part, lost, parts, unknown
 from benchmarks.report.run import Record
+from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import (
     BLANK,
     first_rows,
@@ -32,15 +32,15 @@ def build(view: View) -> Section:
     if not records:
         nothing = say("No checkpoint case was measured in this run.")
         return Section("checkpoint", "Checkpoint", (Paragraph(nothing, "note"),))
-    members: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        members[record.implementation].append(record)
     lead = say(
         "After saving, and restoring in a fresh process, is everything back? Inference is compared bit by "
         "bit, and training goes on beside a run that was never interrupted."
     )
-    sentences = tuple(_sentence(who, of) for who, of in members.items())
-    blocks: list[Block] = [Paragraph(lead), Bullets(sentences), _table(view, records)]
+    sentences = [
+        (sum(bool(lost(record)) for record in of), _sentence(who, of))
+        for who, of in view.by_implementation("checkpoint").items()
+    ]
+    blocks: list[Block] = [Paragraph(lead), bullets(sentences), _table(view, records)]
     return Section("checkpoint", "Checkpoint", tuple(blocks))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
-from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Rich, Section, Table
+from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Section, Table
 
 from benchmarks.report.document import enumerate_spans, name, say, strong, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
 from benchmarks.report.sections.curves import experiment_blocks
+from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import (
     BLANK,
     first_rows,
@@ -50,7 +50,8 @@ def build(view: View) -> Section:
         "Does a network train the same with it? Every implementation starts from the same weights and sees "
         "the same batches in the same order, so that any difference is its own."
     )
-    blocks: list[Block] = [Paragraph(lead), Bullets((*_splits(view, records), *_benefits(found[0])))]
+    splits = [(_gravity(view, of), _split(view, who, of)) for who, of in view.by_implementation("convergence").items()]
+    blocks: list[Block] = [Paragraph(lead), bullets(splits), *_benefits(found[0])]
     for place, experiment in enumerate(found[:MOST_EXPERIMENTS]):
         blocks.extend(experiment_blocks(view, experiment, f"convergence-{place}"))
     if len(found) > MOST_EXPERIMENTS:
@@ -60,12 +61,8 @@ def build(view: View) -> Section:
     return Section("convergence", "Convergence", tuple(blocks))
 
 
-def _splits(view: View, records: Sequence[Record]) -> list[Rich]:
-    """A sentence per implementation: where its loss leaves the reference's."""
-    members: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        members[record.implementation].append(record)
-    return [_split(view, who, of) for who, of in members.items()]
+def _gravity(view: View, records: Sequence[Record]) -> int:
+    return sum(not trains_alike(record, view.roundings) for record in records)
 
 
 def _split(view: View, implementation: str, records: Sequence[Record]) -> Rich:
@@ -105,7 +102,7 @@ def _why(view: View, implementation: str) -> str:
     return ", where rounding alone does too"
 
 
-def _benefits(experiment: Experiment) -> list[Rich]:
+def _benefits(experiment: Experiment) -> list[Block]:
     """What batch normalization did to the test accuracy, by implementation."""
     parts = []
     for who in dict.fromkeys(record.implementation for record in experiment.drawn):
@@ -123,7 +120,7 @@ def _benefits(experiment: Experiment) -> list[Rich]:
     seeds = len(experiment.seeds)
     caution = f" This is the first of {seeds} seeds." if seeds > 1 else " One seed cannot tell chance from effect."
     lead = "Test accuracy with and without batch normalization: {parts}.{caution}"
-    return [say(lead, parts=enumerate_spans(parts, 4), caution=caution)]
+    return [Paragraph(say(lead, parts=enumerate_spans(parts, 4), caution=caution))]
 
 
 def _table(view: View, records: Sequence[Record]) -> Table:

@@ -37,20 +37,21 @@ def times_as_fast(slower_over_faster: Estimate) -> Rich:
 
 def choice(contest: Contest) -> Rich:
     """Who to choose: the fastest, and whoever cannot be told apart from it."""
-    places = [place for place in contest.order() if place in contest.tied]
+    tied = set(contest.tied)
+    places = [place for place in contest.order if place in tied]
     return enumerate_spans([entry_name(contest.entries[place]) for place in places], 4)
 
 
 def evidence(contest: Contest) -> Rich:
     """By how much, over whom, and on what it rests."""
-    best, order, tied = contest.best, contest.order(), contest.tied
+    best, order, tied = contest.best, contest.order, contest.tied
     rest = _basis(contest)
     if len(order) < 2:
         return say("The only one measured, so there is nothing to compare with ({basis}).", basis=rest)
     if len(tied) == len(order):
         return say("They cannot be told apart{between} ({basis}).", between=_between(contest), basis=rest)
     rival = next(place for place in order if place not in tied)
-    found = contest.against(rival, best)
+    found = contest.estimates[rival]
     if found is None:
         return say("There is nothing to compare with ({basis}).", basis=rest)
     if len(tied) > 1:
@@ -123,7 +124,7 @@ def _basis(contest: Contest) -> str:
 
 def _between(contest: Contest) -> str:
     """How far the extremes are apart, and why that says nothing."""
-    found = contest.against(contest.order()[-1], contest.best)
+    found = contest.estimates[contest.order[-1]]
     if found is None or found.low is None or found.high is None:
         return ""
     ends = f"95 % interval {ratio(found.low)} to {ratio(found.high)}"

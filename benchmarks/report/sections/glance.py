@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.report.contest import Contest
 from benchmarks.report.document import Cell, Column, Table, say
 from benchmarks.report.restores import lost, unknown
-from benchmarks.report.tables import BLANK, implementation_cell, number_cell, table
+from benchmarks.report.tables import BLANK, MOST_ROWS, implementation_cell, number_cell, table
 from benchmarks.report.trainings import first_split, trains_alike
 from benchmarks.report.view import View
 from benchmarks.report.wording import TIMES, count, ratio, visible
@@ -36,11 +36,11 @@ def glance(view: View) -> Table:
             _trains(view, who),
             _restores(view, who),
         )
-        for who in view.implementations
+        for who in view.implementations[:MOST_ROWS]
     ]
     basis = next((f", {contest.dtype} on {contest.device}" for contest in (training, inference) if contest), "")
     note = say("Times are multiples of the fastest's, each in its fastest style{basis}.", basis=visible(basis))
-    return table("glance-table", "At a glance", columns, rows, note)
+    return table("glance-table", "At a glance", columns, rows, note, len(view.implementations))
 
 
 def _agrees(view: View, who: str) -> tuple[Cell, Cell]:
@@ -56,7 +56,7 @@ def _agrees(view: View, who: str) -> tuple[Cell, Cell]:
 def _time(contest: Contest | None, who: str) -> Cell:
     """Time over the fastest entry's, in the fastest style of the implementation."""
     places = [place for place, (name, _) in enumerate(contest.entries) if name == who] if contest else []
-    found = {place: estimate for place in places if contest and (estimate := contest.against(place, contest.best))}
+    found = {place: estimate for place in places if contest and (estimate := contest.estimates[place])}
     if contest is None or not found:
         return BLANK
     place = min(found, key=lambda index: found[index].ratio)
@@ -69,7 +69,7 @@ def _time(contest: Contest | None, who: str) -> Cell:
 
 
 def _trains(view: View, who: str) -> Cell:
-    records = [record for record in view.measured("convergence") if record.implementation == who]
+    records = view.by_implementation("convergence").get(who)
     if not records:
         return UNMEASURED
     if any(record.status == "disagrees" for record in records):
@@ -83,7 +83,7 @@ def _trains(view: View, who: str) -> Cell:
 
 
 def _restores(view: View, who: str) -> Cell:
-    records = [record for record in view.measured("checkpoint") if record.implementation == who]
+    records = view.by_implementation("checkpoint").get(who)
     if not records:
         return UNMEASURED
     broken = list(dict.fromkeys(title for record in records for title in lost(record)))

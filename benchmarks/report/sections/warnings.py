@@ -25,21 +25,33 @@ from benchmarks.report.wording import (
 
 SLOW_FIRST_CALL_S = 1.0
 STYLE_MATTERS = 1.5  # times
+MOST_OF_A_KIND = 5
 UNSTEADY = 2.0  # times, between the fastest calls of two rounds
 
 
 def warnings(view: View) -> list[Rich]:
     """All warnings that the records give reason for."""
     return [
-        *_disagreements(view),
-        *_inaccurate(view),
-        *_restores(view),
+        *_first(_disagreements(view), "#agreement"),
+        *_first(_inaccurate(view), "#agreement"),
+        *_first(_restores(view), "#checkpoint"),
         *_splits(view),
         *_styles(view),
         *_orders(view),
         *_unsteady(view),
         *_first_calls(view),
         *_measuring(view),
+    ]
+
+
+def _first(sentences: list[Rich], where: str) -> list[Rich]:
+    """A few of one kind, and how many more there are."""
+    if len(sentences) <= MOST_OF_A_KIND:
+        return sentences
+    more = len(sentences) - MOST_OF_A_KIND + 1
+    return [
+        *sentences[:-more],
+        say("The same of {more} more; {link}.", more=f"{more:,}", link=link("see there", where)),
     ]
 
 
