@@ -42,9 +42,9 @@ def results() -> str:
     machine = f"{where['cores']} cores of an {where['cpu_model']}"
     versions = f"TensorFlow {where['versions']['tensorflow']}, Keras {where['versions']['keras']}"
     intro = (
-        f"From the records of [one run](reports/published/report.md) on {machine}, with {versions}; `bn-bench run` makes "
-        "the same table for your machine. Ratios are step times over those of `keras`, with 95 % intervals over fresh "
-        "processes."
+        f"From the records of [one run](reports/published/report.md) on {machine}, with {versions}; `bn-bench run` "
+        "makes the same table for your machine. Ratios are step times over those of `keras`, with 95 % intervals over "
+        "fresh processes."
     )
     head = ["", *(f"`{name}`" for name in names)]
     rows = [[label, *(cell(run, name) for name in names)] for label, cell in RESULT_ROWS]

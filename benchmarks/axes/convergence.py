@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.axes.agreement import refused
+from benchmarks.axes.errors import distance, over
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.training import Experiment, loss_and_accuracy
 from bn_impls.interface import Array, Implementation, Statistics, Trainer, Unsupported
@@ -116,11 +117,9 @@ def split_figures(losses: Array, reference: Array) -> dict[str, Any]:
 
     Returns:
         The first step (counted from 0) whose relative difference is above the threshold, and the difference there; the
-        largest difference of all. A loss that is not finite is a difference of infinity.
+        largest difference of all. A loss that is not finite, where the reference's is, is a difference of infinity.
     """
-    with np.errstate(invalid="ignore"):
-        difference = np.abs(losses.astype(np.float64) - reference) / np.abs(reference)
-    difference = np.where(np.isfinite(difference), difference, np.inf)
+    difference = over(distance(losses, reference), np.abs(reference))
     beyond = np.flatnonzero(difference > SPLIT_THRESHOLD_REL)
     first = int(beyond[0]) if len(beyond) else None
     return {

@@ -46,9 +46,9 @@ def error_figures(
     tiny = np.finfo(np.float64).tiny
     return {
         "abs": _worst(error),
-        "rel": _worst(_over(error, np.maximum(scale, tiny))),
-        "ulp": _worst(_over(error, ulp(scale, dtype))),
-        **{name: _worst(_over(error, np.maximum(bound, tiny))) for name, bound in bounds.items()},
+        "rel": _worst(over(error, np.maximum(scale, tiny))),
+        "ulp": _worst(over(error, ulp(scale, dtype))),
+        **{name: _worst(over(error, np.maximum(bound, tiny))) for name, bound in bounds.items()},
     }
 
 
@@ -61,8 +61,9 @@ def distance(got: Array, expected: Array) -> Array:
     return np.where(same, 0.0, np.where(np.isfinite(error), error, np.inf))
 
 
-def _over(error: Array, unit: Array) -> Array:
-    with np.errstate(invalid="ignore", over="ignore"):
+def over(error: Array, unit: Array) -> Array:
+    """An error in units: 0 where there is none, infinity where the unit says nothing."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0.0, error / unit)
     return np.where(np.isnan(ratio), np.inf, ratio)
 
@@ -77,4 +78,4 @@ def max_ulp(got: Array, expected: Array) -> float:
         return float("inf")
     error, dtype = distance(got, expected), expected.dtype
     floating = dtype.kind == "f" or dtype.name == "bfloat16"  # which registers itself as a void type
-    return _worst(_over(error, ulp(expected, dtype.name) if floating else np.ones_like(error)))
+    return _worst(over(error, ulp(expected, dtype.name) if floating else np.ones_like(error)))

@@ -15,6 +15,7 @@ from benchmarks.report.run import AXES, STATUSES, Plan, Planned, Record, Run
 from bn_impls.errors import BadRunFolder
 
 SCHEMA = 1
+UNUSED_SAMPLES = ("steps",)  # the error of every single step: most of the file, and nothing here is drawn from it
 WAY_OUT = "Give the folder that `bn-bench run` wrote."
 
 
@@ -127,7 +128,7 @@ def _to_record(content: dict[str, Any]) -> Record:
         status=content["status"],
         reason=None if reason is None else str(reason),
         metrics=mapping("metrics"),
-        samples=mapping("samples"),
+        samples={name: values for name, values in mapping("samples").items() if name not in UNUSED_SAMPLES},
         labels=mapping("labels"),
         versions=mapping("versions"),
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from benchmarks.report import statistics
@@ -130,21 +131,21 @@ class Group:
         """What the ratios of the group are against."""
         return next((speed for speed in self.speeds if speed.is_baseline), None)
 
-    @property
+    @cached_property
     def published(self) -> tuple[Speed, ...]:
         """Speeds that may be shown, in the order of the plan."""
         return tuple(speed for speed in self.speeds if speed.published)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Speeds:
     """All groups of a run."""
 
     baseline: str
     gate: Gate
-    groups: list[Group] = field(default_factory=list)
+    groups: Sequence[Group]
 
-    @property
+    @cached_property
     def withheld(self) -> list[Speed]:
         """Speeds that were measured and are not shown."""
         return [speed for group in self.groups for speed in group.speeds if not speed.published]
@@ -155,23 +156,23 @@ PARAMETERS = ("work", "shape", "layout", "dtype", "device", "network", "batch_si
 
 def collect(run: Run) -> Speeds:
     """Group, gate, compare and rank the throughput records of a run."""
-    speeds = Speeds(str(run.plan.settings.get("baseline") or "keras"), Gate(run.records))
+    baseline, gate = str(run.plan.settings.get("baseline") or "keras"), Gate(run.records)
     members: dict[Key, list[Record]] = defaultdict(list)
     for record in run.records:
         if record.axis == "throughput" and record.measured:
             members[key_of(record, PARAMETERS)].append(record)
-    groups = [_group(records, speeds) for records in members.values()]
+    groups = [_group(records, gate, baseline) for records in members.values()]
     order = {work: index for index, work in enumerate(WORKS)}
-    speeds.groups = sorted(groups, key=lambda group: order.get(group.work, len(order)))
-    return speeds
+    groups.sort(key=lambda group: order.get(group.work, len(order)))
+    return Speeds(baseline, gate, groups)
 
 
-def _group(records: Sequence[Record], speeds: Speeds) -> Group:
-    rows = [_speed(record, speeds.gate) for record in records]
+def _group(records: Sequence[Record], gate: Gate, baseline: str) -> Group:
+    rows = [_speed(record, gate) for record in records]
     shown = [index for index, row in enumerate(rows) if row.published]
     if shown:
         minima = [rows[index].minima for index in shown]
-        base = next((n for n, i in enumerate(shown) if rows[i].record.implementation == speeds.baseline), 0)
+        base = next((n for n, i in enumerate(shown) if rows[i].record.implementation == baseline), 0)
         per_round, ranks = statistics.log_ratios_to(minima, base), _ranks(minima)
         for place, index in enumerate(shown):
             row = rows[index]

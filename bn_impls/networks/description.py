@@ -1,4 +1,7 @@
-"""What a network is, without a framework: layers in order, names, shapes, initial weights and dropout masks."""
+"""What a network is, without a framework: layers in order, names, shapes, initial weights and dropout masks.
+
+All of it stands in one module, because every builder is written against it.
+"""
 
 from __future__ import annotations
 

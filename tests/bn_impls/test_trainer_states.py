@@ -157,20 +157,23 @@ def test_weights_and_slots_carry_a_training_to_another_framework(
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory, networks: NetworkKit) -> Callable[..., Any]:
-    """Train five steps, save, go on for five; give the folder, everything when saved, and the later losses."""
+    """Train five steps, save in every format, go on for five; give the folder of the offer's format, and the rest."""
     made: dict[Any, Any] = {}
 
     def train(offer: Offer, optimizer: Any) -> Any:
-        if (offer, optimizer) not in made:
+        key = offer.name, optimizer
+        if key not in made:
             rows, masks = networks.batches(networks.every_layer, 10)
             trainer = offer.trainer(networks.every_layer, optimizer)
             trainer.train(rows[:5], {name: mask[:5] for name, mask in masks.items()})
-            folder = tmp_path_factory.mktemp("saved")
-            trainer.formats[offer.format].save(folder)
+            folders = {name: tmp_path_factory.mktemp("saved") for name in trainer.formats}
+            for name, folder in folders.items():
+                trainer.formats[name].save(folder)
             saved = networks.everything(trainer)
             later = trainer.train(rows[5:], {name: mask[5:] for name, mask in masks.items()})
-            made[offer, optimizer] = folder, saved, later
-        return made[offer, optimizer]
+            made[key] = folders, saved, later
+        folders, saved, later = made[key]
+        return folders[offer.format], saved, later
 
     return train
 

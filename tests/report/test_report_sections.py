@@ -323,6 +323,20 @@ def test_a_speed_that_depends_on_the_process_is_a_warning(view_of: Build) -> Non
     assert any(warning.startswith("From round to round a (graph) takes 100 µs to 3.00 ms") for warning in told)
 
 
+def test_many_of_a_kind_are_counted_not_listed(view_of: Build) -> None:
+    """Seven wrong ones among twenty: four warnings and a count; in the section the wrong ones come first."""
+    wrong = [agreement(f"wrong-{number}", 9, "disagrees", reason="bad") for number in range(7)]
+    view = view_of(*(agreement(f"right-{number}") for number in range(13)), *wrong)
+    told = [plain(warning) for warning in warnings(view)]
+    assert sum("disagrees with the reference" in warning for warning in told) == 4
+    assert "The same of 3 more; see there." in told
+    listed = [
+        told for told in sentences(agreements.build(view)) if "agrees in 1 case" in told or "disagrees in" in told
+    ]
+    assert [sentence.split("-")[0] for sentence in listed] == ["wrong"] * 7 + ["right"] * 4
+    assert "And 9 more; the table has them." in sentences(agreements.build(view))
+
+
 def test_data_sets_are_described_in_their_own_words(view_of: Build, tmp_path: Path) -> None:
     """Source, sizes and split."""
     training = synthetic.convergence("a", tmp_path / "run", {"step_loss": [1.0]})

@@ -80,8 +80,7 @@ def _conventions(view: View) -> list[Block]:
 
 def _mine() -> Rich:
     return say(
-        "{check} runs the conformance kit on your own layer, and says what is wrong and what right would "
-        "be; {run} puts it into this report.",
-        check=code("bn-bench check your_module:YOUR_LAYER"),
-        run=code("bn-bench run --implementations your_module:YOUR_LAYER"),
+        "{check} compares your own layer with the float64 reference in seconds, and names the quantity that is "
+        "wrong; without the axes it goes through everything on this page.",
+        check=code("bn-bench run --quick --axes agreement,checkpoint --implementations your_module:YOUR_LAYER"),
     )

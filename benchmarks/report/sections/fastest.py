@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.report import statistics
 from benchmarks.report.contest import Contest, Entry
 from benchmarks.report.document import Rich, Span, enumerate_spans, name, say, strong
 from benchmarks.report.speeds import NETWORK, Group
-from benchmarks.report.statistics import Estimate, compare
+from benchmarks.report.statistics import Estimate
 from benchmarks.report.wording import count, ratio, shape_text, visible
 
 WIDE = 4.0  # upper over lower end, from which an interval says that the rounds differ
@@ -91,16 +92,17 @@ def exceptions(contest: Contest) -> Rich:
 
 def _exception(group: Group, best: Entry) -> Rich:
     speeds = {speed.entry: speed.minima for speed in group.published}
-    rivals = [(who, compare(minima, speeds[best])) for who, minima in speeds.items() if who != best]
-    faster = [(who, found) for who, found in rivals if found and found.told_apart and found.ratio < 1]
+    against_best = statistics.log_ratios_to(list(speeds.values()), list(speeds).index(best))
+    estimates = {who: statistics.estimate(ratios) for who, ratios in zip(speeds, against_best, strict=True)}
+    faster = {who: found for who, found in estimates.items() if found and found.told_apart and found.ratio < 1}
     if not faster:
         return ()
-    who, found = min(faster, key=lambda pair: pair[1].ratio)
+    who = min(faster, key=lambda entry: faster[entry].ratio)
     return say(
         "on {shape} {who} is {factor}",
         shape=shape_text(group.shape),
         who=entry_name(who),
-        factor=times_as_fast(found.inverse()),
+        factor=times_as_fast(faster[who].inverse()),
     )
 
 
