@@ -144,21 +144,14 @@ class Comparison:
                 self.moving_bounds[quality, name] = moving_bound(self.settings, decay, so_far, batch, size)
 
     def _statistics(self) -> Figures:
-        state, reference = self.layer.export_state(), self.reference
+        state: Mapping[str, Any] = self.layer.export_state()
         return {
-            "moving_mean": self._figures(
-                "moving_mean",
-                state["moving_mean"],
-                reference.moving_mean,
-                {q: self.moving_bounds[q, "mean"] for q in QUALITIES},
-            ),
-            "moving_variance": self._figures(
-                "moving_variance",
-                state["moving_variance"],
-                reference.moving_variance,
-                {q: self.moving_bounds[q, "variance"] for q in QUALITIES},
-            ),
-        }
+            name: self._figures(
+                name, state[name], getattr(self.reference, name),
+                {quality: self.moving_bounds[quality, name.removeprefix("moving_")] for quality in QUALITIES},
+            )
+            for name in ("moving_mean", "moving_variance")
+        }  # fmt: skip
 
     def _inference(self, native: Any, exact_x: Array) -> Figures:
         y = self.layer.to_numpy(self.layer.inference(native))

@@ -15,10 +15,10 @@ from bn_impls.registry import describe, load
 
 @pytest.fixture(scope="session")
 def mutant() -> Iterator[Callable[[str], Implementation]]:
-    """Load ``batch_norm_mutants:NAME`` as the worker does."""
+    """Load ``batch_norm_mutants:NAME``, or another ``module:NAME`` of this folder, as the worker does."""
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(Path(__file__).parent))
-        yield lambda name: load(describe(f"batch_norm_mutants:{name}"))
+        yield lambda name: load(describe(name if ":" in name else f"batch_norm_mutants:{name}"))
 
 
 @pytest.fixture

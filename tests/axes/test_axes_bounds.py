@@ -33,12 +33,12 @@ def pairwise(terms: Array) -> Array:
     while len(terms) > 1:
         odd = terms[-1:] if len(terms) % 2 else terms[:0]
         terms = np.concatenate([terms[: len(terms) // 2 * 2 : 2] + terms[1 : len(terms) // 2 * 2 : 2], odd])
-    return terms[0]
+    return np.asarray(terms[0])
 
 
 def in_order(terms: Array) -> Array:
     """Sum over the first axis one term after the other, every addition in the terms' dtype."""
-    return np.add.accumulate(terms, axis=0, dtype=terms.dtype)[-1]
+    return np.asarray(np.add.accumulate(terms, axis=0, dtype=terms.dtype)[-1])
 
 
 SUMS: dict[Quality, Callable[[Array], Array]] = {"good": pairwise, "plain": in_order}
@@ -81,9 +81,9 @@ def over_bounds(rows: int, dtype: str, quality: Quality, seed: int, offset: floa
     x = (x + np.asarray(offset, dtype)).astype(dtype)
     gamma, beta = (generator.normal(center, 0.5, 16).astype(dtype) for center in (1.0, 0.0))
     settings = settings_of(x.shape, dtype)
-    wide = [array.astype(np.float64) for array in (x, dy, gamma, beta)]
-    bounds = step_bounds(settings, quality, *wide)
-    exact = evaluated(*wide, settings.epsilon, lambda terms: terms.sum(axis=0))
+    wide_x, wide_dy, wide_gamma, wide_beta = (array.astype(np.float64) for array in (x, dy, gamma, beta))
+    bounds = step_bounds(settings, quality, wide_x, wide_dy, wide_gamma, wide_beta)
+    exact = evaluated(wide_x, wide_dy, wide_gamma, wide_beta, settings.epsilon, lambda terms: terms.sum(axis=0))
     got = evaluated(x, dy, gamma, beta, settings.epsilon, SUMS[quality])
     return {
         name: float(np.max(np.abs(got[name].astype(np.float64) - exact[name]) / getattr(bounds, name)))
@@ -190,8 +190,8 @@ def test_channels_first_has_the_bounds_of_channels_last() -> None:
     gamma, beta = generator.standard_normal((2, 5))
     last = settings_of((4, 3, 3, 5), "float32")
     first = replace(last, layout="channels_first", input_shape=(4, 5, 3, 3))
-    turned = [np.moveaxis(array, -1, 1) for array in (x, dy)]
-    ours, theirs = step_bounds(last, "good", x, dy, gamma, beta), step_bounds(first, "good", *turned, gamma, beta)
+    ours = step_bounds(last, "good", x, dy, gamma, beta)
+    theirs = step_bounds(first, "good", np.moveaxis(x, -1, 1), np.moveaxis(dy, -1, 1), gamma, beta)
     for name in QUANTITIES:
         value = getattr(ours, name)
         np.testing.assert_allclose(
@@ -211,7 +211,7 @@ def test_no_moving_statistic_and_no_inference_exceeds_its_bound(quality: Quality
     """Twelve steps in float32, the exact ones beside them; and the errors are not a hundred times smaller."""
     generator = np.random.default_rng(5)
     settings = settings_of((64, 16), "float32")
-    narrow = {"moving_mean": np.zeros(16, np.float32), "moving_variance": np.ones(16, np.float32)}
+    narrow: dict[str, Array] = {"moving_mean": np.zeros(16, np.float32), "moving_variance": np.ones(16, np.float32)}
     exact = {name: array.astype(np.float64) for name, array in narrow.items()}
     bound = {name: np.zeros(16) for name in narrow}
     decay, ones = np.float32(0.9), np.ones(16)

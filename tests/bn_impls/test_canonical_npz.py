@@ -103,7 +103,7 @@ def test_a_whole_file_with_another_checksum_is_refused(claimed: Any, tmp_path: P
     "other",
     [
         {"b": np.array([1.0, 2.0])},
-        {"a": np.array([1.0, 2.0], np.float32)},
+        {"a": np.array([1.0, 2.0]).view(np.int64)},
         {"a": np.array([[1.0, 2.0]])},
         {"a": np.array([2.0, 1.0])},
         {"a": np.array([1.0, 2.0]), "b": np.array([])},
@@ -210,6 +210,18 @@ def test_a_full_disk_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path / "file.npz")], capture_output=True, text=True, check=True
     )
     assert done.stdout.split("\n") == ["27", "True ['file.npz']", ""]  # 27 is EFBIG
+
+
+def test_a_reader_in_the_middle_of_the_old_file_keeps_it(tmp_path: Path) -> None:
+    """The new file takes the old one's place; it is not written into it."""
+    path = tmp_path / "file.npz"
+    write(path, ARRAYS)
+    old = path.read_bytes()
+    with open(path, "rb") as reader:
+        first = reader.read(10)
+        write(path, {"a": np.zeros(2)})
+        assert first + reader.read() == old
+    assert same(read(path), {"a": np.zeros(2)})
 
 
 def test_a_folder_that_does_not_exist_is_an_error_of_the_operating_system(tmp_path: Path) -> None:

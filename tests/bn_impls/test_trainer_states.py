@@ -83,7 +83,7 @@ def test_imported_arrays_share_no_memory_with_the_trainer(
     kept = {name: array.copy() for name, array in (weights | slots).items()}
     trainer.import_weights(weights)
     trainer.import_optimizer(slots)
-    trainer.train(*networks.batches(networks.every_layer, 1))
+    trainer.train(*networks.batches(networks.every_layer, 5))
     numbers.assert_same(weights | slots, kept)
     before = networks.everything(trainer)
     for array in (weights | slots).values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -230,3 +231,21 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, bn_bench: Any) -> Path:
+    """The folder of one small run through the real command, to be copied and spoilt."""
+    folder = tmp_path_factory.mktemp("storage") / "run"
+    done = bn_bench(
+        "run", "--quick", "--axes", "throughput", "--implementations", "numpy-reference", "--dataset", "digits",
+        "--threads", "1", "--output", folder,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+@pytest.fixture
+def spoilt(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))

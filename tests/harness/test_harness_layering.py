@@ -204,12 +204,3 @@ def test_the_report_imports_no_framework(
     run_cases(folder, planned_cases(settings, ":7x5-float32"))
     assert imported_by((*sorted(FRAMEWORKS), "pytest"), "report", str(folder.path)) == []
     assert (folder.path / "index.html").stat().st_size > 0
-
-
-def test_the_scheduler_runs_an_implementation_without_importing_its_framework(tmp_path: Path) -> None:
-    """A whole run of Keras, in whose front process neither TensorFlow nor Keras appears."""
-    assert imported_by(
-        tuple(sorted(FRAMEWORKS)), "run", "--quick", "--axes", "agreement", "--implementations", "keras",
-        "--output", str(tmp_path / "run"),
-    ) == []  # fmt: skip
-    assert (tmp_path / "run" / "records.jsonl").read_text().count('"status": "ok"') == 7

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.cases import Case
 from benchmarks.harness.contents import STATUSES
-from benchmarks.harness.environment import describe, usable_cores
+from benchmarks.harness.environment import describe
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT, WorkerSettings
-from benchmarks.harness.rounds import shuffled
+from benchmarks.harness.process import CHECKOUT
 from benchmarks.settings import AXES
 
 DOCUMENT = (CHECKOUT / "docs" / "records.md").read_text(encoding="utf-8")
@@ -26,7 +22,7 @@ QUANTITIES = (
     "output_training", "output_inference", "gradient_input", "gradient_gamma", "gradient_beta", "moving_mean",
     "moving_variance",
 )  # fmt: skip
-TYPES = {"int": int, "str": str, "object": dict, "str or null": (str, type(None))}
+TYPES: dict[str, Any] = {"int": int, "str": str, "object": dict, "str or null": (str, type(None))}
 
 
 def section(title: str) -> str:
@@ -206,64 +202,3 @@ def test_the_folder_has_the_documented_files(ran: Any) -> None:
     assert found == {"plan.json", "passes.jsonl", "records.jsonl", "environment.json", "curves"}
     assert found - {"curves"} <= listed
     assert "curves/*.npz" in listed
-
-
-def test_the_environment_names_the_kind_of_the_machine_and_not_the_machine() -> None:
-    """No host name, no path, no user."""
-    found = describe(3)
-    assert set(found) == {
-        "cpu_model", "cores", "memory_gib", "operating_system", "architecture", "python", "versions", "threads", "gpu",
-        "gpu_reason", "commit",
-    }  # fmt: skip
-    text = json.dumps(found)
-    assert platform.node() not in text.split('"')
-    assert str(Path.home()) not in text
-    assert str(CHECKOUT) not in text
-    assert not re.search(r'"[^"]*/[^"]*/', text)
-    assert found["threads"] == {"worker": 3, "OMP_WAIT_POLICY": "PASSIVE"}
-    assert found["versions"]["numpy"] == np.__version__
-    assert found["cores"] == usable_cores() >= 1
-    assert (found["gpu"] is None) == bool(found["gpu_reason"])
-
-
-def test_workers_start_with_the_threads_and_devices_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every library's own variable, the GPU hidden on request only, and the descriptor's variables last."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    on_cpu = WorkerSettings(3, "cpu", None, False).environment(
-        (("KERAS_BACKEND", "tensorflow"), ("MKL_NUM_THREADS", "1"))
-    )
-    assert on_cpu["OMP_NUM_THREADS"] == on_cpu["OPENBLAS_NUM_THREADS"] == on_cpu["TF_NUM_INTRAOP_THREADS"] == "3"
-    assert (on_cpu["MKL_NUM_THREADS"], on_cpu["KERAS_BACKEND"]) == ("1", "tensorflow")
-    assert (on_cpu["OMP_WAIT_POLICY"], on_cpu["CUDA_VISIBLE_DEVICES"]) == ("PASSIVE", "-1")
-    assert on_cpu["PYTHONPATH"].split(":")[0] == str(CHECKOUT)
-    assert "CUDA_VISIBLE_DEVICES" not in WorkerSettings(3, "gpu", None, False).environment(())
-
-
-def test_the_order_of_visits_is_drawn_and_can_be_drawn_again() -> None:
-    """By seed, whatever the order in which the cases come; another visit has another order."""
-    cases = [Case("throughput", name, "x", {}) for name in "abcdefgh"]
-    first = shuffled(cases, (1, 2))
-    assert shuffled(reversed(cases), (1, 2)) == first
-    assert "".join(case.implementation for case in first) == "bdcahegf"  # by this seed, on every machine
-    assert shuffled(cases, (1, 3)) != first
-    assert sorted(case.implementation for case in first) == list("abcdefgh")
-
-
-def test_passes_are_taken_in_the_drawn_order(
-    tmp_path: Path, rogue: Any, good: str, small_settings: Any, planned_cases: Any, run_cases: Any
-) -> None:
-    """Each visit draws anew, and visits every case once."""
-    names = [good, *(rogue(f"other_{letter}") for letter in "abc")]
-    settings = small_settings(names)
-    cases = planned_cases(settings, ":32x32-float32|inference-32x32", "^agreement|^throughput")
-    ran = run_cases(RunFolder.create(tmp_path / "run", settings), cases)
-    timed = [case for case in cases if case.axis == "throughput"]
-    lines = [line for line in ran.lines("passes.jsonl") if line["kind"] == "pass"]
-    drawn = set()
-    for number in range(3):
-        for visit in range(3):
-            visited = [line["case_id"] for line in lines if (line["round"], line["pass"]) == (number, visit)]
-            assert visited == [case.case_id for case in shuffled(timed, (number, visit))]
-            drawn.add(tuple(visited))
-    assert len(drawn) > 1

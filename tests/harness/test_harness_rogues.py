@@ -12,7 +12,7 @@ import pytest
 from benchmarks.harness import process, scheduler
 from benchmarks.harness.folder import RunFolder
 
-GOOD_AND_LOUD = ("prints", "forks", "forks_twice")
+GOOD_AND_LOUD = ("prints", "forks", "forks_and_both_go_on")
 """They do something strange, but compute what they should."""
 
 ROGUES: dict[str, dict[str, str]] = {
@@ -20,7 +20,7 @@ ROGUES: dict[str, dict[str, str]] = {
                        "sys.__stdout__.write('noise'); sys.__stdout__.flush()"},
     "forks": {"step": "child = os.fork()\nif not child:\n    time.sleep(600)\n"
                       "open(os.environ['CHILDREN'], 'a').write(f'{child}\\n')"},
-    "forks_twice": {"step": "os.fork()"},  # parent and child both go on and come to the reply
+    "forks_and_both_go_on": {"top": "forked = []", "step": "if not forked:\n    forked.append(os.fork())"},
     "killed": {"step": "os.kill(os.getpid(), signal.SIGKILL)"},
     "segfault": {"step": "ctypes.string_at(0)"},
     "exits": {"step": "sys.exit(7)"},
@@ -30,6 +30,8 @@ ROGUES: dict[str, dict[str, str]] = {
     "hungry": {"step": "np.empty(1 << 57)"},
     "hangs": {"step": "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))\ntime.sleep(600)"},
     "forks_and_dies": {"step": "if not os.fork():\n    time.sleep(600)\nos.kill(os.getpid(), signal.SIGKILL)"},
+    "forks_in_c_and_dies": {"step": "if not ctypes.CDLL(None).fork():\n    time.sleep(600)\n"
+                                    "os.kill(os.getpid(), signal.SIGKILL)"},  # Python does not see this fork
     "closes_everything": {"step": "os.closerange(3, 256)\ntime.sleep(600)"},
     "talks_over_the_reply": {"step": "for number in range(3, 32):\n    try:\n        os.write(number, b'nonsense\\n')\n"
                                      "    except OSError:\n        pass"},
@@ -62,6 +64,7 @@ EXPECTED = {
     "hungry": ("out_of_memory", "MemoryError: Unable to allocate 1.00 EiB"),
     "hangs": ("timed_out", "no answer within 5 s; the process was killed"),
     "forks_and_dies": ("crashed", "the process was ended by SIGKILL"),
+    "forks_in_c_and_dies": ("crashed", "the process was ended by SIGKILL"),
     "closes_everything": ("crashed", "the process closed the pipe of its replies"),
     "talks_over_the_reply": ("crashed", "something else than a reply came through the worker's pipe: b'nonsense'"),
     "asks": ("failed", "EOFError: EOF when reading a line"),
@@ -170,6 +173,21 @@ def _is_worker(candidate: psutil.Process) -> bool:
         return False
 
 
+def test_a_forked_child_takes_no_request_and_gives_no_reply(
+    tmp_path: Path, good: str, rogue: Any, small_settings: Any, planned_cases: Any, run_cases: Any
+) -> None:
+    """It comes back from the call as its parent does; still every case has its own figures, those of the good one."""
+    name = rogue("doubled", **ROGUES["forks_and_both_go_on"])
+    settings = small_settings([name, good])
+    ran = run_cases(RunFolder.create(tmp_path / "run", settings), planned_cases(settings, "^agreement"))
+    figures = {
+        implementation: {record["case_id"].split(":")[-1]: record["metrics"] for record in ran.of(implementation)}
+        for implementation in (name, good)
+    }
+    assert len(figures[good]) == 7
+    assert figures[name] == figures[good]
+
+
 LATE = """import gc
 count, inner = [0], built.inference
 def inference(x):
@@ -204,49 +222,3 @@ def test_a_mishap_in_the_middle_of_timing_costs_that_speed_only(
     (other,) = ran.of(good, "throughput")
     assert other["metrics"]["rounds"] == 3
     assert ran.display.done == ran.display.total
-
-
-def test_a_process_that_cannot_be_made_is_a_row(
-    tmp_path: Path, good: str, monkeypatch: pytest.MonkeyPatch, small_settings: Any, planned_cases: Any, run_cases: Any
-) -> None:
-    """A descriptor whose environment no process can have (a NUL in it) fails alone."""
-    from dataclasses import replace
-
-    from bn_impls import registry
-
-    broken = replace(registry.describe(good), name="broken", environment=(("A", "B\0C"),))
-    monkeypatch.setattr(registry, "BUILT_IN", (*registry.BUILT_IN, broken))
-    settings = small_settings(["broken", good])
-    ran = run_cases(RunFolder.create(tmp_path / "run", settings), planned_cases(settings, ":7x5-float32"))
-    (record,), (other,) = ran.of("broken"), ran.of(good)
-    assert record["status"] == "failed"
-    assert record["reason"] == "it does not start: no process can be made for it (embedded null byte)"
-    assert other["status"] == "ok"
-
-
-def test_an_implementation_that_is_registered_no_more_is_a_row(
-    tmp_path: Path, good: str, small_settings: Any, planned_cases: Any, run_cases: Any
-) -> None:
-    """A resumed plan may name an entry point whose package has been removed since."""
-    from benchmarks.cases import Case
-
-    settings = small_settings([good])
-    (kept,) = planned_cases(settings, ":7x5-float32")
-    gone = Case("agreement", "gone", kept.label, kept.parameters)
-    ran = run_cases(RunFolder.create(tmp_path / "run", settings), [kept, gone])
-    (record,) = ran.of("gone")
-    assert record["status"] == "not_installed"
-    assert record["reason"] == "no implementation of this name is registered any more"
-    assert ran.of(good)[0]["status"] == "ok"
-
-
-def test_a_folder_named_benchmarks_where_the_user_stands_does_not_stand_in_for_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: str, small_settings: Any, planned_cases: Any, run_cases: Any
-) -> None:
-    """Many projects have one; workers start in the user's folder and must still find this suite."""
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks" / "__init__.py").write_text("raise RuntimeError('the wrong package')\n")
-    monkeypatch.chdir(tmp_path)
-    settings = small_settings([good])
-    ran = run_cases(RunFolder.create(tmp_path / "run", settings), planned_cases(settings, ":7x5-float32"))
-    assert [record["status"] for record in ran.of(good)] == ["ok"]

@@ -117,7 +117,7 @@ def _trains(view: View) -> list[Card]:
     same = set(alike)
     others = [who for who in of if who not in same]
     chosen = [who for who in alike if who != view.reference] or alike
-    trainings = count(sum(len(records) for records in of.values()), "training")
+    trainings = count(sum(len(of[who]) for who in alike), "training")
     parts = [_alike(view, trainings)] if alike else []
     if others:
         parts.append(say(" {partings}.", partings=enumerate_spans([_parting(who, of[who]) for who in others], 4)))
@@ -129,9 +129,7 @@ def _trains(view: View) -> list[Card]:
 def _alike(view: View, trainings: str) -> Rich:
     first = view.roundings.first
     if first is None:
-        return say(
-            "Their loss stays with the float64 reference's in every step ({trainings} in all).", trainings=trainings
-        )
+        return say("Their loss stays with the float64 reference's in every step of {trainings}.", trainings=trainings)
     return say(
         "Their loss stays with the float64 reference's for as long as rounding lets it: {reference}, the "
         "reference's own code in less precision, leaves it at step {first}.",

@@ -1,0 +1,75 @@
+"""The three real implementations through the real command, on real data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.harness.process import CHECKOUT
+from bn_impls.registry import BUILT_IN
+
+NAMES = {descriptor.name for descriptor in BUILT_IN}
+
+
+def records_in(folder: Path) -> list[dict[str, Any]]:
+    """The records of a run."""
+    return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+
+
+PROBE = """
+import sys
+from bn_impls.cli import main
+code = main(sys.argv[1:])
+print("imported:", *[name for name in ("tensorflow", "keras") if name in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_all_three_agree_in_one_run_whose_own_process_imports_no_framework(tmp_path: Path) -> None:
+    """TensorFlow and Keras stay in their workers; every quantity of every implementation is within its limit."""
+    options = ("run", "--quick", "--axes", "agreement", "--implementations", ",".join(sorted(NAMES)))
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *options, "--output", str(tmp_path / "run")], cwd=CHECKOUT, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (0, "imported:")
+    assert "21 cases: 21 ok" in done.stdout
+    rows = records_in(tmp_path / "run")
+    assert Counter(row["implementation"] for row in rows) == dict.fromkeys(NAMES, 7)
+    styles = {row["implementation"]: row["labels"]["style"]["observed"] for row in rows}
+    assert styles == {"keras": "graph", "tf-manual": "graph", "numpy-reference": "eager"}
+    for row in rows:
+        assert row["metrics"]["num_updates"] == 9
+        assert 0 <= row["metrics"]["worst_error_over_bound"] < row["metrics"]["limit_over_bound"]
+    text = (tmp_path / "run" / "index.html").read_text(encoding="utf-8")
+    assert str(CHECKOUT) not in text
+    assert all(name in text for name in NAMES)
+
+
+@pytest.mark.slow  # a minute on two free cores
+def test_a_quick_run_of_everything_is_good_throughout(tmp_path: Path, bn_bench: Any) -> None:
+    """Every planned case ok; speeds from three fresh processes; curves that start together; one report."""
+    folder = tmp_path / "run"
+    done = bn_bench("run", "--quick", "--dataset", "digits", "--implementations", ",".join(NAMES), "--output", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = records_in(folder)
+    planned = json.loads((folder / "plan.json").read_text())["cases"]
+    assert Counter(row["case_id"] for row in rows) == Counter(case["case_id"] for case in planned)
+    assert {row["status"] for row in rows} == {"ok"}
+    for row in rows:
+        if row["axis"] == "throughput":
+            assert row["metrics"]["rounds"] == 3
+            assert row["metrics"]["step_ns_min"] > 0
+        if row["axis"] == "convergence":
+            with np.load(folder / row["samples"]["file"], allow_pickle=False) as arrays:
+                np.testing.assert_allclose(arrays["step_loss"][:3], arrays["reference_step_loss"][:3], rtol=1e-3)
+    shown = json.loads((folder / "benchmark.json").read_text())["benchmarks"]
+    assert Counter(entry["extra_info"]["case_id"] for entry in shown) == Counter(row["case_id"] for row in rows)
+    assert (folder / "index.html").stat().st_size < 3_000_000
