@@ -22,6 +22,8 @@ FULL_SHAPES: tuple[Shape, ...] = (
     (32, 14, 14, 256),
     (128, 7, 7, 512),
 )
+LAYER_CONSTANTS = {"decay": 0.9, "epsilon": 1e-3, "seed": 0}
+TRAINING_CONSTANTS = {"batch_size": 32, "optimizer": "adam", "learning_rate": 0.01, "seed": 0}
 LAYER_WORK = ("inference", "training_forward", "training_forward_backward")
 
 
@@ -91,9 +93,9 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
         ):
             if axis in settings.axes:
                 found |= {case.case_id: case for case in cases}
-        if "throughput" in settings.axes and "agreement" not in settings.axes:
-            gates = (gate(case) for case in throughput_cases(settings, descriptor))
-            found |= {case.case_id: case for case in gates}
+        if "throughput" in settings.axes:
+            needed = (one for case in throughput_cases(settings, descriptor) for one in gates(case))
+            found |= {case.case_id: case for case in needed}
     return list(found.values())
 
 
@@ -119,9 +121,7 @@ def _agreement(
         "device": settings.device,
         "steps": 2 if size > 1_000_000 else 8,
         "input": "normal",
-        "decay": 0.9,
-        "epsilon": 1e-3,
-        "seed": 0,
+        **LAYER_CONSTANTS,
     }
     order = "" if layout == "channels_last" else "-channels_first"
     return Case("agreement", name, f"{_times(shape)}{order}-{dtype}-{style}-{settings.device}", parameters)
@@ -143,14 +143,21 @@ def agreement_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case
             yield _agreement(settings, name, shape, "float32", style)
 
 
-def gate(case: Case) -> Case:
-    """The agreement case that a speed needs beside it."""
+def gates(case: Case) -> list[Case]:
+    """The agreement cases that a speed needs beside it.
+
+    The same shape shows that what is timed is right; the small odd shapes show what a large one hides, such as a factor
+    n / (n - 1), which is lost in the rounding of long sums.
+    """
     chosen = case.parameters
-    shape = tuple(chosen["shape"]) if case.parameters["work"] in LAYER_WORK else QUICK_SHAPES[0]
-    style = chosen["style"] if case.parameters["work"] in LAYER_WORK else chosen["layer_style"]
-    return _agreement(
-        Settings(device=chosen["device"]), case.implementation, shape, chosen["dtype"], style, chosen["layout"]
-    )
+    of_layer = chosen["work"] in LAYER_WORK
+    shapes = ((tuple(chosen["shape"]) if of_layer else QUICK_SHAPES[0]), *SMALL_SHAPES)
+    style = chosen["style"] if of_layer else chosen["layer_style"]
+    settings = Settings(device=chosen["device"])
+    return [
+        _agreement(settings, case.implementation, shape, chosen["dtype"], style, chosen["layout"])
+        for shape in dict.fromkeys(shapes)
+    ]
 
 
 def throughput_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
@@ -161,13 +168,13 @@ def throughput_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Cas
         for work in works:
             for shape in _timed_shapes(settings):
                 label = f"{work}-{_times(shape)}-float32-{style}-{settings.device}"
-                parameters = {"work": work, "shape": list(shape), "style": style, **common}
+                parameters = {"work": work, "shape": list(shape), "style": style, **common, **LAYER_CONSTANTS}
                 yield Case("throughput", descriptor.name, label, parameters)
     for style in _styles(settings, descriptor.trainer_styles):
-        network: dict[str, Any] = {"network": "000", "batch_size": 32, "shape": [32, 784], "style": style}
+        network: dict[str, Any] = {"network": "000", "shape": [32, 784], "style": style, "steps_per_call": 50}
         parameters = {
             "work": "network_training_step", **network, **common, **_data(settings),
-            "layer_style": descriptor.styles[0],
+            "layer_style": style if style in descriptor.styles else descriptor.styles[0], **TRAINING_CONSTANTS,
         }  # fmt: skip
         label = f"network_training_step-000-float32-{style}-{settings.device}"
         yield Case("throughput", descriptor.name, label, parameters)
@@ -185,10 +192,7 @@ def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Ca
             "batch_norm": batch_norm,
             **_data(settings),
             "epochs": 2 if settings.size == "quick" else 10,
-            "batch_size": 32,
-            "optimizer": "adam",
-            "learning_rate": 0.01,
-            "seed": 0,
+            **TRAINING_CONSTANTS,
             "dtype": "float32",
             "style": descriptor.trainer_styles[0],
             "device": settings.device,
@@ -208,10 +212,7 @@ def checkpoint_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Cas
             **_data(settings),
             "steps_before": 100,
             "steps_after": 50,
-            "batch_size": 32,
-            "optimizer": "adam",
-            "learning_rate": 0.01,
-            "seed": 0,
+            **TRAINING_CONSTANTS,
             "dtype": "float32",
             "style": style,
             "device": settings.device,

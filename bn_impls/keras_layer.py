@@ -87,27 +87,24 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     with boundary.placed(configuration.device):
         layer = batch_norm(configuration, "layer")
         model = keras.Sequential([keras.Input(batch_shape=configuration.input_shape, dtype=configuration.dtype), layer])
-    parameters = [weight.value for weight in layer.trainable_weights]  # gamma, then beta, where they are on
+    parameters = (
+        layer.gamma.value if configuration.scale else None,
+        layer.beta.value if configuration.center else None,
+    )
     counter = boundary.Counted()
-
-    def gradients(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=True)
-        dx, *found = tape.gradient(y, [x, *parameters], output_gradients=dy)
-        by_parameter = iter(found)
-        dgamma = next(by_parameter) if configuration.scale else None
-        return y, dx, dgamma, next(by_parameter) if configuration.center else None
 
     def load(state: State) -> None:
         _load(layer, configuration, state)
         counter.updates = state["num_updates"]
 
+    def forward(x: tf.Tensor) -> tf.Tensor:
+        return layer(x, training=True)
+
     tensor = tf.TensorSpec(configuration.input_shape, configuration.dtype)
     with boundary.placed(configuration.device):
         inference = boundary.styled(lambda x: layer(x, training=False), configuration.style, tensor)
-        training_step = boundary.styled(lambda x: layer(x, training=True), configuration.style, tensor)
-        with_gradients = boundary.styled(gradients, configuration.style, tensor, tensor)
+        training_step = boundary.styled(forward, configuration.style, tensor)
+        with_gradients = boundary.styled(boundary.gradients(forward, parameters), configuration.style, tensor, tensor)
     return Layer(
         configuration=configuration,
         inference=inference,

@@ -155,8 +155,8 @@ def load(descriptor: Descriptor) -> Any:
     if descriptor.problem is not None:
         raise BadSpecification(f"{descriptor.name}: {descriptor.problem}")
     module_name, _, object_name = descriptor.target.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a console script does not search the current folder, python -m does
+    if descriptor.name == descriptor.target and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # for module:OBJECT alone, and last: a file here must not shadow a framework
     try:
         found = getattr(importlib.import_module(module_name), object_name)
     except (Exception, SystemExit) as error:  # somebody else's module may raise anything

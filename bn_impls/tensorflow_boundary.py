@@ -5,7 +5,7 @@ Nothing here knows batch normalization.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,29 @@ def styled(function: Callable[..., Any], style: Style, *signature: tf.TensorSpec
     traced = tf.function(function, jit_compile=style == "xla", autograph=False)
     concrete: Callable[..., Any] = traced.get_concrete_function(*signature)
     return concrete
+
+
+def gradients(call: Callable[[tf.Tensor], tf.Tensor], parameters: Sequence[tf.Variable | None]) -> Callable[..., Any]:
+    """The function of input and output gradient that also differentiates.
+
+    Args:
+        call: of the input.
+        parameters: that it reads; None for one that is off.
+
+    Returns:
+        (x, dy) -> (y, gradient of x, gradient of each parameter or None).
+    """
+    used = [variable for variable in parameters if variable is not None]
+
+    def compute(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = call(x)
+        dx, *found = tape.gradient(y, [x, *used], output_gradients=dy)
+        remaining = iter(found)
+        return y, dx, *(None if variable is None else next(remaining) for variable in parameters)
+
+    return compute
 
 
 class Counted:

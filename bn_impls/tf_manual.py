@@ -99,22 +99,17 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         return reason
     with boundary.placed(configuration.device):
         layer = BatchNorm(configuration)
-    parameters = [variable for variable in (layer.gamma, layer.beta) if variable is not None]
 
-    def gradients(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=True)
-        dx, *found = tape.gradient(y, [x, *parameters], output_gradients=dy)
-        by_parameter = iter(found)
-        dgamma = None if layer.gamma is None else next(by_parameter)
-        return y, dx, dgamma, None if layer.beta is None else next(by_parameter)
+    def forward(x: tf.Tensor) -> tf.Tensor:
+        return layer(x, training=True)
 
     tensor = tf.TensorSpec(configuration.input_shape, configuration.dtype)
     with boundary.placed(configuration.device):
         inference = boundary.styled(lambda x: layer(x, training=False), configuration.style, tensor)
-        training_step = boundary.styled(lambda x: layer(x, training=True), configuration.style, tensor)
-        with_gradients = boundary.styled(gradients, configuration.style, tensor, tensor)
+        training_step = boundary.styled(forward, configuration.style, tensor)
+        with_gradients = boundary.styled(
+            boundary.gradients(forward, (layer.gamma, layer.beta)), configuration.style, tensor, tensor
+        )
     return Layer(
         configuration=configuration,
         inference=inference,

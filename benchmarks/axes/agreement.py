@@ -45,8 +45,8 @@ def configuration_of(implementation: Implementation, parameters: Mapping[str, An
         input_shape=tuple(parameters["shape"]),
         layout=parameters["layout"],
         dtype=parameters["dtype"],
-        decay=parameters.get("decay", 0.9),
-        epsilon=parameters.get("epsilon", 1e-3),
+        decay=parameters["decay"],
+        epsilon=parameters["epsilon"],
         center=True,
         scale=True,
         conventions=implementation.conventions,
@@ -202,7 +202,8 @@ def _compare(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
     x, _ = comparison.draw()
     settings = layer.configuration
     claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
-    labels, wrong = labelled(claims, layer.observe(layer.inference, layer.to_native(x)))
+    native = layer.to_native(x)
+    labels, wrong = labelled(claims, layer.observe(layer.inference, native))
     after: Mapping[str, Any] = layer.export_state()
     changed = [name for name in after if not np.array_equal(after[name], before[name], equal_nan=True)]
     terms = math.prod(settings.input_shape) // settings.channels

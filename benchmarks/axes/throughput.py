@@ -6,13 +6,14 @@ visits it. Between the two clock readings stand the loop, the bare callable and 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ from benchmarks.axes.training import Experiment
 from bn_impls.interface import Implementation, Layer, Observation, Unsupported
 
 SAMPLE_TARGET_NS = 4_000_000
+STATUS = Path("/proc/self/status")
+SPARE_THREADS = 0.5  # the resolution of CPU time over a short warm-up
 WARM_UP_NS = 30_000_000
-NETWORK_STEPS = 50  # of one call
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,11 @@ def prepare(
         The prepared case, or the outcome that stands in for it.
     """
     make = _network if parameters["work"] == "network_training_step" else _layer
-    began = time.perf_counter()
+    reset_peak()
     made = make(implementation, parameters, surroundings)
     if isinstance(made, Outcome):
         return made
-    timed, observe = made
-    build_s = time.perf_counter() - began
+    timed, observe, build_s = made
     first_ns = timed.loop(1)
     claims = {name: parameters[name] for name in ("device", "dtype", "style")}
     labels, wrong = labelled(claims, observe())
@@ -79,6 +80,10 @@ def prepare(
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
     threads, step_ns = _warm_up(timed)
     labels["threads"] = _threads_label(threads)
+    if threads > allowed_threads() + SPARE_THREADS:
+        timed.close()
+        why = f"it used {threads:.2f} threads, but was allowed {allowed_threads()}"
+        return Outcome(status="failed", reason=f"a label is wrong: {why}", labels=labels)
     facts = {
         "build_s": build_s,
         "first_call_s": first_ns / 1e9,
@@ -89,16 +94,31 @@ def prepare(
     return Prepared(timed, facts, labels)
 
 
+def allowed_threads() -> int:
+    """Threads that the scheduler allows this worker."""
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+
+
 def _threads_label(used: float) -> dict[str, str]:
-    allowed = os.environ.get("OMP_NUM_THREADS", "?")
     evidence = f"CPU time of all threads was {used:.2f} times the wall time of the warm-up"
-    return {"claimed": f"at most {allowed}", "observed": f"{used:.2f}", "evidence": evidence}
+    return {"claimed": f"at most {allowed_threads()}", "observed": f"{used:.2f}", "evidence": evidence}
+
+
+def reset_peak() -> None:
+    """Let the peak of resident memory begin anew, where the kernel can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_rss_mib() -> float:
-    """The most memory that this process has held resident so far."""
-    scale = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20
+    """The most memory that this process has held resident since :func:`reset_peak`, its framework included.
+
+    Linux' ``ru_maxrss`` would not do: a new process starts with its parent's.
+    """
+    if STATUS.exists():
+        lines = STATUS.read_text().splitlines()
+        return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
 def _warm_up(timed: Timed) -> tuple[float, float]:
@@ -136,12 +156,14 @@ def sample(prepared: Prepared, loops: int, count: int) -> list[int]:
 
 def _layer(
     implementation: Implementation, parameters: Mapping[str, Any], _: Surroundings
-) -> tuple[Timed, Callable[[], Mapping[str, Observation]]] | Outcome:
+) -> tuple[Timed, Callable[[], Mapping[str, Observation]], float] | Outcome:
     settings = configuration_of(implementation, parameters)
+    began = time.perf_counter()
     layer = implementation.build(settings)
+    build_s = time.perf_counter() - began
     if isinstance(layer, Unsupported):
         return refused(layer)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(parameters["seed"])
     x, dy = (
         layer.to_native(generator.standard_normal(settings.input_shape, np.float32).astype(settings.dtype))
         for _ in range(2)
@@ -153,7 +175,7 @@ def _layer(
     }
     function, inputs = works[parameters["work"]]
     loop = one_input(function, x, layer) if len(inputs) == 1 else two_inputs(function, x, dy, layer)
-    return Timed(loop, 1, layer.close), lambda: layer.observe(function, *inputs)
+    return Timed(loop, 1, layer.close), lambda: layer.observe(function, *inputs), build_s
 
 
 def one_input(function: Callable[..., Any], x: Any, layer: Layer) -> Callable[[int], int]:
@@ -188,13 +210,14 @@ def two_inputs(function: Callable[..., Any], x: Any, dy: Any, layer: Layer) -> C
 
 def _network(
     implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings
-) -> tuple[Timed, Callable[[], Mapping[str, Observation]]] | Outcome:
-    training = {**parameters, "optimizer": "adam", "learning_rate": 0.01, "seed": 0}
-    experiment = Experiment.of(implementation, training, surroundings)
+) -> tuple[Timed, Callable[[], Mapping[str, Observation]], float] | Outcome:
+    experiment = Experiment.of(implementation, parameters, surroundings)
+    began = time.perf_counter()
     trainer = experiment.trainer(implementation)
+    build_s = time.perf_counter() - began
     if isinstance(trainer, Unsupported):
         return refused(trainer)
-    indices, masks = experiment.steps(NETWORK_STEPS)
+    indices, masks = experiment.steps(parameters["steps_per_call"])
 
     def loop(loops: int) -> int:
         began = time.perf_counter_ns()
@@ -202,4 +225,4 @@ def _network(
             trainer.train(indices, masks)  # returns the losses as an array, so it has waited for them
         return time.perf_counter_ns() - began
 
-    return Timed(loop, NETWORK_STEPS, trainer.close), trainer.observe
+    return Timed(loop, parameters["steps_per_call"], trainer.close), trainer.observe, build_s

@@ -93,9 +93,7 @@ def batches_sha256(batches: dict[str, bytes]) -> dict[str, str]:
 def _read_folder(folder: Path, present: list[str]) -> dict[str, bytes]:
     missing = [name for name in BATCHES if name not in present]
     if missing:
-        raise BadData(
-            f"{folder} lacks {', '.join(missing)}, but should hold all of {', '.join(BATCHES)}: add them"
-        )
+        raise BadData(f"{folder} lacks {', '.join(missing)}, but should hold all of {', '.join(BATCHES)}: add them")
     batches = {}
     for name in BATCHES:
         with readable(folder / name) as stream:
@@ -114,21 +112,16 @@ def _read_archive(path: Path) -> dict[str, bytes]:
                 if stream is not None:
                     batches[name] = _limited(stream.read(_LIMIT_BYTES + 1), f"{member.name} in {path}")
     except tarfile.TarError as error:
-        raise BadData(
-            f"{path} is a damaged archive ({error}), but should be a whole .tar.gz: get it again"
-        ) from error
+        raise BadData(f"{path} is a damaged archive ({error}), but should be a whole .tar.gz: get it again") from error
     missing = [name for name in BATCHES if name not in batches]
     if missing:
         raise BadData(
-            f"{path} lacks {', '.join(missing)}, but should be the whole {ARCHIVE_NAME} of CIFAR-10: "
-            "get it again"
+            f"{path} lacks {', '.join(missing)}, but should be the whole {ARCHIVE_NAME} of CIFAR-10: get it again"
         )
     return {name: batches[name] for name in BATCHES}
 
 
 def _limited(values: bytes, name: str) -> bytes:
     if len(values) > _LIMIT_BYTES:
-        raise BadData(
-            f"{name} has more than {_LIMIT_BYTES} bytes, but a batch has 30730000: get CIFAR-10 again"
-        )
+        raise BadData(f"{name} has more than {_LIMIT_BYTES} bytes, but a batch has 30730000: get CIFAR-10 again")
     return values

@@ -69,9 +69,7 @@ MNIST = Edition(
     find=find_mnist,
     looked_for=_idx_names("mnist"),
     base_url=KERAS_URL,
-    remotes=(
-        Remote("mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1", 11490434),
-    ),
+    remotes=(Remote("mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1", 11490434),),
 )
 
 FASHION_MNIST = Edition(
@@ -89,15 +87,9 @@ FASHION_MNIST = Edition(
     looked_for=_idx_names("fashion-mnist"),
     base_url=KERAS_URL,
     remotes=(
-        Remote(
-            f"{TRAIN_IMAGES}.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880
-        ),
-        Remote(
-            f"{TRAIN_LABELS}.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515
-        ),
-        Remote(
-            f"{TEST_IMAGES}.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102
-        ),
+        Remote(f"{TRAIN_IMAGES}.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880),
+        Remote(f"{TRAIN_LABELS}.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515),
+        Remote(f"{TEST_IMAGES}.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102),
         Remote(f"{TEST_LABELS}.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148),
     ),
 )
@@ -124,9 +116,7 @@ CIFAR10 = Edition(
     find=find_cifar10,
     looked_for=f"{FOLDER_NAME}/ with {', '.join(BATCHES)}, or {ARCHIVE_NAME}",
     base_url=TORONTO_URL,
-    remotes=(
-        Remote(ARCHIVE_NAME, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", 170052171),
-    ),
+    remotes=(Remote(ARCHIVE_NAME, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", 170052171),),
 )
 
 EDITIONS = {edition.name: edition for edition in (MNIST, FASHION_MNIST, CIFAR10)}

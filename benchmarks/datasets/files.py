@@ -39,9 +39,7 @@ def readable(path: Path) -> Iterator[IO[bytes]]:
             with gzip.open(raw) as stream:
                 yield cast(IO[bytes], stream)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadData(
-            f"{path} is a damaged gzip file ({error}), but should unpack whole: get it again"
-        ) from error
+        raise BadData(f"{path} is a damaged gzip file ({error}), but should unpack whole: get it again") from error
     except OSError as error:
         raise unreadable(path, error) from error
 

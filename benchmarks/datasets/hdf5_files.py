@@ -83,14 +83,10 @@ def _read_array(h5py: Any, file: Any, key: str, path: Path) -> npt.NDArray[Any]:
     """Read an array of the file itself: no link, virtual layout or external storage to other files."""
     link = file.get(key, getlink=True)
     if link is None:
-        raise BadData(
-            f"{path} holds {', '.join(sorted(file)) or 'nothing'}, but should hold x and y: add {key}"
-        )
+        raise BadData(f"{path} holds {', '.join(sorted(file)) or 'nothing'}, but should hold x and y: add {key}")
     node = file[key] if isinstance(link, h5py.HardLink) else None
     if not isinstance(node, h5py.Dataset) or node.is_virtual or node.external:
-        raise BadData(
-            f"{path}: {key} is no array of the file itself, but should be one: copy the array into the file"
-        )
+        raise BadData(f"{path}: {key} is no array of the file itself, but should be one: copy the array into the file")
     if node.dtype.kind not in "buif":
         raise BadData(f"{path}: {key} has dtype {node.dtype}, but should be numeric: store numbers")
     return np.asarray(node[()])
@@ -101,22 +97,17 @@ def _checked_inputs(values: npt.NDArray[Any], path: Path) -> FloatArray:
         raise BadData(f"{path}: x has shape {values.shape}, but should have examples: store at least one")
     if not np.isfinite(values).all():
         count = int(values.size - np.isfinite(values).sum())
-        raise BadData(
-            f"{path}: x has {count} values that are NaN or infinite, but should have none: clean them"
-        )
+        raise BadData(f"{path}: x has {count} values that are NaN or infinite, but should have none: clean them")
     lowest, highest = values.min(), values.max()
     if lowest < 0 or highest > 1:
-        raise BadData(
-            f"{path}: x goes from {lowest} to {highest}, but should lie in [0, 1]: divide bytes by 255"
-        )
+        raise BadData(f"{path}: x goes from {lowest} to {highest}, but should lie in [0, 1]: divide bytes by 255")
     return values.astype(np.float32)
 
 
 def _checked_labels(values: npt.NDArray[Any], path: Path) -> LabelArray:
     if values.ndim != 1:
         raise BadData(
-            f"{path}: y has shape {values.shape}, but should be (n,): store class numbers, for one-hot "
-            "y.argmax(1)"
+            f"{path}: y has shape {values.shape}, but should be (n,): store class numbers, for one-hot y.argmax(1)"
         )
     wrong = np.flatnonzero(
         ~np.isfinite(values) | (values < 0) | (values >= _CLASS_LIMIT) | (values != np.floor(values))

@@ -49,9 +49,7 @@ def load(
     if name in _TABLES:
         return load_table(_TABLES[name])
     if name not in EDITIONS:
-        raise UnknownName.among(
-            "data set", name, NAMES, "A file that ends in .h5 is read as HDF5 with x and y."
-        )
+        raise UnknownName.among("data set", name, NAMES, "A file that ends in .h5 is read as HDF5 with x and y.")
     return load_edition(EDITIONS[name], data_dir, allow_download, cache_dir or default_cache_dir())
 
 
@@ -99,9 +97,7 @@ def _own_places(edition: Edition, data_dir: Path | None, system_dir: Path) -> li
     if data_dir is None:
         return [system_dir / edition.name]
     if not data_dir.is_dir():
-        raise BadData(
-            f"the data directory {data_dir} is no folder: give the folder that holds {edition.looked_for}"
-        )
+        raise BadData(f"the data directory {data_dir} is no folder: give the folder that holds {edition.looked_for}")
     return [data_dir / edition.name, data_dir]
 
 

@@ -87,8 +87,7 @@ def stratified_dataset(
     """
     parts = stratified_split(labels, name)
     train, validation, test = (
-        Split(inputs[positions], labels[positions])
-        for positions in (parts.train, parts.validation, parts.test)
+        Split(inputs[positions], labels[positions]) for positions in (parts.train, parts.validation, parts.test)
     )
     class_count = int(labels.max()) + 1
     return Dataset(name, source, class_count, sha256, STRATIFIED_RULE, SPLIT_SEED, train, validation, test)

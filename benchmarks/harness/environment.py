@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+SWITCHES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "KERAS_", "NVIDIA_TF32", "CUDA_VISIBLE")
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pytest-benchmark", "matplotlib", "scipy", "mlxtend")
 
 
@@ -39,6 +40,7 @@ def describe(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": _versions(),
         "threads": {"worker": threads, "OMP_WAIT_POLICY": "PASSIVE"},
+        "switches": {name: value for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)},
         "gpu": gpu,
         "gpu_reason": gpu_reason,
         "commit": _commit(),

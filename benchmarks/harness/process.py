@@ -50,6 +50,8 @@ class WorkerSettings:
         chosen |= {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0"}
         if self.device == "cpu":
             chosen["CUDA_VISIBLE_DEVICES"] = "-1"
+        else:
+            chosen["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several workers share the card, one at a time
         path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]))
         return {**os.environ, **chosen, **dict(extra), "PYTHONPATH": path}
 
@@ -174,6 +176,7 @@ class WorkerProcess:
         """End the process, with everything it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # also where it left its group
         self.process.wait()
         for stream in (self._requests, self._replies):
             with contextlib.suppress(OSError):

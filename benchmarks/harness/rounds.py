@@ -123,8 +123,16 @@ class Timing:
                     prepared = [other for other in prepared if other.implementation != case.implementation]
         for visit in range(self.work.passes):
             for case in shuffled(prepared, (number, visit)):
-                if case in prepared and not self._visit(case, number, visit, ended):
-                    prepared = [other for other in prepared if other.implementation != case.implementation]
+                if case not in prepared:
+                    continue
+                reply = self._visit(case, number, visit)
+                if reply["status"] != "ok":
+                    ended |= self._end(case, reply)
+                    prepared = [
+                        other
+                        for other in prepared
+                        if other != case and not (reply.get("lost") and other.implementation == case.implementation)
+                    ]
         for case in prepared:
             self._ask(case, {"do": "release"})
             self.finish(case)
@@ -142,20 +150,18 @@ class Timing:
         self.scheduler.record(case, {key: reply[key] for key in ("status", "reason", "labels") if key in reply})
         return {case.case_id}
 
-    def _visit(self, case: Case, number: int, visit: int, ended: set[str]) -> bool:
-        """One pass; returns whether the worker is still there."""
+    def _visit(self, case: Case, number: int, visit: int) -> dict[str, Any]:
+        """One pass, kept if it came out; returns the worker's reply."""
         self.scheduler.display.now(f"{case.case_id}, round {number + 1}, pass {visit + 1}")
         facts = self._of(case, "prepared")
         loops = facts[0]["loops"]  # the first round's, in every round
         long = self._of(case, "pass")
         slow = long and max(long[-1]["durations_ns"]) > LONG_SAMPLE_NS
         reply = self._ask(case, {"do": "pass", "loops": loops, "count": 1 if slow else self.work.samples})
-        if reply["status"] != "ok":
-            ended |= self._end(case, reply)
-            return False
-        line = {key: reply[key] for key in ("loops", "durations_ns", "peak_rss_mib")}
-        self._keep(case, {"kind": "pass", "round": number, "pass": visit, **line})
-        return True
+        if reply["status"] == "ok":
+            line = {key: reply[key] for key in ("loops", "durations_ns", "peak_rss_mib")}
+            self._keep(case, {"kind": "pass", "round": number, "pass": visit, **line})
+        return reply
 
     def outcome(self, case: Case) -> dict[str, Any]:
         """A case's metrics and samples from its passes."""

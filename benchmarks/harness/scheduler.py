@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.axes.stages import STAGES
-from benchmarks.cases import Case, gate
+from benchmarks.cases import Case, gates
 from benchmarks.harness import rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
@@ -22,6 +22,7 @@ from bn_impls.errors import BadRunFolder
 from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
+LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
 ORDER = ("agreement", "convergence", "checkpoint", "throughput")
 
 
@@ -49,8 +50,11 @@ class Scheduler:
         self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
 
     def run(self, cases: Sequence[Case]) -> None:
-        """Run every case that has no record yet, and leave a record of each."""
-        recorded = self.folder.records()
+        """Run every case that has no lasting record yet, and leave a record of each.
+
+        What a machine brought about (a crash, a lack of time, memory or disk) is tried again when a run is resumed.
+        """
+        recorded = {name: record for name, record in self.folder.records().items() if record["status"] in LASTING}
         self.versions = {
             record["implementation"]: record["versions"] for record in recorded.values() if record["versions"]
         }
@@ -92,12 +96,15 @@ class Scheduler:
 
     def _may_be_timed(self, case: Case, units: int) -> bool:
         """Write the row of a case that has no passed agreement beside it: such a case gets no speed."""
-        passed = self.folder.records().get(gate(case).case_id)
-        if passed is not None and passed["status"] == "ok":
+        recorded = self.folder.records()
+        beside = {needed.label: recorded.get(needed.case_id) for needed in gates(case)}
+        missed = {label: record for label, record in beside.items() if record is None or record["status"] != "ok"}
+        if not missed:
             return True
-        status = "failed" if passed is None else passed["status"]
-        why = "there is no agreement record of it" if passed is None else passed["reason"]
-        self.record(case, {"status": status, "reason": f"no speed without a passed agreement: {why}"})
+        label, record = next(iter(missed.items()))
+        status = "failed" if record is None else record["status"]
+        why = "there is no record of it" if record is None else record["reason"]
+        self.record(case, {"status": status, "reason": f"no speed without a passed agreement: {why} [{label}]"})
         self.display.advance(units)
         return False
 

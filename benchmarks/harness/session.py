@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import datasets
-from benchmarks.cases import Case, gate, plan
+from benchmarks.cases import Case, gates, plan
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.process import CHECKOUT
@@ -65,10 +65,10 @@ class Session:
     def open_folder(self, wanted: Sequence[Case]) -> RunFolder:
         """The run folder, made at the first call, after the data set has been found readable."""
         chosen = self.settings
+        if any("dataset" in case.parameters for case in wanted):
+            data_dir = None if chosen.data_dir is None else Path(chosen.data_dir)
+            datasets.load(chosen.dataset, data_dir=data_dir, allow_download=chosen.download)
         if self.folder is None:
-            if any("dataset" in case.parameters for case in wanted):
-                data_dir = None if chosen.data_dir is None else Path(chosen.data_dir)
-                datasets.load(chosen.dataset, data_dir=data_dir, allow_download=chosen.download)
             self.folder = RunFolder.create(self.output, chosen)
         self.folder.write_plan(wanted)  # first: with it the folder can be resumed
         if not self.folder.has_environment():
@@ -81,8 +81,8 @@ def with_gates(cases: Iterable[Case]) -> list[Case]:
     found = {case.case_id: case for case in cases}
     for case in list(found.values()):
         if case.axis == "throughput":
-            needed = gate(case)
-            found.setdefault(needed.case_id, needed)
+            for needed in gates(case):
+                found.setdefault(needed.case_id, needed)
     return list(found.values())
 
 

@@ -32,7 +32,8 @@ def parts(record: Record) -> tuple[Part, ...]:
 
 def lost(record: Record) -> list[str]:
     """The titles of what did not come back whole."""
-    found = [part.title for part in parts(record) if part.whole is False]
+    kept = (_weights(record), _statistics(record), _counter(record, "num_updates", "num_updates"), _optimizer(record))
+    found = [part.title for part in kept if part.whole is False]  # what the axis judges; the rest follows from it
     return found or (["what was saved"] if record.status == "disagrees" else [])
 
 

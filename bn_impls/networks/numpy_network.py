@@ -7,17 +7,14 @@ framework has no builder of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from bn_impls.canonical import npz_format
-from bn_impls.errors import BadConfiguration
 from bn_impls.interface import (
     Array,
-    Configuration,
-    Layer,
+    Format,
     Observation,
     Statistics,
     Trainer,
@@ -25,11 +22,10 @@ from bn_impls.interface import (
     Unsupported,
 )
 from bn_impls.networks.description import BatchNorm, NamedLayer
+from bn_impls.networks.hosted_batch_norm import Build, HostedBatchNorm
 from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context, softmax_cross_entropy
 from bn_impls.networks.numpy_optimizers import NumpyOptimizer
 from bn_impls.numpy_boundary import NUMPY_DTYPES
-
-Build = Callable[[Configuration], Layer | Unsupported]
 
 
 class Part(Protocol):
@@ -43,69 +39,6 @@ class Part(Protocol):
 
     def backward(self, dy: Array) -> Array:
         """Gradient of the input; fills ``gradients``."""
-
-
-class HostedBatchNorm:
-    """An implementation's layer inside the NumPy network.
-
-    The interface gives output and gradients in one call that needs the output's gradient first. So one layer moves the
-    statistics in the forward pass, and a twin with the same gamma and beta gives the gradients in the backward pass.
-    Prediction uses a layer built for the shape that is asked for. The moving statistics of those others are never kept.
-    """
-
-    def __init__(self, build: Build, layer: Layer, twin: Layer) -> None:
-        """Take two layers of the same configuration, and the means to build more."""
-        self.build, self.layer, self.twin = build, layer, twin
-        self.predictors: dict[tuple[int, ...], Layer] = {}
-        self.state: dict[str, Any] = dict(layer.export_state())
-        settings = layer.configuration
-        names = [name for name, used in (("gamma", settings.scale), ("beta", settings.center)) if used]
-        self.parameters: dict[str, Array] = {name: np.array(self.state[name]) for name in names}
-        self.gradients: dict[str, Array] = {}
-
-    def forward(self, x: Array, context: Context) -> Array:
-        """Normalize as the context says."""
-        if not context.training:
-            return self._predict(x, context.statistics)
-        self.layer.import_state({**self.state, **self.parameters})
-        self.x = self.layer.to_native(x)
-        y = self.layer.to_numpy(self.layer.training_step(self.x))
-        self.state = dict(self.layer.export_state())
-        return y
-
-    def _predict(self, x: Array, statistics: Statistics) -> Array:
-        if x.shape not in self.predictors:
-            built = self.build(replace(self.layer.configuration, input_shape=x.shape))
-            if isinstance(built, Unsupported):
-                raise BadConfiguration(f"no layer for inputs of shape {x.shape}: {built.reason}")
-            self.predictors[x.shape] = built
-        layer = self.predictors[x.shape]
-        layer.import_state({**self.state, **self.parameters})
-        call = layer.inference if statistics == "moving" else layer.training_step
-        return layer.to_numpy(call(layer.to_native(x)))
-
-    def backward(self, dy: Array) -> Array:
-        """Ask the twin for the gradients at the same input."""
-        self.twin.import_state({**self.state, **self.parameters})
-        _, dx, *parameter_gradients = self.twin.training_step_with_gradients(self.x, self.twin.to_native(dy))
-        for name, gradient in zip(("gamma", "beta"), parameter_gradients, strict=True):
-            if name in self.parameters:
-                self.gradients[name] = self.twin.to_numpy(gradient)
-        return self.twin.to_numpy(dx)
-
-    def close(self) -> None:
-        """Release what the layers hold."""
-        for layer in (self.layer, self.twin, *self.predictors.values()):
-            layer.close()
-
-    def export_statistics(self) -> dict[str, Array]:
-        """Moving statistics and the number of updates."""
-        return {name: np.array(self.state[name]) for name in ("moving_mean", "moving_variance", "num_updates")}
-
-    def load_statistics(self, arrays: Mapping[str, Array]) -> None:
-        """Set moving statistics and the number of updates, through the layer's own checked import."""
-        self.layer.import_state({**self.state, **self.parameters, **arrays})
-        self.state = dict(self.layer.export_state())
 
 
 class NumpyNetwork:
@@ -197,12 +130,8 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
     Returns:
         The trainer, or why the layer cannot be built.
     """
-    if configuration.device != "cpu":
-        return Unsupported("the NumPy network computes on the CPU only")
-    if configuration.style != "eager":
-        return Unsupported(f"the NumPy network has one call style: eager, not {configuration.style}")
-    if configuration.dtype not in NUMPY_DTYPES:
-        return Unsupported(f"NumPy has no dtype {configuration.dtype}")
+    if (reason := _refusal(configuration)) is not None:
+        return reason
     parts: dict[str, Part] = {}
     for named in configuration.network.named_layers():
         part = _part(named, configuration, build)
@@ -210,16 +139,6 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
             return part
         parts[named.name] = part
     network = NumpyNetwork(configuration, parts)
-
-    def export() -> dict[str, Array]:
-        slots = {f"optimizer/{name}": array for name, array in network.optimizer.export().items()}
-        return network.export_weights() | slots
-
-    def restore(arrays: Mapping[str, Any]) -> None:
-        prefix = "optimizer/"
-        trainer.import_weights({name: a for name, a in arrays.items() if not name.startswith(prefix)})
-        trainer.import_optimizer({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
-
     trainer = Trainer(
         configuration=configuration,
         load_data=network.load_data,
@@ -230,10 +149,34 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
         export_optimizer=network.optimizer.export,
         load_optimizer=network.optimizer.load,
         observe=network.observe,
-        formats={"npz": npz_format(export, restore)},
+        formats={"npz": _checkpoint_format(lambda: trainer)},
         close=network.close,
     )
     return trainer
+
+
+def _refusal(configuration: TrainerConfiguration) -> Unsupported | None:
+    if configuration.device != "cpu":
+        return Unsupported("the NumPy network computes on the CPU only")
+    if configuration.style != "eager":
+        return Unsupported(f"the NumPy network has one call style: eager, not {configuration.style}")
+    if configuration.dtype not in NUMPY_DTYPES:
+        return Unsupported(f"NumPy has no dtype {configuration.dtype}")
+    return None
+
+
+def _checkpoint_format(trainer: Callable[[], Trainer]) -> Format:
+    prefix = "optimizer/"
+
+    def export() -> dict[str, Array]:
+        slots = {f"{prefix}{name}": array for name, array in trainer().export_optimizer().items()}
+        return trainer().export_weights() | slots
+
+    def restore(arrays: Mapping[str, Any]) -> None:
+        trainer().import_weights({name: a for name, a in arrays.items() if not name.startswith(prefix)})
+        trainer().import_optimizer({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
+
+    return npz_format(export, restore)
 
 
 def _part(named: NamedLayer, configuration: TrainerConfiguration, build: Build) -> Part | Unsupported:

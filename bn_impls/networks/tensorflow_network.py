@@ -90,6 +90,18 @@ class TensorFlowNetwork(tf.Module):
         raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
 
+def _step(network: TensorFlowNetwork, optimizer: TensorFlowOptimizer) -> Callable[..., tf.Tensor]:
+    def step(x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = network(x, training=True, masks=masks)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        gradients = tape.gradient(loss, list(network.weights.values()))
+        optimizer.apply(dict(zip(network.weights, gradients, strict=True)))
+        return loss
+
+    return step
+
+
 def tensorflow_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> Trainer | Unsupported:
     """Build the network around an implementation's layer.
 
@@ -106,17 +118,8 @@ def tensorflow_trainer(configuration: TrainerConfiguration, make_batch_norm: Mak
     with boundary.placed(configuration.device):
         network = TensorFlowNetwork(configuration, make_batch_norm)
         optimizer = TensorFlowOptimizer(configuration.optimizer, network.weights)
-
-    def step(x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = network(x, training=True, masks=masks)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        gradients = tape.gradient(loss, list(network.weights.values()))
-        optimizer.apply(dict(zip(network.weights, gradients, strict=True)))
-        return loss
-
     variables = {**network.weights, **network.statistics}
-    loop = TrainingLoop(configuration, step, network, list(network.statistics.values()))
+    loop = TrainingLoop(configuration, _step(network, optimizer), network, list(network.statistics.values()))
     checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
 
     def load_weights(weights: Mapping[str, Array]) -> None:

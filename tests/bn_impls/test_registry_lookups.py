@@ -171,6 +171,33 @@ def test_the_current_folder_is_searched(tmp_path: Path, monkeypatch: pytest.Monk
     assert in_a_process(code, tmp_path) == "Implementation"
 
 
+def test_a_file_in_the_current_folder_does_not_shadow_a_library(tmp_path: Path) -> None:
+    """It is searched last: `import numpy` is still the real one."""
+    (tmp_path / "layer_beside_me.py").write_text("import numpy\n" + textwrap.dedent(MODULE))
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('not the real one')\n")
+    code = """
+        import os
+        folder = sys.path.pop(0)
+        sys.path[:] = [entry for entry in sys.path if entry]
+        os.chdir(folder)
+        from bn_impls.registry import describe, load
+        print(json.dumps(type(load(describe("layer_beside_me:MINE"))).__name__))
+    """
+    assert in_a_process(code, tmp_path) == "Implementation"
+
+
+def test_the_current_folder_is_not_searched_for_a_registered_name() -> None:
+    """The search path stays as it was."""
+    code = """
+        sys.path[:] = [entry for entry in sys.path if entry]
+        before = list(sys.path)
+        from bn_impls.registry import describe, load
+        load(describe("numpy-reference"))
+        print(json.dumps(sys.path == before))
+    """
+    assert in_a_process(code) is True
+
+
 # ---- what is missing ------------------------------------------------------------------------------------------------
 
 

@@ -96,8 +96,7 @@ def tiny_cifar() -> TinyCifar:
     batches = {}
     for number, name in enumerate(BATCHES):
         records = [
-            bytes([label]) + bytes([label]) * 1024 + b"\x64" * 1024 + b"\xc8" * 1024
-            for label in (number, number + 1)
+            bytes([label]) + bytes([label]) * 1024 + b"\x64" * 1024 + b"\xc8" * 1024 for label in (number, number + 1)
         ]
         batches[name] = b"".join(records)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in batches.items()}

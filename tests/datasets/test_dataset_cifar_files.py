@@ -38,9 +38,7 @@ def test_an_empty_batch_is_refused() -> None:
 
 
 @pytest.mark.parametrize("folder", [".", "cifar-10-batches-bin"])
-def test_the_batches_are_found_in_the_folder_or_one_below(
-    tmp_path: Path, tiny_cifar: TinyCifar, folder: str
-) -> None:
+def test_the_batches_are_found_in_the_folder_or_one_below(tmp_path: Path, tiny_cifar: TinyCifar, folder: str) -> None:
     """The archive unpacks into a folder of its own; either level may be given."""
     tiny_cifar.write(tmp_path / folder)
     assert find_batches(tmp_path) == ("the files of cifar-10-batches-bin", tiny_cifar.batches)

@@ -113,9 +113,7 @@ def test_a_data_set_is_downloaded_once(tmp_path: Path, server: Server, tiny_mnis
     assert first.train.size == 15
 
 
-def test_no_download_happens_unless_it_is_allowed(
-    tmp_path: Path, server: Server, tiny_mnist: TinyMnist
-) -> None:
+def test_no_download_happens_unless_it_is_allowed(tmp_path: Path, server: Server, tiny_mnist: TinyMnist) -> None:
     """The error names the places and the ways out."""
     edition = dataclasses.replace(tiny_mnist.edition, base_url=server.url)
     with pytest.raises(BadData, match=r"tiny is not in .*system.* or .*cache.* allow the download"):

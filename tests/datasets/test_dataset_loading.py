@@ -28,9 +28,7 @@ def load_from(edition: Edition, data_dir: Path) -> Dataset:
 
 @pytest.mark.parametrize("compress", [False, True], ids=["plain", "gzipped"])
 @pytest.mark.parametrize("below", [".", "tiny"])
-def test_idx_files_are_split_by_position(
-    tmp_path: Path, tiny_mnist: TinyMnist, compress: bool, below: str
-) -> None:
+def test_idx_files_are_split_by_position(tmp_path: Path, tiny_mnist: TinyMnist, compress: bool, below: str) -> None:
     """The first five training images are validation; byte 255 is 1."""
     tiny_mnist.write(tmp_path / below, compress)
     dataset = load_from(tiny_mnist.edition, tmp_path)

@@ -39,9 +39,7 @@ def test_a_split_of_unequal_lengths_is_refused() -> None:
 @pytest.mark.parametrize("label", [-1, 2])
 def test_a_label_that_is_no_class_is_refused(label: int) -> None:
     """The split and the position are in the message."""
-    with pytest.raises(
-        BadData, match=f"the test split of example: label 1 is {label}, but should be from 0 to 1"
-    ):
+    with pytest.raises(BadData, match=f"the test split of example: label 1 is {label}, but should be from 0 to 1"):
         dataset_of(split_of(0, label))
 
 

@@ -127,9 +127,7 @@ def test_the_description_can_be_put_in_a_record(mnist_5000: Dataset) -> None:
     """It survives JSON and says sizes, sum, rule and seed."""
     description = json.loads(json.dumps(mnist_5000.description()))
     assert description == mnist_5000.description()
-    assert description["sha256"] == {
-        "mnist_5k.csv": "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053"
-    }
+    assert description["sha256"] == {"mnist_5k.csv": "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053"}
     sizes = [description[f"{split}_size"] for split in SPLITS]
     assert (sizes, description["input_shape"]) == ([4000, 500, 500], [28, 28, 1])
     assert (description["class_count"], description["split_seed"]) == (10, 20150211)
@@ -158,9 +156,7 @@ def own_table(tmp_path: Path) -> Table:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "own.csv.gz").write_bytes(gzip.compress(text))
     digest = hashlib.sha256(text).hexdigest()
-    return dataclasses.replace(
-        DIGITS, name="own", file_name="data/own.csv.gz", sha256=digest, side=2, highest=16
-    )
+    return dataclasses.replace(DIGITS, name="own", file_name="data/own.csv.gz", sha256=digest, side=2, highest=16)
 
 
 def test_pixels_are_divided_by_full_ink(own_table: Table, tmp_path: Path) -> None:

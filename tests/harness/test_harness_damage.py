@@ -18,13 +18,13 @@ def test_damaged_records_are_measured_again_and_named_by_file_and_line(spoilt: P
     """Garbage in the middle and a cut last line: the others stay as they are, byte for byte; the report tells too."""
     records = spoilt / "records.jsonl"
     lines = records.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 7
+    assert len(lines) == 9
     lost = [json.loads(lines[number])["case_id"] for number in (1, 6)]
     records.write_bytes(b"".join([lines[0], b"\xff\xfegarbage\n", *lines[2:6], lines[6][:100]]))
     before = records.read_bytes()
     done = bn_bench("run", "--resume", spoilt)
     assert done.returncode == 0
-    assert "7 cases: 7 ok" in done.stdout
+    assert "9 cases: 9 ok" in done.stdout
     assert "damaged: records.jsonl line 2 was skipped: not JSON" in done.stdout
     assert "damaged: records.jsonl line 7 was skipped: not JSON" in done.stdout
     after = records.read_bytes()
@@ -47,7 +47,7 @@ def test_damaged_passes_are_taken_again_and_named_by_file_and_line(spoilt: Path,
     records.write_text("".join(kept))
     done = bn_bench("run", "--resume", spoilt)
     assert done.returncode == 0
-    assert "7 cases: 7 ok" in done.stdout
+    assert "9 cases: 9 ok" in done.stdout
     assert f"damaged: passes.jsonl line {hit + 1} was skipped: without a usable case_id, round, pass" in done.stdout
     assert f"damaged: passes.jsonl line {len(lines)} was skipped: not JSON" in done.stdout
     assert passes.read_bytes().startswith(before + b"\n")

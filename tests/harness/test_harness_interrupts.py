@@ -77,7 +77,7 @@ def test_ctrl_c_in_the_middle_of_timing_keeps_the_run_and_resume_finishes_it(
 
     resumed = bn_bench("run", "--resume", folder)
     assert (resumed.returncode, resumed.stderr) == (0, "")
-    assert "7 cases: 7 ok" in resumed.stdout
+    assert "9 cases: 9 ok" in resumed.stdout
     assert_finished(folder, earlier)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cases import LAYER_WORK, Case, agreement_cases, gate, plan, throughput_cases
+from benchmarks.cases import LAYER_WORK, SMALL_SHAPES, Case, agreement_cases, gates, plan, throughput_cases
 from benchmarks.harness.session import exit_code, with_gates
 from benchmarks.settings import AXES, Settings
 from bn_impls.registry import BUILT_IN, Descriptor
@@ -78,21 +78,23 @@ def test_each_speed_has_its_agreement_case_in_the_plan(size: str, axes: tuple[st
     timed = [case for case in cases.values() if case.axis == "throughput"]
     assert timed
     for case in timed:
-        needed = cases[gate(case).case_id]
-        assert needed.axis == "agreement"
-        assert needed.implementation == case.implementation
-        assert needed.parameters["input"] == "normal"
+        needed = [cases[one.case_id] for one in gates(case)]
+        assert all(one.axis == "agreement" and one.implementation == case.implementation for one in needed)
+        assert all(one.parameters["input"] == "normal" for one in needed)
         same = ("dtype", "device", *(("shape", "layout", "style") if case.parameters["work"] in LAYER_WORK else ()))
-        assert [needed.parameters[name] for name in same] == [case.parameters[name] for name in same]
+        assert [needed[0].parameters[name] for name in same] == [case.parameters[name] for name in same]
+        assert [tuple(one.parameters["shape"]) for one in needed[1:]] == list(SMALL_SHAPES)
 
 
 def test_a_selected_speed_brings_its_gate_along_once() -> None:
-    """Two works of one shape share a gate; what was selected stays in front."""
+    """Two works of one shape share their gates, the small odd shapes among them; the selected stay in front."""
     settings = Settings(size="quick")
     selected = [case for case in throughput_cases(settings, MANUAL) if "-32x32-" in case.label]
     found = with_gates(selected)
     assert found[: len(selected)] == selected
-    assert [case.case_id for case in found[len(selected) :]] == ["agreement:tf-manual:32x32-float32-graph-cpu"]
+    assert [case.case_id for case in found[len(selected) :]] == [
+        f"agreement:tf-manual:{shape}-float32-graph-cpu" for shape in ("32x32", "7x5", "8x7x7x5")
+    ]
 
 
 def test_agreement_covers_both_layouts_two_precisions_and_odd_sizes() -> None:

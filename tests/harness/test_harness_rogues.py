@@ -81,7 +81,8 @@ EXPECTED = {
     "claims_half": ("failed", "dtype is claimed float32, but float16 was observed"),
     "claims_nothing": ("failed", "device is claimed cpu, but not observed was observed"),
 }
-PATTERNS = (r"32x32-float32-eager-cpu$", r"^agreement|^throughput:.*:inference")
+AGREEMENTS = 3  # the same shape and two small odd ones
+PATTERNS = (r":(7x5|8x7x7x5|32x32|inference-32x32)-float32-eager-cpu$", r"^agreement|^throughput:.*:inference")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def ran(
     tmp_path_factory: pytest.TempPathFactory, children: Path, good: str, rogue_writer: Callable[..., str],
     small_settings: Any, planned_cases: Any, run_cases: Any,
 ) -> Any:  # fmt: skip
-    """One run of all of them and a good one: an agreement case each, and the speed that needs it."""
+    """One run of all of them and a good one: the agreement cases that a speed needs, and the speed."""
     modules = tmp_path_factory.mktemp("rogues")
     names = [rogue_writer(modules, name, **parts) for name, parts in ROGUES.items()]
     settings = small_settings([*names, good], timeout_s=5.0)
@@ -111,11 +112,13 @@ def ran(
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_misbehaving_implementation_gets_a_row_that_says_what_happened(ran: Any, name: str) -> None:
     """The agreement record has the status of the mishap, its reason, and no figures."""
-    (record,) = ran.of(f"{name}:OBJECT")
     status, reason = EXPECTED[name]
-    assert record["status"] == status
-    assert reason in record["reason"]
-    assert record["metrics"] == {}
+    found = ran.of(f"{name}:OBJECT")
+    assert len(found) == AGREEMENTS
+    for record in found:
+        assert record["status"] == status
+        assert reason in record["reason"]
+        assert record["metrics"] == {}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -132,13 +135,13 @@ def test_a_misbehaving_implementation_gets_no_speed(ran: Any, name: str) -> None
 def test_noise_and_forks_do_not_disturb_the_replies(ran: Any, name: str) -> None:
     """Printing at every level, and children that linger or come to the reply too, leave the row measured."""
     for axis in ("agreement", "throughput"):
-        (record,) = ran.of(f"{name}:OBJECT", axis)
-        assert (record["status"], record["reason"]) == ("ok", None)
+        for record in ran.of(f"{name}:OBJECT", axis):
+            assert (record["status"], record["reason"]) == ("ok", None)
 
 
 def test_the_good_implementation_beside_them_is_measured_completely(ran: Any, good: str) -> None:
     """Agreement with every quantity, and all three rounds of three passes of three samples."""
-    (agreement,), (speed,) = ran.of(good), ran.of(good, "throughput")
+    (agreement, *_), (speed,) = ran.of(good), ran.of(good, "throughput")
     assert (agreement["status"], speed["status"]) == ("ok", "ok")
     assert agreement["metrics"]["num_updates"] == 9
     visits = [(line["round"], line["pass"], len(line["durations_ns"])) for line in speed["samples"]["passes"]]
@@ -149,12 +152,12 @@ def test_every_planned_case_ends_as_exactly_one_record(ran: Any) -> None:
     """Planned = accounted, in the file itself."""
     written = [line["case_id"] for line in ran.lines()]
     assert sorted(written) == sorted(case.case_id for case in ran.cases)
-    assert len(written) == 2 * (len(ROGUES) + 1)
+    assert len(written) == (AGREEMENTS + 1) * (len(ROGUES) + 1)
 
 
 def test_the_progress_display_arrives_at_its_total(ran: Any) -> None:
     """Cases that end early count as done with all their rounds."""
-    assert ran.display.done == ran.display.total == 4 * (len(ROGUES) + 1)
+    assert ran.display.done == ran.display.total == (AGREEMENTS + 3) * (len(ROGUES) + 1)
 
 
 def test_no_process_survives_the_run(ran: Any, children: Path) -> None:
@@ -184,7 +187,7 @@ def test_a_forked_child_takes_no_request_and_gives_no_reply(
         implementation: {record["case_id"].split(":")[-1]: record["metrics"] for record in ran.of(implementation)}
         for implementation in (name, good)
     }
-    assert len(figures[good]) == 7
+    assert len(figures[good]) == len(ran.of(good)) > 0
     assert figures[name] == figures[good]
 
 
