@@ -12,7 +12,10 @@ from typing import Any
 
 import psutil
 
-SWITCHES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "KERAS_", "NVIDIA_TF32", "CUDA_VISIBLE")
+SWITCHES = (
+    "TF_ENABLE_", "TF_XLA_", "TF_NUM_", "TF_CUDNN_", "TF_DETERMINISTIC", "TF_USE_", "XLA_", "OMP_", "KMP_", "MKL_",
+    "OPENBLAS_", "KERAS_", "NVIDIA_TF32", "CUDA_VISIBLE",
+)  # fmt: skip
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pytest-benchmark", "matplotlib", "scipy", "mlxtend")
 
 
@@ -40,11 +43,17 @@ def describe(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": _versions(),
         "threads": {"worker": threads, "OMP_WAIT_POLICY": "PASSIVE"},
-        "switches": {name: value for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)},
+        "switches": _switches(),
         "gpu": gpu,
         "gpu_reason": gpu_reason,
         "commit": _commit(),
     }
+
+
+def _switches() -> dict[str, str]:
+    """Environment variables that change what is measured; where a value names a path, only that it is set."""
+    found = {name: value for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)}
+    return {name: "set, and names a path" if "/" in value else value for name, value in found.items()}
 
 
 def _versions() -> dict[str, str]:

@@ -78,7 +78,7 @@ def closing_words(watch: Watch, ended: int) -> int:
     for text in (*trouble, *watch.unexpected[:1]):
         print(f"bn-bench: {text}", file=sys.stderr)
     folder = session.folder if session is not None else None
-    if trouble or ended == pytest.ExitCode.USAGE_ERROR:
+    if ended == pytest.ExitCode.USAGE_ERROR:  # with trouble too
         return USAGE
     if watch.interrupted:
         print(_interrupted(folder))

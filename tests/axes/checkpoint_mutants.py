@@ -16,7 +16,7 @@ from bn_impls.networks.numpy_network import hosted_trainer
 from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
 
 Spoil = Callable[[Trainer, dict[str, Array], dict[str, Array]], None]
-"""Restore: the trainer, the arrays that it exported when built, and those that were saved (weights and optimizer)."""
+"""Restore: the trainer, the arrays that it has now, and those that were saved (weights and optimizer)."""
 
 
 def load(trainer: Trainer, arrays: Mapping[str, Array]) -> None:
@@ -38,8 +38,7 @@ def losing(spoil: Spoil) -> Implementation:
             slots = {f"optimizer/{name}": array for name, array in trainer.export_optimizer().items()}
             return trainer.export_weights() | slots
 
-        fresh = everything()
-        saved = npz_format(everything, lambda arrays: spoil(trainer, fresh, dict(arrays)))
+        saved = npz_format(everything, lambda arrays: spoil(trainer, everything(), dict(arrays)))
         return replace(trainer, formats={"npz": saved})
 
     return replace(GOOD, build_trainer=build_trainer)

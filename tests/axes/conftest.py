@@ -42,5 +42,5 @@ def network_case() -> Callable[..., dict[str, Any]]:
     return lambda **changes: {
         "network": "000", "batch_norm": True, "dataset": "digits", "epochs": 1, "batch_size": 32, "optimizer": "adam",
         "learning_rate": 0.01, "seed": 0, "dtype": "float32", "style": "eager", "device": "cpu", "format": "npz",
-        "steps_before": 20, "steps_after": 5, **changes,
+        "steps_before": 20, "steps_after": 5, "steps_per_call": 50, **changes,
     }  # fmt: skip

@@ -217,7 +217,7 @@ def test_a_reader_in_the_middle_of_the_old_file_keeps_it(tmp_path: Path) -> None
     path = tmp_path / "file.npz"
     write(path, ARRAYS)
     old = path.read_bytes()
-    with open(path, "rb") as reader:
+    with open(path, "rb", buffering=0) as reader:
         first = reader.read(10)
         write(path, {"a": np.zeros(2)})
         assert first + reader.read() == old

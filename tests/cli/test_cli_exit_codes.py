@@ -90,7 +90,7 @@ def test_a_disagreeing_implementation_ends_with_1_a_reason_and_no_speed(
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "")
     rows = records(tmp_path / "run")
-    assert "7 cases: 7 disagrees" in done.stdout
+    assert "9 cases: 9 disagrees" in done.stdout
     for row in rows:
         assert (row["status"], row["axis"] == "agreement") in {("disagrees", True), ("disagrees", False)}
         if row["axis"] == "agreement":
@@ -143,16 +143,18 @@ def test_the_report_names_the_crash_and_the_mistake_and_can_be_drawn_again(
     assert (folder / "report.md").read_text() == text
 
 
-def test_a_finished_run_is_resumed_without_measuring_anything(
+def test_resuming_a_finished_run_tries_again_only_what_crashed(
     mixed: tuple[Path, Any], modules: Path, bn_bench: Any
 ) -> None:
-    """The same code and the same records, byte for byte."""
+    """The same exit code; what is settled stays byte for byte, the crashes are tried once more and crash again."""
     folder, _ = mixed
     before = (folder / "records.jsonl").read_bytes()
     done = bn_bench("run", "--resume", folder, environment={"PYTHONPATH": str(modules)})
     assert (done.returncode, done.stderr) == (3, "")
     assert "21 cases: 7 crashed, 7 ok, 7 disagrees" in done.stdout
-    assert (folder / "records.jsonl").read_bytes() == before
+    added = (folder / "records.jsonl").read_bytes().removeprefix(before).splitlines()
+    assert {json.loads(line)["status"] for line in added} == {"crashed"}
+    assert len(added) == 7
 
 
 def test_a_gpu_that_is_not_there_is_a_row_and_no_failure(tmp_path: Path, bn_bench: Any) -> None:
@@ -169,4 +171,4 @@ def test_a_gpu_that_is_not_there_is_a_row_and_no_failure(tmp_path: Path, bn_benc
     }  # fmt: skip
     assert all(row["reason"] for row in rows)
     assert {row["case"]["device"] for row in rows} == {"gpu"}
-    assert "26 cases: 13 " in done.stdout
+    assert "29 cases: 16 no_device, 13 unsupported" in done.stdout

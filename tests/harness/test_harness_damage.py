@@ -19,20 +19,20 @@ def test_damaged_records_are_measured_again_and_named_by_file_and_line(spoilt: P
     records = spoilt / "records.jsonl"
     lines = records.read_bytes().splitlines(keepends=True)
     assert len(lines) == 9
-    lost = [json.loads(lines[number])["case_id"] for number in (1, 6)]
-    records.write_bytes(b"".join([lines[0], b"\xff\xfegarbage\n", *lines[2:6], lines[6][:100]]))
+    lost = [json.loads(lines[number])["case_id"] for number in (1, 8)]
+    records.write_bytes(b"".join([lines[0], b"\xff\xfegarbage\n", *lines[2:8], lines[8][:100]]))
     before = records.read_bytes()
     done = bn_bench("run", "--resume", spoilt)
     assert done.returncode == 0
     assert "9 cases: 9 ok" in done.stdout
     assert "damaged: records.jsonl line 2 was skipped: not JSON" in done.stdout
-    assert "damaged: records.jsonl line 7 was skipped: not JSON" in done.stdout
+    assert "damaged: records.jsonl line 9 was skipped: not JSON" in done.stdout
     after = records.read_bytes()
     assert after.startswith(before + b"\n")
     assert [json.loads(line)["case_id"] for line in after[len(before) + 1 :].splitlines()] == lost
     report = (spoilt / "report.md").read_text()
     assert "records.jsonl, line 2" in report
-    assert "records.jsonl, line 7" in report
+    assert "records.jsonl, line 9" in report
 
 
 def test_damaged_passes_are_taken_again_and_named_by_file_and_line(spoilt: Path, bn_bench: Any) -> None:

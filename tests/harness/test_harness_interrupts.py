@@ -146,12 +146,12 @@ def test_an_interrupted_case_is_timed_in_a_round_of_its_own(
 ) -> None:
     """Passes of an unfinished round are kept, and do not count as a whole round: three whole ones follow."""
     settings = small_settings([good])
-    cases = planned_cases(settings, "32x32-float32-eager-cpu$", "^agreement|^throughput:.*:inference")
+    cases = planned_cases(settings, ":(7x5|8x7x7x5|32x32|inference-32x32)-float32-eager-cpu$", "^agreement|^throughput")
     ran = run_cases(RunFolder.create(tmp_path / "run", settings), cases)
     passes, records = tmp_path / "run" / "passes.jsonl", tmp_path / "run" / "records.jsonl"
     kept = passes.read_bytes().splitlines(keepends=True)[:3]  # prepared, and two of three passes
     passes.write_bytes(b"".join(kept))
-    records.write_bytes(records.read_bytes().splitlines(keepends=True)[0])
+    records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:-1]))
     ran = run_cases(RunFolder.resume(tmp_path / "run"), cases)
     (record,) = ran.of(good, "throughput")
     visits = [(line["round"], line["pass"]) for line in record["samples"]["passes"]]
@@ -167,7 +167,7 @@ def test_a_case_whose_record_alone_was_lost_gets_it_back_from_its_passes(
 ) -> None:
     """Killed between the last pass and the record, or in the middle of the record: nothing is measured again."""
     settings = small_settings([good])
-    cases = planned_cases(settings, "32x32-float32-eager-cpu$", "^agreement|^throughput:.*:inference")
+    cases = planned_cases(settings, ":(7x5|8x7x7x5|32x32|inference-32x32)-float32-eager-cpu$", "^agreement|^throughput")
     first = run_cases(RunFolder.create(tmp_path / "run", settings), cases)
     (whole,) = first.of(good, "throughput")
     records, passes = tmp_path / "run" / "records.jsonl", (tmp_path / "run" / "passes.jsonl").read_bytes()

@@ -53,7 +53,7 @@ def ran(
     settings = small_settings([good])
     chosen = planned_cases(
         settings,
-        r"^agreement.*(:7x5-float32|:32x32)|^throughput.*(inference-32x32|network)|^convergence|^checkpoint",
+        r"^agreement.*(:7x5-float32|:8x7x7x5-float32|:32x32)|^throughput.*(inference-32x32|network)|^convergence|^checkpoint",
     )
     folder = RunFolder.create(tmp_path_factory.mktemp("records") / "run", settings)
     folder.write_environment(describe(1))
@@ -120,11 +120,12 @@ def test_agreement_has_the_documented_case_metrics_and_samples(ran: Any) -> None
 
 
 def test_throughput_has_the_documented_case_metrics_and_samples(ran: Any) -> None:
-    """A layer, and the network with its two fields more; metrics follow from the samples."""
+    """A layer and the network, each with its own fields; metrics follow from the samples."""
     layer, network = record_of(ran, "throughput", "inference"), record_of(ran, "throughput", "network")
     documented = documented_names("throughput", "case") - {"network_training_step"}
-    assert set(layer["case"]) == documented - {"network", "batch_size", "dataset", "layer_style"}
-    assert set(network["case"]) == documented
+    of_network = {"network", "dataset", "batch_size", "optimizer", "learning_rate", "steps_per_call", "layer_style"}
+    assert set(layer["case"]) == documented - of_network
+    assert set(network["case"]) == documented - {"decay", "epsilon"}
     for record in (layer, network):
         assert set(record["metrics"]) == documented_names("throughput", "metrics")
         assert set(record["samples"]) == {"passes"}

@@ -74,7 +74,7 @@ EXPECTED = {
     "no_implementation": ("failed", "is a int, but should be a bn_impls.interface.Implementation"),
     "builds_nothing": ("failed", "AttributeError: 'NoneType' object has no attribute"),
     "refuses": ("unsupported", "not on this day"),
-    "wrong_shape": ("disagrees", "output_training has shape (31, 32), but should have (32, 32)"),
+    "wrong_shape": ("disagrees", "output_training has shape ("),
     "wrong_dtype": ("disagrees", "gradient_input has dtype float64, but should have float32"),
     "surrogate": ("failed", "ValueError: bad name \udc80"),
     "claims_a_graph": ("failed", "style is claimed eager, but graph was observed (it says so itself)"),

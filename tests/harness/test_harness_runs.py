@@ -20,12 +20,14 @@ from benchmarks.harness.rounds import shuffled
 from bn_impls import registry
 
 
-def test_the_environment_names_the_kind_of_the_machine_and_not_the_machine() -> None:
-    """No host name, no path, no user."""
+def test_the_environment_names_the_kind_of_the_machine_and_not_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No host name, no user, no path, not even one that a variable carries."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to={Path.home()}/dump")
     found = describe(3)
     assert set(found) == {
         "cpu_model", "cores", "memory_gib", "operating_system", "architecture", "python", "versions", "threads", "gpu",
-        "gpu_reason", "commit",
+        "gpu_reason", "commit", "switches",
     }  # fmt: skip
     text = json.dumps(found)
     assert platform.node() not in text.split('"')
@@ -34,6 +36,8 @@ def test_the_environment_names_the_kind_of_the_machine_and_not_the_machine() -> 
     assert not re.search(r'"[^"]*/[^"]*/', text)
     assert found["threads"] == {"worker": 3, "OMP_WAIT_POLICY": "PASSIVE"}
     assert found["versions"]["numpy"] == np.__version__
+    assert found["switches"]["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert found["switches"]["XLA_FLAGS"] == "set, and names a path"
     assert found["cores"] == usable_cores() >= 1
     assert (found["gpu"] is None) == bool(found["gpu_reason"])
 
@@ -68,7 +72,7 @@ def test_passes_are_taken_in_the_drawn_order(
     """Each visit draws anew, and visits every case once."""
     names = [good, *(rogue(f"other_{letter}") for letter in "abc")]
     settings = small_settings(names)
-    cases = planned_cases(settings, ":32x32-float32|inference-32x32", "^agreement|^throughput")
+    cases = planned_cases(settings, ":(7x5|8x7x7x5|32x32)-float32|inference-32x32", "^agreement|^throughput")
     ran = run_cases(RunFolder.create(tmp_path / "run", settings), cases)
     timed = [case for case in cases if case.axis == "throughput"]
     lines = [line for line in ran.lines("passes.jsonl") if line["kind"] == "pass"]
