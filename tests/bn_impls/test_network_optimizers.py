@@ -79,19 +79,11 @@ def regressed(networks: NetworkKit) -> Callable[[Offer, str], tuple[Any, Any]]:
     return train
 
 
-def test_adams_losses_are_those_of_the_loop_by_hand(
-    trainer_offer: Offer, networks: NetworkKit, regressed: Any, numbers: Numbers
-) -> None:
-    """In every style; each before its step's update, from the first to the thirtieth."""
-    losses, _ = regressed(trainer_offer, "adam")
-    numbers.assert_within(losses, by_hand(SETTINGS["adam"], networks)[0], tolerance(trainer_offer))
-
-
 @each_optimizer
 def test_the_losses_are_those_of_the_loop_by_hand(
     usual_trainer_offer: Offer, name: str, networks: NetworkKit, regressed: Any, numbers: Numbers
 ) -> None:
-    """Of every optimizer, with constants that are not the defaults, too."""
+    """Each before its step's update, from the first to the thirtieth, with other constants than the defaults, too."""
     losses, _ = regressed(usual_trainer_offer, name)
     numbers.assert_within(losses, by_hand(SETTINGS[name], networks)[0], tolerance(usual_trainer_offer))
 

@@ -179,22 +179,14 @@ def test_the_first_loss_in_float32_is_that_in_float64(
     numbers.assert_within(loss, expected, FLOAT32 * expected)
 
 
-KINKS: dict[str, Network] = {
-    "relu": Network("relu", (4,), (Dense(5), Activation("relu"), Dense(3)), Glorot()),
-    "max-pool-elu": Network(
-        "max-pool-elu", (4, 4, 1), (Conv(2, 3), MaxPool(2), Activation("elu"), Flatten(), Dense(3)), Glorot()
-    ),
-}
+RELU = Network("relu", (4,), (Dense(5), Activation("relu"), Dense(3)), Glorot())
+POOLED = Network("pooled", (4, 4, 1), (Conv(2, 3), MaxPool(2), Activation("elu"), Flatten(), Dense(3)), Glorot())
 
 
-@pytest.mark.parametrize("name", KINKS)
-def test_at_a_kink_every_framework_takes_the_same_side(
-    trainer_offer: Offer, name: str, networks: NetworkKit, numbers: Numbers
-) -> None:
-    """A first kernel of 0 puts every unit on the kink, and makes all values of a window equal; one step of SGD."""
-    network = KINKS[name]
+def check_kink(network: Network, offer: Offer, networks: NetworkKit, numbers: Numbers) -> None:
+    """A first kernel of 0 puts every unit on the kink; one step of SGD at a rate that float32 represents."""
     rows, _ = networks.batches(network, 1)
-    trainer = trainer_offer.trainer(network, SGD(0.125))  # float32 represents the rate, so Keras takes it, too
+    trainer = offer.trainer(network, SGD(0.125))
     numpy = networks.numpy_trainer(network, SGD(0.125), trainer.configuration.conventions)
     first = next(iter(network.parameter_shapes()))
     for each in (trainer, numpy):
@@ -205,11 +197,25 @@ def test_at_a_kink_every_framework_takes_the_same_side(
         numbers.assert_within(array, expected[weight], EXACT)
 
 
+def test_of_equal_maxima_every_framework_takes_the_same(
+    trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """All values of a window are 0, and the ELU behind it is at its kink; each style has a kernel of its own."""
+    check_kink(POOLED, trainer_offer, networks, numbers)
+
+
+def test_at_relus_kink_every_framework_takes_the_same_slope(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """0."""
+    check_kink(RELU, usual_trainer_offer, networks, numbers)
+
+
 def test_a_network_without_batch_normalization_trains_the_same(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
     """The builder without the layer under test; SGD's rate is a number that float32 has."""
-    network = replace(networks.every_layer, layers=KINKS["max-pool-elu"].layers)
+    network = replace(networks.every_layer, layers=POOLED.layers)
     trainer = usual_trainer_offer.trainer(network, SGD(0.125))
     numpy = networks.numpy_trainer(network, SGD(0.125), trainer.configuration.conventions)
     losses, expected = (each.train(*networks.batches(network)) for each in (trainer, numpy))

@@ -171,8 +171,8 @@ def test_a_case_whose_record_alone_was_lost_gets_it_back_from_its_passes(
     first = run_cases(RunFolder.create(tmp_path / "run", settings), cases)
     (whole,) = first.of(good, "throughput")
     records, passes = tmp_path / "run" / "records.jsonl", (tmp_path / "run" / "passes.jsonl").read_bytes()
-    agreement, _ = records.read_bytes().splitlines(keepends=True)
-    records.write_bytes(agreement + lost)
+    *agreement, _ = records.read_bytes().splitlines(keepends=True)
+    records.write_bytes(b"".join(agreement) + lost)
     ran = run_cases(RunFolder.resume(tmp_path / "run"), cases)
     assert ran.of(good, "throughput") == [whole]
     assert (tmp_path / "run" / "passes.jsonl").read_bytes() == passes

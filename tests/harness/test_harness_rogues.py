@@ -62,7 +62,7 @@ EXPECTED = {
     "raises": ("failed", "ValueError: the layer is tired [raises.py line "),
     "asserts": ("failed", "AssertionError: no message [asserts.py line "),
     "hungry": ("out_of_memory", "MemoryError: Unable to allocate 1.00 EiB"),
-    "hangs": ("timed_out", "no answer within 5 s; the process was killed"),
+    "hangs": ("timed_out", "no answer within 4 s; the process was killed"),
     "forks_and_dies": ("crashed", "the process was ended by SIGKILL"),
     "forks_in_c_and_dies": ("crashed", "the process was ended by SIGKILL"),
     "closes_everything": ("crashed", "the process closed the pipe of its replies"),
@@ -70,7 +70,7 @@ EXPECTED = {
     "asks": ("failed", "EOFError: EOF when reading a line"),
     "import_fails": ("failed", "ImportError: a part is missing"),
     "import_dies": ("crashed", "it does not start: the process was ended by SIGSEGV"),
-    "import_hangs": ("timed_out", "it does not start: no answer within 8 s"),
+    "import_hangs": ("timed_out", "it does not start: no answer within 6 s"),
     "no_implementation": ("failed", "is a int, but should be a bn_impls.interface.Implementation"),
     "builds_nothing": ("failed", "AttributeError: 'NoneType' object has no attribute"),
     "refuses": ("unsupported", "not on this day"),
@@ -99,12 +99,12 @@ def ran(
     """One run of all of them and a good one: the agreement cases that a speed needs, and the speed."""
     modules = tmp_path_factory.mktemp("rogues")
     names = [rogue_writer(modules, name, **parts) for name, parts in ROGUES.items()]
-    settings = small_settings([*names, good], timeout_s=5.0)
+    settings = small_settings([*names, good], timeout_s=4.0)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTHONPATH", str(modules))
         patched.setenv("CHILDREN", str(children))
         patched.setattr(process, "ENDING_S", 0.5)
-        patched.setattr(scheduler, "STARTING_S", 8.0)
+        patched.setattr(scheduler, "STARTING_S", 6.0)
         folder = RunFolder.create(tmp_path_factory.mktemp("rogue_run"), settings)
         return run_cases(folder, planned_cases(settings, *PATTERNS))
 
