@@ -32,8 +32,7 @@ def parts(record: Record) -> tuple[Part, ...]:
 
 def lost(record: Record) -> list[str]:
     """The titles of what did not come back whole."""
-    kept = (_weights(record), _statistics(record), _counter(record, "num_updates", "num_updates"), _optimizer(record))
-    found = [part.title for part in kept if part.whole is False]  # what the axis judges; the rest follows from it
+    found = [part.title for part in parts(record) if part.whole is False]
     return found or (["what was saved"] if record.status == "disagrees" else [])
 
 
