@@ -86,7 +86,8 @@ def closing_words(watch: Watch, ended: int) -> int:
     if folder is None or watch.unexpected or ended == pytest.ExitCode.INTERNAL_ERROR:
         print("bn-bench: the suite itself failed, which should not happen; please report it", file=sys.stderr)
         return FAILED
-    records = stash[RECORDS]
+    nothing: dict[str, dict[str, Any]] = {}
+    records = stash.get(RECORDS, nothing)
     return _tell(folder, records)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -204,11 +205,17 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     running: list[subprocess.Popen[str]] = []
 
     def start(
-        *arguments: str | Path, environment: Mapping[str, str] | None = None, preexec: Callable[[], None] | None = None
+        *arguments: str | Path,
+        environment: Mapping[str, str] | None = None,
+        preexec: Callable[[], object] = lambda: None,
     ) -> subprocess.Popen[str]:
+        def prepare() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job, which tests may run in, ignores it
+            preexec()
+
         process = subprocess.Popen(
             command_line(*arguments), cwd=CHECKOUT, env={**os.environ, **(environment or {})}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=preexec,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=prepare,
         )  # fmt: skip
         running.append(process)
         return process
