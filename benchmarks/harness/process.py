@@ -47,7 +47,12 @@ class WorkerSettings:
         counts = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
         chosen = {f"{library}_NUM_THREADS": threads for library in counts}
         chosen |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
-        chosen |= {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONHASHSEED": "0"}
+        chosen |= {
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "OPENBLAS_THREAD_TIMEOUT": "4",
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "PYTHONHASHSEED": "0",
+        }
         if self.device == "cpu":
             chosen["CUDA_VISIBLE_DEVICES"] = "-1"
         else:

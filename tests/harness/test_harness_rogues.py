@@ -176,6 +176,18 @@ def _is_worker(candidate: psutil.Process) -> bool:
         return False
 
 
+def test_a_worker_that_sends_a_byte_now_and_then_runs_out_of_time_all_the_same(
+    tmp_path: Path, rogue: Any, small_settings: Any, planned_cases: Any, run_cases: Any
+) -> None:
+    """The time counts from the request, not from the last sign of life."""
+    drip = "while True:\n    for number in range(3, 32):\n        try:\n            os.write(number, b' ')\n"
+    name = rogue("drips", step=drip + "        except OSError:\n            pass\n    time.sleep(0.3)")
+    settings = small_settings([name], timeout_s=2.0)
+    ran = run_cases(RunFolder.create(tmp_path / "run", settings), planned_cases(settings, ":7x5-float32"))
+    (record,) = ran.of(name)
+    assert (record["status"], record["reason"]) == ("timed_out", "no answer within 2 s; the process was killed")
+
+
 def test_a_forked_child_takes_no_request_and_gives_no_reply(
     tmp_path: Path, good: str, rogue: Any, small_settings: Any, planned_cases: Any, run_cases: Any
 ) -> None:
