@@ -12,7 +12,7 @@ The module is long because a contract is read in one place; most of it is docstr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -47,6 +47,21 @@ class NoDevice(Unsupported):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherKernel:
+    """Inputs for which an API calls another kernel, whose variance has a ddof of its own.
+
+    Attributes:
+        ranks: of the inputs.
+        dtypes: of the inputs.
+        ddof: of that kernel.
+    """
+
+    ranks: tuple[int, ...]
+    dtypes: tuple[str, ...]
+    ddof: Literal[0, 1]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Conventions:
     """What APIs of the same name do differently, so that the reference can be set to match.
 
@@ -58,6 +73,9 @@ class Conventions:
         warm_up: whether the decay of update t is min(decay, (1 + t) / (10 + t)), with t = 0 for the first update.
         decay_in_float32: whether decay and 1 - decay are rounded to float32 even where the statistics are float64,
             as ``tf.train.ExponentialMovingAverage`` does; a float64 average is then off by up to 1e-8.
+        complement_in_float32: whether 1 - decay alone is rounded to float32, after an exact subtraction, as the layers
+            of Keras 2 do.
+        fused: where another ddof holds; None in the conventions of one layer, whose rank and dtype are known.
     """
 
     ddof: Literal[0, 1]
@@ -65,6 +83,21 @@ class Conventions:
     initial_variance: float
     warm_up: bool
     decay_in_float32: bool
+    complement_in_float32: bool = False
+    fused: OtherKernel | None = None
+
+    def of_input(self, rank: int, dtype: str) -> Conventions:
+        """What holds for inputs of one rank and dtype."""
+        if self.fused is None:
+            return self
+        fused = rank in self.fused.ranks and dtype in self.fused.dtypes
+        return replace(self, ddof=self.fused.ddof if fused else self.ddof, fused=None)
+
+    def of_dtype(self, dtype: str) -> Conventions:
+        """What holds for inputs of one dtype, said for every dtype: a reference in float64 can follow it."""
+        if self.fused is None or dtype not in self.fused.dtypes:
+            return replace(self, fused=None)
+        return replace(self, fused=replace(self.fused, dtypes=FLOATS))
 
     def decay_of(self, decay: float, updates: int) -> float:
         """The decay that an update really applies.
@@ -77,7 +110,8 @@ class Conventions:
             The weight of the old moving value.
         """
         if not self.decay_in_float32:
-            return min(decay, (1 + updates) / (10 + updates)) if self.warm_up else decay
+            exact = min(decay, (1 + updates) / (10 + updates)) if self.warm_up else decay
+            return 1.0 - float(np.float32(1.0 - exact)) if self.complement_in_float32 else exact
         rounded = np.float32(decay)
         if self.warm_up:
             rounded = min(rounded, np.float32(1 + updates) / np.float32(10 + updates))
@@ -96,7 +130,7 @@ class Configuration:
         epsilon: added to the variance under the root, positive or 0.
         center: whether beta is added.
         scale: whether gamma multiplies.
-        conventions: what the moving statistics do.
+        conventions: what the moving statistics do; once built, what they do for inputs of this rank and dtype.
         style: how the framework is called.
         device: where it computes.
     """
@@ -130,6 +164,8 @@ class Configuration:
         for passed, name, got, expected in checks:
             if not passed:
                 raise BadConfiguration(f"{name} is {got!r}, but should be {expected} [Configuration]")
+        resolved = self.conventions.of_input(len(self.input_shape), self.dtype)
+        object.__setattr__(self, "conventions", resolved)  # so that nobody downstream can forget to ask
 
     @property
     def channel_axis(self) -> int:
@@ -253,6 +289,11 @@ class TrainerConfiguration:
     dtype: str
     style: Style
     device: Device
+
+    def exact(self) -> TrainerConfiguration:
+        """The same for the float64 reference, which keeps the conventions that hold in this dtype."""
+        conventions = self.conventions.of_dtype(self.dtype)
+        return replace(self, dtype="float64", style="eager", device="cpu", conventions=conventions)
 
     def layer_configuration(self, layer: BatchNorm, input_shape: tuple[int, ...]) -> Configuration:
         """The configuration of one batch normalization layer of the network.

@@ -70,6 +70,17 @@ _TENSORFLOW: dict[str, Any] = {
     "trainer_styles": ("xla", "graph", "eager"),
 }
 
+_TF1: dict[str, Any] = {
+    "framework": "TensorFlow, in the style of version 1",
+    "styles": ("session",),
+    "trainer_styles": ("session",),
+    "formats": ("tf1-saver",),
+}
+_TF_KERAS: dict[str, Any] = {
+    "modules": ("tensorflow", "tf_keras"),
+    "install": 'pip install "bn-bench[tf-keras]"',
+}
+
 BUILT_IN = (
     Descriptor(
         name="numpy-reference",
@@ -93,6 +104,40 @@ BUILT_IN = (
         formats=("keras", "weights-h5"),
         environment=(("KERAS_BACKEND", "tensorflow"),),
         **_TENSORFLOW,
+    ),
+    Descriptor(
+        name="tf1-manual",
+        summary="document 004's function: placeholders, ExponentialMovingAverage of tensors, tf.cond, one call a step",
+        target="bn_impls.tf1_manual:ONE_CALL",
+        **_TF1 | {name: _TENSORFLOW[name] for name in ("modules", "install")},
+    ),
+    Descriptor(
+        name="tf1-manual-two-call",
+        summary="the same, trained as document 004 does: the update in a second call, with isTraining false",
+        target="bn_impls.tf1_manual:TWO_CALLS",
+        **_TF1 | {name: _TENSORFLOW[name] for name in ("modules", "install")},
+    ),
+    Descriptor(
+        name="tf1-layers",
+        summary="tf.layers.batch_normalization, UPDATE_OPS under control dependencies (documents 000, 001, 004)",
+        target="bn_impls.tf1_layers:IMPLEMENTATION",
+        **_TF1 | _TF_KERAS,
+    ),
+    Descriptor(
+        name="tf-fused",
+        framework="TensorFlow",
+        summary="tf.compat.v1.nn.fused_batch_norm, its returned statistics assigned by the caller",
+        target="bn_impls.tf_fused:IMPLEMENTATION",
+        formats=("tf-checkpoint",),
+        **_TENSORFLOW,
+    ),
+    Descriptor(
+        name="tf-keras",
+        framework="Keras 2",
+        summary="tf_keras.layers.BatchNormalization: fused for maps, by moments for rank 2",
+        target="bn_impls.tf_keras_layer:IMPLEMENTATION",
+        formats=("tf-checkpoint",),
+        **_TENSORFLOW | _TF_KERAS,
     ),
 )
 

@@ -208,7 +208,8 @@ def _compare(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
     changed = [name for name in after if not np.array_equal(after[name], before[name], equal_nan=True)]
     terms = math.prod(settings.input_shape) // settings.channels
     limit = sum_factor(terms, "plain") / sum_factor(terms, "good")
-    metrics = summarize(steps) | {"limit_over_bound": limit, "num_updates": updates, **asdict(settings.conventions)}
+    conventions = {name: value for name, value in asdict(settings.conventions).items() if value is not None}
+    metrics = summarize(steps) | {"limit_over_bound": limit, "num_updates": updates, **conventions}
     samples = {"steps": by_quantity(steps), "durations_ns": durations_ns}
     if wrong:
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)

@@ -112,7 +112,7 @@ def evaluate(trainer: Trainer, split: Any, mode: Statistics) -> tuple[float, flo
 
 def reference_losses(experiment: Experiment, epochs: int) -> Array:
     """The float64 NumPy network's loss of every step, from the same weights and batches."""
-    exact = replace(experiment.settings, dtype="float64", style="eager", device="cpu")
+    exact = experiment.settings.exact()
     reference = replace(experiment, settings=exact)
     trainer = hosted_trainer(exact, REFERENCE.build)
     assert isinstance(trainer, Trainer), trainer

@@ -16,12 +16,14 @@ CONVENTIONS = {
     "ddof": "ddof",
     "warm_up": "Warms up",
     "decay_in_float32": "Decay in float32",
+    "complement_in_float32": "1 - decay in float32",
     "initial_mean": "First mean",
     "initial_variance": "First variance",
 }
 IN_WORDS = {
     "warm_up": "decay warms up",
     "decay_in_float32": "decay rounded to float32",
+    "complement_in_float32": "1 - decay rounded to float32",
     "initial_mean": "first moving mean",
     "initial_variance": "first moving variance",
 }

@@ -1,0 +1,50 @@
+"""Which kernel Keras 2's batch normalization calls, and what follows from it: for its layer and for ``tf.layers``.
+
+Maps and volumes (rank 4 and 5) in 32 bits or fewer go to the fused kernel, which divides the moving variance by n - 1
+and silently raises epsilon to 1.001e-5; everything else is computed by moments, which divide by n.
+"""
+
+from __future__ import annotations
+
+from bn_impls.interface import Configuration, OtherKernel, TrainerConfiguration, Unsupported
+from bn_impls.networks.description import BatchNorm
+
+LEAST_EPSILON = 1.001e-5  # of the fused kernel, after CUDNN_BN_MIN_EPSILON
+BY_RANK = OtherKernel(ranks=(4, 5), dtypes=("float32", "float16", "bfloat16"), ddof=1)
+
+
+def kernel_refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why Keras 2 cannot do this, or None.
+
+    Args:
+        settings: of a layer, or of a network, whose batch normalization layers are then asked one by one.
+    """
+    conventions = settings.conventions
+    if conventions.warm_up:
+        return Unsupported("Keras 2 keeps its momentum constant; warm-up is not offered")
+    if conventions.decay_in_float32 or not conventions.complement_in_float32:
+        return Unsupported("Keras 2 rounds 1 - momentum to float32, and nothing else; another rounding is not offered")
+    if isinstance(settings, Configuration):
+        return _of_layer(settings)
+    layers = (
+        settings.layer_configuration(named.layer, named.input_shape)
+        for named in settings.network.named_layers()
+        if isinstance(named.layer, BatchNorm)
+    )
+    return next((reason for layer in layers if (reason := _of_layer(layer))), None)
+
+
+def _of_layer(layer: Configuration) -> Unsupported | None:
+    rank = len(layer.input_shape)
+    fused = rank in BY_RANK.ranks and layer.dtype in BY_RANK.dtypes
+    ddof = 1 if fused else 0
+    if layer.conventions.ddof != ddof:
+        divisor = "n - 1" if fused else "n"
+        return Unsupported(
+            f"Keras 2 divides by {divisor} for rank {rank} in {layer.dtype}; ddof {1 - ddof} is not offered"
+        )
+    if fused and layer.epsilon < LEAST_EPSILON:
+        return Unsupported(
+            f"the fused kernel silently raises epsilon to {LEAST_EPSILON}; {layer.epsilon} is not offered"
+        )
+    return None
