@@ -34,6 +34,7 @@ from bn_impls.state import State
 from bn_impls.tensorflow_boundary import TENSORFLOW_DTYPES, placed
 
 CHECKPOINT = "model.ckpt"
+STEP = "optimizer_step"
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,40 @@ def refusal(device: Device, style: Style, dtype: str) -> Unsupported | None:
 class Host:
     """A graph under construction, and then its session."""
 
-    def __init__(self, device: Device) -> None:
-        """Start an empty graph with the placeholders that every network of this style has."""
+    def __init__(self, device: Device, names: Sequence[str]) -> None:
+        """Start an empty graph with the placeholders that every network of this style has.
+
+        Args:
+            device: where its operations are placed.
+            names: of the batch normalization layers; each has a count of its own.
+        """
         self.graph, self.device = tf.Graph(), device
-        self.updates = self.steps = 0  # counted in Python, as in the documents' loops
+        self.counts = dict.fromkeys([*(f"{name}/num_updates" for name in names), STEP], 0)  # by Python, as documents do
         with self.drawing():
-            self.feeds = Feeds(v1.placeholder(tf.bool, [], "is_training"), v1.placeholder(tf.int64, [], "current_step"))
+            self.is_training = v1.placeholder(tf.bool, [], "is_training")
+            self.current_steps = {name: v1.placeholder(tf.int64, [], f"{name}/current_step") for name in names}
             self.saved_counts = [
                 v1.get_variable(name, [], tf.int64, initializer=v1.zeros_initializer(), trainable=False)
-                for name in ("saved_updates", "saved_steps")
+                for name in self.counts
             ]  # a Saver sees variables only
+
+    def feeds(self, name: str) -> Feeds:
+        """The placeholders of one layer."""
+        return Feeds(self.is_training, self.current_steps[name])
+
+    @property
+    def fed(self) -> list[tf.Tensor]:
+        """All of them, in the order of :meth:`values`."""
+        return [self.is_training, *self.current_steps.values()]
+
+    def values(self, is_training: bool) -> list[Any]:
+        """What is fed to them now."""
+        return [is_training, *(self.counts[f"{name}/num_updates"] for name in self.current_steps)]
+
+    def count(self) -> None:
+        """One more training step."""
+        for name in self.counts:
+            self.counts[name] += 1
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
@@ -147,7 +172,7 @@ class Host:
         """``tf1-saver``: ``tf.train.Saver``, refused unless its variables are exactly the graph's."""
 
         def save(directory: Path) -> None:
-            self.write(list(zip(self.saved_counts, (self.updates, self.steps), strict=True)))
+            self.write(list(zip(self.saved_counts, self.counts.values(), strict=True)))
             with self.graph.as_default():  # Saver asks "is eager on?" when saving, not when built
                 self.saver.save(self.session, str(directory / CHECKPOINT), write_meta_graph=False, write_state=False)
 
@@ -162,7 +187,8 @@ class Host:
                     f"{prefix} is no checkpoint of this graph ({type(error).__name__}: {str(error)[:300]}); "
                     "it must come from the same implementation and network"
                 ) from error
-            self.updates, self.steps = (int(count) for count in self.session.run(self.saved_counts))
+            found = (int(count) for count in self.session.run(self.saved_counts))
+            self.counts = dict(zip(self.counts, found, strict=True))
 
         return {"tf1-saver": Format(save, restore)}
 
@@ -237,11 +263,11 @@ class Tf1Layer:
             draw: the batch normalization.
             two_calls: whether the update is a session call of its own, with ``is_training`` false.
         """
-        self.settings, self.host = settings, Host(settings.device)
-        host, feeds = self.host, self.host.feeds
+        self.settings, self.host = settings, Host(settings.device, ["layer"])
+        host = self.host
         with host.drawing():
             self.x, dy = (v1.placeholder(settings.dtype, settings.input_shape) for _ in range(2))
-            self.drawn = draw(settings, self.x, feeds, "layer")
+            self.drawn = draw(settings, self.x, host.feeds("layer"), "layer")
             parameters = self.drawn.parameters
             found = tf.gradients(self.drawn.output, [self.x, *parameters.values()], grad_ys=dy)
             start = self.drawn.start(settings.conventions)
@@ -249,7 +275,7 @@ class Tf1Layer:
         gradients = dict(zip(("x", *parameters), found, strict=True))
         self.wanted = tuple(gradients.get(name) for name in ("x", "gamma", "beta"))
         self.two_calls = two_calls
-        fed = [self.x, feeds.is_training, feeds.current_step]
+        fed = [self.x, *host.fed]
         session, updates = host.session, list(self.drawn.updates)
         beside = [] if two_calls else updates
         fetched = [self.drawn.output, *(g for g in self.wanted if g is not None)]
@@ -260,25 +286,25 @@ class Tf1Layer:
 
     def inference(self, x: Array) -> Any:
         """Normalize by the moving statistics."""
-        return self.run_inference(x, False, self.host.updates)
+        return self.run_inference(x, *self.host.values(False))
 
     def training_step(self, x: Array) -> Any:
         """Normalize by the batch and update, in one session call or in two."""
-        y, _ = self.run_forward(x, True, self.host.updates)
+        y, _ = self.run_forward(x, *self.host.values(True))
         self._update(x)
         return y
 
     def training_step_with_gradients(self, x: Array, dy: Array) -> tuple[Any, ...]:
         """The same, with the gradients."""
-        found, _ = self.run_gradients(x, True, self.host.updates, dy)
+        found, _ = self.run_gradients(x, *self.host.values(True), dy)
         self._update(x)
         given = iter(found[1:])
         return found[0], *(None if g is None else next(given) for g in self.wanted)
 
     def _update(self, x: Array) -> None:
         if self.two_calls:
-            self.run_update(x, False, self.host.updates)
-        self.host.updates += 1
+            self.run_update(x, *self.host.values(False))
+        self.host.count()
 
     def export_state(self) -> State:
         """Copies of the variables, and the number of updates."""
@@ -289,7 +315,7 @@ class Tf1Layer:
             beta=found.get("beta", np.zeros(shape, dtype)),
             moving_mean=found["moving_mean"],
             moving_variance=found["moving_variance"],
-            num_updates=self.host.updates,
+            num_updates=self.host.counts["layer/num_updates"],
         )
 
     def load_state(self, state: State) -> None:
@@ -298,7 +324,7 @@ class Tf1Layer:
         arrays: Mapping[str, Any] = state
         dtype = self.settings.dtype
         self.host.write([(v, np.asarray(arrays[name]).astype(dtype)) for name, v in variables.items()])
-        self.host.updates = state["num_updates"]
+        self.host.counts["layer/num_updates"] = state["num_updates"]
 
 
 def tf1_layer(configuration: Configuration, draw: Draw, *, two_calls: bool = False) -> Layer:

@@ -26,7 +26,7 @@ from bn_impls.networks.description import (
     NamedLayer,
 )
 from bn_impls.networks.optimizers import SGD, Optimizer
-from bn_impls.tf1_boundary import Draw, Drawn, Host, observe
+from bn_impls.tf1_boundary import STEP, Draw, Drawn, Host, observe
 
 ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
 Updates = Literal["beside", "after", "within"]
@@ -54,7 +54,9 @@ class Tf1Network:
 
     def __init__(self, settings: TrainerConfiguration, draw: Draw, updates: Updates) -> None:
         """Draw everything, and open the session."""
-        self.settings, self.draw, self.host = settings, draw, Host(settings.device)
+        self.settings, self.draw = settings, draw
+        layers = settings.network.named_layers()
+        self.host = Host(settings.device, [named.name for named in layers if isinstance(named.layer, BatchNorm)])
         self.normalizations: dict[str, Drawn] = {}
         self.weights: dict[str, tf.Variable] = {}
         self.masks: dict[str, tf.Tensor] = {}
@@ -119,7 +121,7 @@ class Tf1Network:
     def _normalize(self, named: NamedLayer, h: tf.Tensor) -> tf.Tensor:
         assert isinstance(named.layer, BatchNorm)
         layer = self.settings.layer_configuration(named.layer, named.input_shape)
-        drawn = self.draw(layer, h, self.host.feeds, named.name)
+        drawn = self.draw(layer, h, self.host.feeds(named.name), named.name)
         self.normalizations[named.name] = drawn
         self.weights |= {f"{named.name}/{parameter}": v for parameter, v in drawn.parameters.items()}
         return drawn.output
@@ -141,9 +143,9 @@ class Tf1Network:
     # ---- the calls --------------------------------------------------------------------------------------------------
 
     def _make_callables(self, updates: Updates) -> None:
-        feeds, session = self.host.feeds, self.host.session
+        session = self.host.session
         operations = [operation for drawn in self.normalizations.values() for operation in drawn.updates]
-        fed = [self.x, feeds.is_training, feeds.current_step]
+        fed = [self.x, *self.host.fed]
         self.run_step = session.make_callable(
             [self.loss, self.train_operation, operations if updates == "beside" else []],
             [*fed, self.labels, *self.masks.values()],
@@ -164,21 +166,20 @@ class Tf1Network:
         return losses
 
     def _step(self, rows: Array, masks: list[Array]) -> Any:
-        x, step = self.inputs[rows], self.host.updates
-        loss, *_ = self.run_step(x, True, step, self.targets[rows], *masks)
+        x = self.inputs[rows]
+        loss, *_ = self.run_step(x, *self.host.values(True), self.targets[rows], *masks)
         if self.run_updates is not None:
-            self.run_updates(x, False, step)
-        self.host.updates, self.host.steps = step + 1, self.host.steps + 1
+            self.run_updates(x, *self.host.values(False))
+        self.host.count()
         return loss
 
     def predict(self, inputs: Array, statistics: Statistics) -> Array:
         """Logits, with dropout off; an update that is not fetched does not run."""
-        fed = inputs.astype(self.settings.dtype), statistics == "batch", self.host.updates
-        return np.asarray(self.run_logits(*fed))
+        return np.asarray(self.run_logits(inputs.astype(self.settings.dtype), *self.host.values(statistics == "batch")))
 
     def observe(self) -> Mapping[str, Observation]:
         """Trace a training step that is undone afterwards."""
-        kept, counts = self.host.read(self.host.variables), (self.host.updates, self.host.steps)
+        kept, counts = self.host.read(self.host.variables), dict(self.host.counts)
         rows = np.zeros(self.settings.batch_size, np.int32)
         shapes = self.settings.network.dropout_shapes().values()
         masks = [np.ones((len(rows), *shape), self.settings.dtype) for shape in shapes]
@@ -186,30 +187,29 @@ class Tf1Network:
             seen = observe(self._step, rows, masks)
         finally:
             self.host.write([(self.host.variables[name], value) for name, value in kept.items()])
-            self.host.updates, self.host.steps = counts
+            self.host.counts = counts
         return seen
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
     def export_weights(self) -> dict[str, Array]:
         """Copies of weights, statistics and the number of updates."""
-        counts = {f"{name}/num_updates": np.array(self.host.updates, np.int64) for name in self.normalizations}
+        counts = {name: np.array(count, np.int64) for name, count in self.host.counts.items() if name != STEP}
         return self.host.read(self.weights | self.statistics) | counts
 
     def load_weights(self, weights: Mapping[str, Array]) -> None:
         """Set weights, statistics and the number of updates."""
         self.host.write([(v, weights[name]) for name, v in (self.weights | self.statistics).items()])
-        for name in self.normalizations:
-            self.host.updates = int(weights[f"{name}/num_updates"])
+        self.host.counts |= {name: int(weights[name]) for name in self.host.counts if name != STEP}
 
     def export_optimizer(self) -> dict[str, Array]:
         """Copies of the slots, and the number of steps."""
-        return self.host.read(self.slots) | {"step": np.array(self.host.steps, np.int64)}
+        return self.host.read(self.slots) | {"step": np.array(self.host.counts[STEP], np.int64)}
 
     def load_optimizer(self, arrays: Mapping[str, Array]) -> None:
         """Set slots, steps and the powers of beta that TensorFlow keeps."""
-        self.host.steps = int(arrays["step"])
-        powers = [(v, beta_power(beta, self.host.steps, self.settings.dtype)) for v, beta in self._powers()]
+        step = self.host.counts[STEP] = int(arrays["step"])
+        powers = [(v, beta_power(beta, step, self.settings.dtype)) for v, beta in self._powers()]
         self.host.write([*((v, arrays[name]) for name, v in self.slots.items()), *powers])
 
     def _powers(self) -> list[tuple[tf.Variable, float]]:
