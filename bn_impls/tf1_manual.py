@@ -6,7 +6,8 @@ What its user must remember:
 - The averages of *tensors* start at 0, the variance's too; only a warm-up (``num_updates``) makes up for that.
 - The step is fed by the caller and no variable holds it: a checkpoint that loses it starts the warm-up again.
 - Run in a call of its own with ``isTraining`` false, the update sees the weights *after* the training step, and deeper
-  layers are then fed by the moving statistics, which the same call is changing.
+  layers are fed by moving statistics that the same call is changing. Nothing orders that read and that write: it is a
+  race, mostly won by the read, and two trainings need not end with the same statistics.
 - The decay is float32 inside, whatever the dtype of the statistics: float64 averages are good to 1e-8 only.
 """
 
