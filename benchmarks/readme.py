@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks.harness.process import CHECKOUT
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
 from benchmarks.report.statistics import compare, pass_minima

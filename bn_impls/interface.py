@@ -173,6 +173,11 @@ class Configuration:
         return len(self.input_shape) - 1 if self.layout == "channels_last" else 1
 
     @property
+    def usual_axis(self) -> int:
+        """The channel axis as users write it: -1 where the channels are last, the default of most APIs, or 1."""
+        return -1 if self.channel_axis == len(self.input_shape) - 1 else 1
+
+    @property
     def channels(self) -> int:
         """Number of channels C."""
         return self.input_shape[self.channel_axis]

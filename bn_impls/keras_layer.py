@@ -32,7 +32,7 @@ from bn_impls.state import State
 def batch_norm(settings: Configuration, name: str | None = None) -> keras.layers.BatchNormalization:
     """The layer as Keras' users write it."""
     return keras.layers.BatchNormalization(
-        axis=settings.channel_axis,
+        axis=settings.usual_axis,
         momentum=settings.decay,
         epsilon=settings.epsilon,
         center=settings.center,

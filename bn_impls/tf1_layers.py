@@ -37,7 +37,7 @@ def batch_normalization(x: tf.Tensor, training: tf.Tensor, settings: Configurati
     start = settings.conventions
     return normalization.batch_normalization(
         x,
-        axis=settings.channel_axis,
+        axis=settings.usual_axis,
         momentum=settings.decay,
         epsilon=settings.epsilon,
         center=settings.center,

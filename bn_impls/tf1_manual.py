@@ -52,9 +52,11 @@ def batch_normalization(
         channels = batch_mean.shape
         gamma = v1.get_variable("gamma", channels, x.dtype, initializer=v1.ones_initializer()) if scale else None
         beta = v1.get_variable("beta", channels, x.dtype, initializer=v1.zeros_initializer()) if center else None
-        wide = [1 if axis in axes else -1 for axis in range(len(x.shape))]  # (1, ..., C, ..., 1)
-        spread = [None if v is None else tf.reshape(v, wide) for v in (mean, variance, beta, gamma)]
-        y = tf.nn.batch_normalization(x, *spread, epsilon)
+        parameters = [mean, variance, beta, gamma]
+        if len(x.shape) - 1 in axes:  # the channels are not last
+            wide = [1 if axis in axes else -1 for axis in range(len(x.shape))]  # (1, C, 1, ...)
+            parameters = [None if v is None else tf.reshape(v, wide) for v in parameters]
+        y = tf.nn.batch_normalization(x, *parameters, epsilon)
     return y, update, averages, [batch_mean, batch_variance], [gamma, beta]
 
 

@@ -31,7 +31,7 @@ from bn_impls.tensorflow_layer import Counting, counted_layer
 def batch_norm(settings: Configuration) -> tf_keras.layers.BatchNormalization:
     """The layer as Keras 2's users write it, with its variables made."""
     layer = tf_keras.layers.BatchNormalization(
-        axis=settings.channel_axis,
+        axis=settings.usual_axis,
         momentum=settings.decay,
         epsilon=settings.epsilon,
         center=settings.center,

@@ -34,7 +34,7 @@ class BatchNorm(tf.Module):
     def __init__(self, settings: Configuration) -> None:
         super().__init__()
         self.axes, self.epsilon = settings.reduction_axes, settings.epsilon
-        self.wide = settings.parameter_shape  # (1, ..., C, ..., 1)
+        self.wide = None if settings.usual_axis == -1 else settings.parameter_shape  # (1, C, 1, ...)
         shape, dtype, start = (settings.channels,), settings.dtype, settings.conventions
         self.gamma = tf.Variable(tf.ones(shape, dtype)) if settings.scale else None
         self.beta = tf.Variable(tf.zeros(shape, dtype)) if settings.center else None
@@ -57,8 +57,10 @@ class BatchNorm(tf.Module):
             self.num_updates.assign_add(1)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        broadcast = [None if v is None else tf.reshape(v, self.wide) for v in (mean, variance, self.beta, self.gamma)]
-        return tf.nn.batch_normalization(x, *broadcast, self.epsilon)
+        parameters = (mean, variance, self.beta, self.gamma)
+        if self.wide is not None:
+            parameters = tuple(None if v is None else tf.reshape(v, self.wide) for v in parameters)
+        return tf.nn.batch_normalization(x, *parameters, self.epsilon)
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.axes.agreement import refused
-from benchmarks.axes.errors import distance, max_ulp
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.training import Experiment
 from bn_impls import canonical
+from bn_impls.accuracy.errors import distance, max_ulp
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Format, Implementation, Trainer, Unsupported
 

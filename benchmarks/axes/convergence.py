@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.axes.agreement import refused
-from benchmarks.axes.errors import distance, over
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.training import Experiment, loss_and_accuracy
+from bn_impls.accuracy.errors import distance, over
 from bn_impls.interface import Array, Implementation, Statistics, Trainer, Unsupported
 from bn_impls.networks.numpy_network import hosted_trainer
 from bn_impls.numpy_reference import IMPLEMENTATION as REFERENCE

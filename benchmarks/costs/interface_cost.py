@@ -22,7 +22,7 @@ from bn_impls import registry
 from bn_impls.interface import Configuration, Implementation, Layer
 
 SMALL, MILLISECOND = (8, 4), (32, 28, 28, 16)
-PASSES, PROCESSES = 150, 6
+PASSES, PROCESSES = 150, 12
 NAMES = ("keras", "tf-manual", "numpy-reference")
 
 

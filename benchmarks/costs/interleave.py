@@ -16,7 +16,7 @@ from typing import Any
 from scipy import stats
 
 from benchmarks.harness.environment import describe, usable_cores
-from benchmarks.harness.process import CHECKOUT, WorkerSettings
+from benchmarks.harness.workers import CHECKOUT, WorkerSettings
 
 
 def interleaved(

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT
 from benchmarks.harness.session import GOOD_STATUSES, exit_code
 from benchmarks.harness.stash import RECORDS, SESSION, TROUBLE
+from benchmarks.harness.workers import CHECKOUT
 
 USAGE, FAILED, INTERRUPTED = 2, 3, 130
 

@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console
 
 from benchmarks.cases import Case
-from benchmarks.harness.process import CHECKOUT
 from benchmarks.harness.progress import display_for
 from benchmarks.harness.replay import CLOCK
 from benchmarks.harness.session import SKIPPED_STATUSES, Session
 from benchmarks.harness.stash import RECORDS, SESSION, TROUBLE
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings, add_options
 from bn_impls.errors import BnBenchError
 

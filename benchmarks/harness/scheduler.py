@@ -16,9 +16,10 @@ from benchmarks.cases import Case, gates
 from benchmarks.harness import rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import WorkerLost, WorkerProcess, WorkerSettings
 from benchmarks.harness.progress import Display
+from benchmarks.harness.workers import WorkerSettings
 from bn_impls.errors import BadRunFolder
+from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
@@ -123,7 +124,7 @@ class Scheduler:
         for name in new:
             try:
                 log, environment = self.scratch_folder() / "worker.log", self.descriptors[name].environment
-                self.workers[name] = WorkerProcess(name, self.worker_settings, log, environment)
+                self.workers[name] = self.worker_settings.start(name, log, environment)
             except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
                 self.unstartable[name] = WorkerLost("failed", f"no process can be made for it ({error})")
         for name in [name for name in new if name in self.workers]:

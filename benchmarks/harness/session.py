@@ -11,9 +11,9 @@ from benchmarks import datasets
 from benchmarks.cases import Case, gates, plan
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT
 from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
 from bn_impls.registry import Descriptor, descriptors
 from bn_impls.registry import describe as describe_implementation

@@ -1,83 +1,14 @@
-"""The worker process: one implementation, requests in, replies out, one JSON line each.
-
-Requests and replies go through duplicates of the original standard input and output. Standard output itself is then
-pointed at standard error, so that whatever a framework prints cannot damage a reply, and standard input at nothing, so
-that whatever asks there cannot eat a request. A process that an implementation forks has neither duplicate. A worker
-waits in a blocking read, which costs no CPU time.
-"""
+"""The worker process: one implementation, requests in, replies out."""
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
-import json
-import os
-import signal
 import sys
 import time
-import traceback
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from benchmarks.harness.jsonlines import encode
-from bn_impls.errors import BnBenchError
-
-
-def main() -> None:
-    """Serve requests until standard input ends."""
-    _die_with_parent(int(sys.argv[1]))
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    os.register_at_fork(after_in_child=lambda: _cut_off(requests, replies, nothing))
-    server = Server()
-    for line in requests:
-        request = json.loads(line)
-        _reply(replies, _guarded(getattr(server, f"do_{request.pop('do')}"), request))
-
-
-def _die_with_parent(scheduler: int) -> None:
-    """On Linux, be killed when the scheduler ends, also when this process hangs then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != scheduler:  # it ended before this process could ask to be told
-        sys.exit()
-
-
-def _cut_off(requests: BinaryIO, replies: BinaryIO, nothing: int) -> None:
-    """In a forked process: no request may be taken, no reply given, and no pipe held open."""
-    os.dup2(nothing, requests.fileno(), inheritable=False)
-    os.dup2(2, replies.fileno(), inheritable=False)
-
-
-def _reply(stream: BinaryIO, reply: bytes) -> None:
-    stream.write(reply + b"\n")
-    stream.flush()
-
-
-def _guarded(act: Callable[..., dict[str, Any]], request: Mapping[str, Any]) -> bytes:
-    """Any exception of an implementation becomes the row's status; the worker goes on."""
-    try:
-        return encode(act(**request))
-    except Exception as error:  # whatever somebody's implementation raises is this row's reason
-        traceback.print_exc()
-        return encode(_row_of(error))
-
-
-def _row_of(error: Exception) -> dict[str, Any]:
-    kind = type(error).__name__
-    out_of_memory = isinstance(error, MemoryError) or kind in ("ResourceExhaustedError", "OutOfMemoryError")
-    first_line = (str(error).splitlines() or ["no message"])[0][:500]
-    place = "" if isinstance(error, BnBenchError) else _place(error)
-    return {"status": "out_of_memory" if out_of_memory else "failed", "reason": f"{kind}: {first_line}{place}"}
-
-
-def _place(error: Exception) -> str:
-    """Where it was raised: the file's name without its folders, which are nobody's business."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f" [{Path(frames[-1].filename).name} line {frames[-1].lineno}]" if frames else ""
+from bn_impls.isolation.serving import serve
 
 
 class Server:
@@ -158,4 +89,4 @@ class Server:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Server(), parent=int(sys.argv[1]))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.axes import agreement
+from bn_impls.accuracy import comparison
 from bn_impls.numpy_reference import IMPLEMENTATION
 
 MISTAKES = {
@@ -38,7 +39,7 @@ UNTOUCHED = {
     "EPSILON_OUTSIDE": ("gradient_beta", "moving_mean", "moving_variance", "output_inference", "num_updates"),
     "SWAPPED_DECAY": ("output_training", "gradient", "num_updates"),
     "OTHER_DDOF": ("output_training", "gradient", "moving_mean"),
-    "COUNTER_STUCK": agreement.QUANTITIES,
+    "COUNTER_STUCK": comparison.QUANTITIES,
     "INFERENCE_BY_BATCH": ("output_training", "gradient", "moving", "changed"),
     "NO_GAMMA_TERM": ("output", "gradient_gamma", "gradient_beta", "moving"),
     "MEAN_GRADIENTS": ("output", "gradient_gamma", "gradient_input", "moving"),

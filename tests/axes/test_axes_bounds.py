@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchmarks.axes.bounds import (
+from bn_impls.accuracy.bounds import (
     UNIT_ROUNDOFF,
     Quality,
     inference_bound,

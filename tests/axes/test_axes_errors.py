@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from benchmarks.axes.errors import distance, error_figures, max_ulp, over, ulp
+from bn_impls.accuracy.errors import distance, error_figures, max_ulp, over, ulp
 
 BFLOAT16 = ml_dtypes.bfloat16
 NAN, INF = math.nan, math.inf

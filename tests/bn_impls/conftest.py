@@ -78,19 +78,19 @@ class Offer:
 
     def configuration(self, **changes: Any) -> Configuration:
         """A small layer with the implementation's own conventions, in this style; ``changes`` replace fields."""
-        settings = Configuration(
-            input_shape=(8, 3, 2, 4),
-            layout="channels_last",
-            dtype="float64",
-            decay=0.75,  # float32 represents it and 1 - decay
-            epsilon=1e-3,
-            center=True,
-            scale=True,
-            conventions=self.implementation().conventions,
-            style=self.style,
-            device="cpu",
-        )
-        return replace(settings, **changes)
+        usual: dict[str, Any] = {
+            "input_shape": (8, 3, 2, 4),
+            "layout": "channels_last",
+            "dtype": "float64",
+            "decay": 0.75,  # float32 represents it and 1 - decay
+            "epsilon": 1e-3,
+            "center": True,
+            "scale": True,
+            "conventions": self.implementation().conventions,
+            "style": self.style,
+            "device": "cpu",
+        }
+        return Configuration(**usual | changes)  # in one go: conventions are settled for one rank and dtype
 
     def build(self, **changes: Any) -> Layer:
         """A fresh layer."""

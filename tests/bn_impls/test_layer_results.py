@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from benchmarks.axes.bounds import UNIT_ROUNDOFF, inference_bound, step_bounds
+from bn_impls.accuracy.bounds import UNIT_ROUNDOFF, inference_bound, step_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from benchmarks.axes.bounds import UNIT_ROUNDOFF
+from bn_impls.accuracy.bounds import UNIT_ROUNDOFF
 
 if TYPE_CHECKING:
     from bn_impls.interface import Layer

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.axes.bounds import UNIT_ROUNDOFF, step_bounds
+from bn_impls.accuracy.bounds import UNIT_ROUNDOFF, step_bounds
 from bn_impls.interface import Configuration, Implementation, Layer, Style, Trainer, TrainerConfiguration, Unsupported
 from bn_impls.networks.description import Activation, BatchNorm, Conv, Dense, Flatten, Glorot, Network
 from bn_impls.networks.numpy_network import hosted_trainer

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.process import CHECKOUT
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.readme import rewritten
 
 

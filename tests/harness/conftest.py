@@ -19,8 +19,8 @@ import pytest
 
 from benchmarks.cases import Case, plan
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT
 from benchmarks.harness.scheduler import Scheduler
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
 from bn_impls.registry import describe
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.harness.process import CHECKOUT
+from benchmarks.harness.workers import CHECKOUT
 from bn_impls.registry import BUILT_IN
 
 NAMES = {descriptor.name for descriptor in BUILT_IN}

@@ -13,7 +13,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from benchmarks.harness.jsonlines import Damage, append, decode, encode, read
+from benchmarks.harness.jsonlines import Damage, append, read
+from bn_impls.isolation.lines import decode, encode
 
 
 def anything(_: dict[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT
+from benchmarks.harness.workers import CHECKOUT
 
 FRAMEWORKS = {"tensorflow", "tf_keras", "keras", "torch", "jax", "jaxlib", "flax", "haiku", "optax", "mxnet", "paddle"}
 FRAMEWORK_FREE = (

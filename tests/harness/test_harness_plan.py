@@ -10,10 +10,10 @@ import pytest
 from benchmarks.cases import LAYER_WORK, SMALL_SHAPES, Case, agreement_cases, gates, plan, throughput_cases
 from benchmarks.harness.session import exit_code, with_gates
 from benchmarks.settings import AXES, Settings
-from bn_impls.registry import BUILT_IN, Descriptor
+from bn_impls.registry import BUILT_IN, Descriptor, describe
 
 SIZES = ("quick", "default", "full")
-NUMPY, MANUAL, KERAS = BUILT_IN
+NUMPY, MANUAL, KERAS = (describe(name) for name in ("numpy-reference", "tf-manual", "keras"))
 
 
 def counts(size: str, descriptor: Descriptor) -> dict[str, int]:

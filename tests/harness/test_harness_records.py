@@ -14,7 +14,7 @@ import pytest
 from benchmarks.harness.contents import STATUSES
 from benchmarks.harness.environment import describe
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import AXES
 
 DOCUMENT = (CHECKOUT / "docs" / "records.md").read_text(encoding="utf-8")

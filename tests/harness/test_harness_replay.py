@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.process import CHECKOUT
+from benchmarks.harness.workers import CHECKOUT
 
 SMALL = ("--quick", "--dataset", "digits", "--threads", "1")
 Done = subprocess.CompletedProcess[str]

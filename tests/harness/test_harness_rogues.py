@@ -9,8 +9,9 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmarks.harness import process, scheduler
+from benchmarks.harness import scheduler
 from benchmarks.harness.folder import RunFolder
+from bn_impls.isolation import process
 
 GOOD_AND_LOUD = ("prints", "forks", "forks_and_both_go_on")
 """They do something strange, but compute what they should."""

@@ -15,8 +15,8 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.process import CHECKOUT, WorkerSettings
 from benchmarks.harness.rounds import shuffled
+from benchmarks.harness.workers import CHECKOUT, WorkerSettings
 from bn_impls import registry
 
 

@@ -1,4 +1,4 @@
-"""The scheduler's end of a worker process: requests, deadlines, and what became of a process that ended."""
+"""The asking end of a worker process: requests, deadlines, and what became of a process that ended."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.jsonlines import decode, encode
+from bn_impls.isolation.lines import decode, encode
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 ENDING_S = 5.0  # longest time between a worker's last reply and its end
 LOOK_AGAIN_S = 1.0  # where the system cannot say at once that a process has ended
@@ -32,65 +30,33 @@ class WorkerLost(Exception):
         self.status, self.reason = status, reason
 
 
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What every worker of a run is started with."""
-
-    threads: int
-    device: str
-    data_dir: str | None
-    download: bool
-
-    def environment(self, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:
-        """Environment variables: thread counts for every library, passive waiting, the GPU hidden unless asked for."""
-        threads = str(self.threads)
-        counts = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
-        chosen = {f"{library}_NUM_THREADS": threads for library in counts}
-        chosen |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
-        chosen |= {
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "OPENBLAS_THREAD_TIMEOUT": "4",
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            "PYTHONHASHSEED": "0",
-        }
-        if self.device == "cpu":
-            chosen["CUDA_VISIBLE_DEVICES"] = "-1"
-        else:
-            chosen["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several workers share the card, one at a time
-        path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]))
-        return {**os.environ, **chosen, **dict(extra), "PYTHONPATH": path}
-
-
 class WorkerProcess:
-    """One implementation in a process of its own."""
+    """One implementation in a process of its own, served by :func:`bn_impls.isolation.serving.serve`."""
 
-    def __init__(
-        self, specification: str, settings: WorkerSettings, log: Path, extra: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def __init__(self, module: str, start: Mapping[str, Any], environment: Mapping[str, str], log: Path) -> None:
         """Start the process and ask it to import the implementation; :meth:`started` waits for that.
 
         Args:
-            specification: name or ``module:OBJECT``.
-            settings: threads, device and data.
+            module: whose ``__main__`` serves; it gets this process's number as its argument.
+            start: fields of the first request, ``start``.
+            environment: every variable that the process has.
             log: file that receives whatever the process prints.
-            extra: further environment variables.
         """
         self.log = log
         self._oom_kills = _oom_kills()
         with open(log, "wb") as stream:
             self.process = subprocess.Popen(
                 # -P: a folder `benchmarks` where the user stands must not stand in for ours
-                [sys.executable, "-P", "-m", "benchmarks.harness.worker", str(os.getpid())],
+                [sys.executable, "-P", "-m", module, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env=settings.environment(extra),
-                start_new_session=True,  # Ctrl-C reaches the scheduler alone, which then ends its workers
+                env=dict(environment),
+                start_new_session=True,  # Ctrl-C reaches the asker alone, which then ends its workers
             )
         assert self.process.stdin is not None and self.process.stdout is not None
         self._requests, self._replies = self.process.stdin, self.process.stdout
         self._buffer = b""
-        start = {"specification": specification, "data_dir": settings.data_dir, "download": settings.download}
         with contextlib.suppress(BrokenPipeError):  # it has ended already; `started` says why
             self._write({"do": "start", **start})
 

@@ -1,0 +1,36 @@
+"""The environment variables of a process that runs an implementation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+IMPORTED_FROM = Path(__file__).resolve().parents[2]
+COUNTS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
+
+
+def environment(threads: int, device: str, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Thread counts for every library, passive waiting, the GPU hidden unless asked for.
+
+    Args:
+        threads: for each library's pool.
+        device: ``cpu`` or ``gpu``.
+        extra: further variables, as pairs; they win.
+
+    Returns:
+        All variables, this process's own included.
+    """
+    chosen = {f"{library}_NUM_THREADS": str(threads) for library in COUNTS}
+    chosen |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
+    chosen |= {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OPENBLAS_THREAD_TIMEOUT": "4",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONHASHSEED": "0",
+    }
+    if device == "cpu":
+        chosen["CUDA_VISIBLE_DEVICES"] = "-1"
+    else:
+        chosen["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several workers share the card, one at a time
+    path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, **chosen, **dict(extra), "PYTHONPATH": path}
