@@ -17,6 +17,14 @@ from bn_impls.errors import BnBenchError, NeedsCheckout
 
 USAGE, FAILED = 2, 3
 DRAWING = ("rich", "jinja2", "matplotlib", "pandas", "scipy")  # modules that a run needs late
+OF_THE_WHEEL = {
+    "check": ("bn_impls.commands.check", "test an implementation, yours too, and say what is wrong with it"),
+    "semantics": ("bn_impls.commands.semantics", "observe what implementations do where they may differ"),
+    "explain": ("bn_impls.commands.explain", "say why two implementations differ, and how to make them equal"),
+    "vectors": ("bn_impls.commands.vectors", "write the golden vectors: inputs and exact results, for any language"),
+    "new": ("bn_impls.commands.new", "write an implementation to start from, with its test"),
+}
+"""Command -> module with ``add_options(parser)`` and ``act(options) -> exit code``, and its help."""
 SUITE_INSTALL = "the suite needs its own packages: `pip install -e '.[suite]'` in the repository brings them"
 
 
@@ -77,6 +85,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     running.set_defaults(act=_run)
     if given[:1] == ["run"]:
         _suite("benchmarks.settings").add_options(running.add_argument)
+    for name, (module, summary) in OF_THE_WHEEL.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if given[:1] == [name]:  # the others' modules are not imported
+            found = import_module(module)
+            found.add_options(command)
+            command.set_defaults(act=lambda options, _, act=found.act: act(options))
     reporting = commands.add_parser("report", help="draw the report of a run folder again (needs a checkout)")
     reporting.add_argument("run", metavar="RUN", type=Path, help="the run folder")
     reporting.set_defaults(act=_report)

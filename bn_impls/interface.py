@@ -372,6 +372,21 @@ class Trainer:
         self.load_optimizer(validated_arrays(slots, self.export_optimizer(), "import_optimizer"))
 
 
+VARIANTS = {
+    "defaults": "a layer with the API's own epsilon, decay and start values; those of the configuration are ignored",
+    "frozen": "a layer frozen as the API's users freeze it; its training calls are the ones that users then make",
+    "masked": "a layer whose training_step takes (x, mask); mask is True, (batch,), where a row is valid",
+    "tensor_flag": "a layer whose training_step takes (x, flag); flag is a boolean tensor of the framework",
+    "second_order": "a layer whose training_step_with_gradients takes (x, dy, v) and returns (dx, gradient of "
+    "sum(v dx) for x, the same for dy); it updates the statistics as any training call",
+    "inference_gradient": "a layer whose training_step_with_gradients takes (x, dy), normalizes by the moving "
+    "statistics, and returns (y, gradient of x, gradient of the moving mean or None)",
+    "replicas": "a layer whose training_step takes a batch and runs its halves on two replicas",
+    "replicas_synchronized": "the same, with statistics over both replicas",
+}
+"""The names of probe variants, and what the layer of each is; what is not said is as in any layer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Implementation:
     """One registered way to batch-normalize.
@@ -381,12 +396,14 @@ class Implementation:
         packages: distributions whose versions belong into a record.
         build: a layer, or why there is none for this configuration.
         build_trainer: a network in training; left out, the NumPy network hosts the layer through its gradients.
+        variants: what explicit callables cannot show, by a name of :data:`VARIANTS`; a name left out is not offered.
     """
 
     conventions: Conventions
     packages: tuple[str, ...]
     build: Callable[[Configuration], Layer | Unsupported]
     build_trainer: Callable[[TrainerConfiguration], Trainer | Unsupported] | None = field(default=None)
+    variants: Mapping[str, Callable[[Configuration], Layer | Unsupported]] = field(default_factory=dict)
 
 
 def build_trainer(implementation: Implementation, configuration: TrainerConfiguration) -> Trainer | Unsupported:

@@ -57,9 +57,9 @@ class BatchNorm(tf.Module):
             self.num_updates.assign_add(1)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        parameters = (mean, variance, self.beta, self.gamma)
+        parameters = [mean, variance, self.beta, self.gamma]
         if self.wide is not None:
-            parameters = tuple(None if v is None else tf.reshape(v, self.wide) for v in parameters)
+            parameters = [None if v is None else tf.reshape(v, self.wide) for v in parameters]
         return tf.nn.batch_normalization(x, *parameters, self.epsilon)
 
 

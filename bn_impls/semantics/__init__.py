@@ -1,0 +1,1 @@
+"""What a batch normalization computes, as one description: stated, varied, observed, used to explain differences."""
