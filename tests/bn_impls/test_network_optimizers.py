@@ -79,6 +79,7 @@ def regressed(networks: NetworkKit) -> Callable[[Offer, str], tuple[Any, Any]]:
     return train
 
 
+@pytest.mark.in_float64
 @each_optimizer
 def test_the_losses_are_those_of_the_loop_by_hand(
     usual_trainer_offer: Offer, name: str, networks: NetworkKit, regressed: Any, numbers: Numbers
@@ -88,6 +89,7 @@ def test_the_losses_are_those_of_the_loop_by_hand(
     numbers.assert_within(losses, by_hand(SETTINGS[name], networks)[0], tolerance(usual_trainer_offer))
 
 
+@pytest.mark.in_float64
 @each_optimizer
 def test_the_weights_are_those_of_the_loop_by_hand(
     usual_trainer_offer: Offer, name: str, networks: NetworkKit, regressed: Any, numbers: Numbers
@@ -124,6 +126,7 @@ def test_the_step_counts_from_0_and_every_slot_starts_at_0(
     assert trainer.export_optimizer()["step"] == 30
 
 
+@pytest.mark.in_float64
 def test_adams_slots_are_the_moving_moments_of_the_gradient(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:

@@ -135,12 +135,16 @@ def test_a_hosted_layer_trains_like_the_reference(
     assert_trains_alike(hosted, networks, numbers)
 
 
+@pytest.mark.in_float64
 def test_a_layer_of_another_framework_can_be_hosted(
     usual_offer: Offer, networks: NetworkKit, named_offer: Any, numbers: Numbers
 ) -> None:
     """Its tensors cross the boundary in every step; the builder of its framework is not used."""
     implementation = replace(usual_offer.implementation(), build_trainer=None)
     settings = settings_for(networks, named_offer, conventions=implementation.conventions, optimizer=SGD(0.1))
+    if isinstance(found := build_trainer(implementation, settings), Unsupported):
+        assert "session" in found.reason  # the NumPy network calls layers eagerly
+        pytest.skip(found.reason)
     hosted = prepared(build_trainer(implementation, settings), networks)
     assert_trains_alike(hosted, networks, numbers)
 

@@ -138,6 +138,7 @@ def test_bad_slots_are_refused_before_anything_changes(
     numbers.assert_same(networks.everything(trainer), before)
 
 
+@pytest.mark.in_float64
 def test_weights_and_slots_carry_a_training_to_another_framework(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:

@@ -30,11 +30,20 @@ WITHOUT_EFFECT = ("conv_0/bias", "conv_1/bias", "dense_0/bias", "batch_norm_0/mo
 """A bias before batch normalization has the gradient 0, of which rounding leaves 1e-17; Adam divides it by itself plus
 1e-7, so that it drifts by 1e-10 of the rate a step. It moves the batch's mean and nothing else."""
 DRIFT = 1e-8
+UPDATES_AFTER_THE_STEP = ("tf1-manual-two-call",)
+"""Its second call sees the trained weights, so its statistics are others by design, and those of deeper
+layers a race's; test_tf1_networks_by_value has the values of what is certain."""
 
 
 def tolerance(offer: Offer, optimizer: str) -> float:
     """Relative tolerance of a loss, and absolute of weights near 1."""
     return ROUNDS_ITS_SETTINGS.get((offer.name, optimizer), EXACT)
+
+
+def settled(offer: Offer, weights: dict[str, Any]) -> dict[str, Any]:
+    """The weights that two trainings, here and in NumPy, must have in common."""
+    racing = offer.name in UPDATES_AFTER_THE_STEP
+    return {name: array for name, array in weights.items() if not (racing and "moving" in name)}
 
 
 def check_losses(offer: Offer, optimizer: str, networks: NetworkKit, numbers: Numbers) -> None:
@@ -44,6 +53,7 @@ def check_losses(offer: Offer, optimizer: str, networks: NetworkKit, numbers: Nu
     numbers.assert_within(trained.losses, expected, tolerance(offer, optimizer) * expected)
 
 
+@pytest.mark.in_float64
 def test_adams_losses_are_those_of_the_numpy_network(
     trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -51,6 +61,7 @@ def test_adams_losses_are_those_of_the_numpy_network(
     check_losses(trainer_offer, "adam", networks, numbers)
 
 
+@pytest.mark.in_float64
 def test_sgds_losses_are_those_of_the_numpy_network(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -58,6 +69,7 @@ def test_sgds_losses_are_those_of_the_numpy_network(
     check_losses(usual_trainer_offer, "sgd", networks, numbers)
 
 
+@pytest.mark.in_float64
 def test_the_weights_and_statistics_are_those_of_the_numpy_network(
     trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -66,10 +78,11 @@ def test_the_weights_and_statistics_are_those_of_the_numpy_network(
     expected = networks.numpy_trained(trained.trainer.configuration.conventions, "adam").weights
     assert set(trained.weights) == set(expected)
     allowed = tolerance(trainer_offer, "adam")
-    for name, array in trained.weights.items():
+    for name, array in settled(trainer_offer, trained.weights).items():
         numbers.assert_within(array, expected[name], max(allowed, DRIFT) if name in WITHOUT_EFFECT else allowed)
 
 
+@pytest.mark.in_float64
 def test_the_slots_are_those_of_the_numpy_network(trainer_offer: Offer, networks: NetworkKit, numbers: Numbers) -> None:
     """Adam's moments by the same names, after thirty steps."""
     trained = networks.trained(trainer_offer, "adam")
@@ -87,6 +100,7 @@ def test_every_layer_is_updated_once_a_step(trainer_offer: Offer, networks: Netw
     assert trained.slots["step"] == 30
 
 
+@pytest.mark.in_float64
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
 def test_a_prediction_is_that_of_the_numpy_network_with_these_weights(
     trainer_offer: Offer, statistics: Any, networks: NetworkKit, numbers: Numbers
@@ -136,7 +150,8 @@ def test_many_steps_in_one_call_are_as_many_calls_of_one_step(
         for step in range(len(rows))
     ]
     np.testing.assert_array_equal(np.concatenate(single), together.losses, strict=True)
-    numbers.assert_same(apart.export_weights(), together.weights)
+    weights = apart.export_weights()
+    numbers.assert_same(settled(usual_trainer_offer, weights), settled(usual_trainer_offer, together.weights))
     numbers.assert_same(apart.export_optimizer(), together.slots)
 
 
@@ -149,6 +164,7 @@ def test_training_again_from_the_same_start_gives_the_same_bits(
     np.testing.assert_array_equal(losses, networks.trained(usual_trainer_offer, "adam").losses, strict=True)
 
 
+@pytest.mark.in_float64
 def test_the_masks_of_the_batch_are_the_ones_applied(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -167,6 +183,7 @@ FLOAT32 = 2e-6
 """Relative, on the first loss: some hundred float32 roundings of 6e-8 each that add up as their root."""
 
 
+@pytest.mark.in_float64
 def test_the_first_loss_in_float32_is_that_in_float64(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -197,6 +214,7 @@ def check_kink(network: Network, offer: Offer, networks: NetworkKit, numbers: Nu
         numbers.assert_within(array, expected[weight], EXACT)
 
 
+@pytest.mark.in_float64
 def test_of_equal_maxima_every_framework_takes_the_same(
     trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -204,6 +222,7 @@ def test_of_equal_maxima_every_framework_takes_the_same(
     check_kink(POOLED, trainer_offer, networks, numbers)
 
 
+@pytest.mark.in_float64
 def test_at_relus_kink_every_framework_takes_the_same_slope(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -211,6 +230,7 @@ def test_at_relus_kink_every_framework_takes_the_same_slope(
     check_kink(RELU, usual_trainer_offer, networks, numbers)
 
 
+@pytest.mark.in_float64
 def test_a_network_without_batch_normalization_trains_the_same(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
