@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 IMPORTED_FROM = Path(__file__).resolve().parents[2]
+KEPT_BYTES = str(2**30)
+"""glibc returns freed memory to the system above this size, and fetches it back page by page at the next call: whether
+a layer pays for that hangs on the heap's history (docs/decisions/0009). Other C libraries ignore the two variables."""
 COUNTS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 
 
@@ -27,6 +30,8 @@ def environment(threads: int, device: str, extra: tuple[tuple[str, str], ...]) -
         "OPENBLAS_THREAD_TIMEOUT": "4",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONHASHSEED": "0",
+        "MALLOC_TRIM_THRESHOLD_": KEPT_BYTES,
+        "MALLOC_MMAP_THRESHOLD_": KEPT_BYTES,
     }
     if device == "cpu":
         chosen["CUDA_VISIBLE_DEVICES"] = "-1"

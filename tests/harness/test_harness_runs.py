@@ -52,6 +52,7 @@ def test_workers_start_with_the_threads_and_devices_of_the_run(monkeypatch: pyte
     assert on_cpu["OMP_NUM_THREADS"] == on_cpu["OPENBLAS_NUM_THREADS"] == on_cpu["TF_NUM_INTRAOP_THREADS"] == "3"
     assert (on_cpu["MKL_NUM_THREADS"], on_cpu["KERAS_BACKEND"]) == ("1", "tensorflow")
     assert (on_cpu["OMP_WAIT_POLICY"], on_cpu["CUDA_VISIBLE_DEVICES"]) == ("PASSIVE", "-1")
+    assert on_cpu["MALLOC_TRIM_THRESHOLD_"] == on_cpu["MALLOC_MMAP_THRESHOLD_"] == str(2**30)
     assert on_cpu["PYTHONPATH"].split(":")[0] == str(CHECKOUT)
     assert "CUDA_VISIBLE_DEVICES" not in WorkerSettings(3, "gpu", None, False).environment(())
 
