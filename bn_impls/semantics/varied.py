@@ -173,8 +173,17 @@ class VariedBatchNorm:
         return mean, variance
 
     def _average(self, terms: Array) -> Array:
+        if self.semantics.sums == "in_order":
+            return self._average_in_order(terms)
         averaged: Array = terms.mean(axis=self.axes, keepdims=True, dtype=self.sum_dtype)
         return averaged.astype(self.dtype)
+
+    def _average_in_order(self, terms: Array) -> Array:
+        kept = [axis for axis in range(terms.ndim) if axis not in self.axes]
+        rows = terms.transpose(*self.axes, *kept).reshape(self._count(self.axes), -1)
+        total = np.add.accumulate(rows, axis=0, dtype=self.sum_dtype)[-1]
+        averaged: Array = (total / total.dtype.type(len(rows))).astype(self.dtype)
+        return averaged.reshape(self.statistics_shape)
 
     def _unbiased(self) -> float:
         """n / (n - 1); one value has no such variance."""
