@@ -94,6 +94,10 @@ class Semantics:
             if getattr(self, field.name) != field.default
         }
 
+    def changed(self, **values: Any) -> Semantics:
+        """The same with other values of some fields."""
+        return replace(self, **values)
+
     def resolved(self, configuration: Configuration) -> Semantics:
         """The same with what it leaves to a configuration written out, so that two can be compared.
 

@@ -57,16 +57,17 @@ class VariedBatchNorm:
         """Normalize by the moving statistics, or as the semantics say."""
         if self.semantics.inference_updates:
             self._update(*self._moments(x))
-        used = self._moments(x) if self.semantics.inference_uses == "batch" else self._read()
+        used = self._moments(x) if self.semantics.inference_uses == "batch" else self.read_statistics()
         return self._normalized(x, *used)[0]
 
     def forward(self, x: Array) -> Array:
         """Normalize by the batch and move the statistics, or as the semantics say."""
         mean, variance = self._moments(x)
-        before = self._read()
+        before = self.read_statistics()
         for _ in range(self.semantics.updates):
             self._update(mean, variance)
-        used = {"batch": (mean, variance), "before": before, "after": self._read()}[self.semantics.training_uses]
+        choices = {"batch": (mean, variance), "before": before, "after": self.read_statistics()}
+        used = choices[self.semantics.training_uses]
         y, self.xhat, self.inverse = self._normalized(x, *used)
         self.x, self.mean, self.variance = x.astype(self.dtype), *used
         return y
@@ -214,15 +215,22 @@ class VariedBatchNorm:
         weight = self.conventions.decay_of(self.semantics.decay, updates)
         return float(weight if self.semantics.decay_weighs == "old" else 1 - weight)
 
-    def _read(self) -> tuple[Array, Array]:
-        """The moving statistics as they are used."""
-        mean, variance = self.moving_mean, self.moving_variance
-        if self.semantics.warm_up == "debias" and self.num_updates:
-            share = self.moving_dtype.type(1 - self._steady_weight(0) ** self.num_updates)
-            mean, variance = mean / share, variance / share
+    def debiasing_share(self) -> float:
+        """What the moving statistics are divided by where they are used: 1 unless they are debiased."""
+        debiased = self.semantics.warm_up == "debias" and self.num_updates
+        return 1 - self._steady_weight(0) ** self.num_updates if debiased else 1.0
+
+    def read_statistics(self) -> tuple[Array, Array]:
+        """The moving mean and variance as they are used, with axes kept."""
+        share = self.moving_dtype.type(self.debiasing_share())
+        mean, variance = self.moving_mean / share, self.moving_variance / share
         if self.semantics.moving_of == "deviation":
             variance = np.square(variance)
         return mean.astype(self.dtype), variance.astype(self.dtype)
+
+    def scale_and_offset(self) -> tuple[Array, Array]:
+        """What multiplies xhat and what is added, each (C,)."""
+        return self._scale(), self._offset()
 
     def _scale(self) -> Array:
         gamma = self.beta if self.semantics.swapped else self.gamma
