@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bn_impls.errors import BadConfiguration, BadState
 from bn_impls.interface import Configuration
 from bn_impls.semantics.description import PLAIN, Semantics
 from bn_impls.state import State
@@ -28,72 +29,98 @@ class VariedBatchNorm:
         Args:
             configuration: shapes, dtype and what the semantics leave open.
             semantics: what to do otherwise.
+
+        Raises:
+            BadConfiguration: the axis that the semantics take for the channels' has another size, or NumPy has no
+                such dtype.
         """
-        self.settings, self.semantics = configuration, semantics
-        given = configuration.conventions
-        self.epsilon = configuration.epsilon if semantics.epsilon is None else semantics.epsilon
-        self.decay = configuration.decay if semantics.decay is None else semantics.decay
-        self.ddof = given.ddof if semantics.moving_ddof is None else semantics.moving_ddof
-        self.dtype = semantics.compute_dtype or configuration.dtype
-        self.moving_dtype = semantics.moving_dtype or configuration.dtype
-        mean = given.initial_mean if semantics.initial_mean is None else semantics.initial_mean
-        variance = given.initial_variance if semantics.initial_variance is None else semantics.initial_variance
-        self.axes = _reduced(configuration, semantics)
+        self.settings, self.semantics = configuration, semantics.resolved(configuration)
+        self.conventions = self.semantics.conventions()
+        chosen = self.semantics
+        self.dtype = _known_dtype(chosen.compute_dtype or configuration.dtype)
+        self.moving_dtype = _known_dtype(chosen.moving_dtype or configuration.dtype)
+        sums = chosen.accumulation_dtype or chosen.compute_dtype
+        self.sum_dtype = None if sums is None else _known_dtype(sums)
+        self.channel_axis = _channel_axis(configuration, chosen)
         shape = configuration.input_shape
+        every = tuple(range(len(shape)))
+        self.parameter_axes = tuple(axis for axis in every if axis != self.channel_axis)
+        self.axes = (0,) if chosen.axes == "elementwise" else self.parameter_axes
         self.statistics_shape = tuple(1 if axis in self.axes else size for axis, size in enumerate(shape))
         self.gamma = np.ones(configuration.channels, configuration.dtype)
         self.beta = np.zeros(configuration.channels, configuration.dtype)
-        self.moving_mean = np.full(self.statistics_shape, mean, self.moving_dtype)
-        self.moving_variance = np.full(self.statistics_shape, variance, self.moving_dtype)
+        self.moving_mean = np.full(self.statistics_shape, chosen.initial_mean, self.moving_dtype)
+        self.moving_variance = np.full(self.statistics_shape, chosen.initial_variance, self.moving_dtype)
         self.num_updates = 0
 
     def inference(self, x: Array) -> Array:
         """Normalize by the moving statistics, or as the semantics say."""
         if self.semantics.inference_updates:
             self._update(*self._moments(x))
-        if self.semantics.inference_uses == "batch":
-            return self._normalized(x, *self._moments(x))[0]
-        return self._normalized(x, *self._read())[0]
+        used = self._moments(x) if self.semantics.inference_uses == "batch" else self.read_statistics()
+        return self._normalized(x, *used)[0]
 
     def forward(self, x: Array) -> Array:
         """Normalize by the batch and move the statistics, or as the semantics say."""
         mean, variance = self._moments(x)
-        before = self._read()
+        before = self.read_statistics()
         for _ in range(self.semantics.updates):
             self._update(mean, variance)
-        used = {"batch": (mean, variance), "before": before, "after": self._read()}[self.semantics.training_uses]
+        choices = {"batch": (mean, variance), "before": before, "after": self.read_statistics()}
+        used = choices[self.semantics.training_uses]
         y, self.xhat, self.inverse = self._normalized(x, *used)
-        self.x, self.mean = x, used[0]
+        self.x, self.mean, self.variance = x.astype(self.dtype), *used
         return y
 
-    def backward(self, dy: Array) -> tuple[Array, Array, Array]:
-        """Gradients of input, gamma and beta for the last ``forward``."""
-        chosen, wide = self.semantics, self._wide
-        dtype = self.settings.dtype
-        dy, xhat = dy.astype(self.dtype), self.xhat
-        of = {"normalized": xhat, "centered": self.x - self.mean, "input": self.x}[chosen.gamma_gradient_of]
-        reduced = self.settings.reduction_axes
-        dbeta, dgamma = dy.sum(axis=reduced), (dy * of).sum(axis=reduced)
-        count = self._count()
-        inner = dy * wide(self._scale()) if chosen.gamma_in_gradient else dy
+    def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
+        """Gradients of input, gamma and beta for the last ``forward``; None for a parameter that is off."""
+        dy, settings = dy.astype(self.dtype), self.settings
+        dgamma, dbeta = self._parameter_gradients(dy)
+        return (
+            self._input_gradient(dy).astype(settings.dtype),
+            dgamma.astype(settings.dtype) if settings.scale else None,
+            dbeta.astype(settings.dtype) if settings.center else None,
+        )
+
+    def _parameter_gradients(self, dy: Array) -> tuple[Array, Array]:
+        chosen, reduced = self.semantics, self.parameter_axes
+        of = {"normalized": self.xhat, "centered": self.x - self.mean, "input": self.x}[chosen.gamma_gradient_of]
+        of_scale = (dy * of).sum(axis=reduced) * self.dtype.type(chosen.gamma != "ignored")
+        of_offset = dy.sum(axis=reduced) * self.dtype.type(chosen.beta != "ignored")
+        if chosen.parameter_gradients == "mean":
+            rows = self._count(reduced)
+            of_scale, of_offset = of_scale / rows, of_offset / rows
+        return (of_offset, of_scale) if chosen.swapped else (of_scale, of_offset)
+
+    def _input_gradient(self, dy: Array) -> Array:
+        chosen, count = self.semantics, self._count(self.axes)
+        inner: Array = dy * self._wide(self._scale()) if chosen.gamma_in_gradient else dy
         dx = inner
-        if chosen.training_uses == "batch":  # moving statistics are constants anyway
+        if chosen.training_uses == "batch":  # moving statistics are constants
             if chosen.constant not in ("mean", "both"):
                 dx = dx - inner.mean(axis=self.axes, keepdims=True)
             if chosen.constant not in ("variance", "both"):
-                divisor = max(count - chosen.normalizing_ddof, 1)
-                dx = dx - xhat * ((inner * xhat).sum(axis=self.axes, keepdims=True) / divisor)
-        dx = dx * self.inverse
-        if chosen.parameter_gradients == "mean":
-            rows = math.prod(self.settings.input_shape[axis] for axis in reduced)
-            dbeta, dgamma = dbeta / rows, dgamma / rows
-        if chosen.swapped:
-            dgamma, dbeta = dbeta, dgamma
-        return dx.astype(dtype), dgamma.astype(dtype), dbeta.astype(dtype)
+                through = (inner * self.xhat).sum(axis=self.axes, keepdims=True) / count
+                dx = dx - self.xhat * (through if chosen.gradient == "usual" else through * self._variance_share())
+        return dx * self.inverse
+
+    def _variance_share(self) -> Array:
+        """d(1 / s)/dv of the layer's own s, over that of sqrt(v + epsilon), with v the variance over n."""
+        chosen, count = self.semantics, self._count(self.axes)
+        unbiased = count / max(count - 1, 1) if chosen.normalizing_ddof else 1
+        share: Array = np.ones_like(self.variance) * self.dtype.type(unbiased)
+        if chosen.epsilon_place == "outside":  # s = sqrt(v) + e: ds/dv = 1 / (2 sqrt(v)), not 1 / (2 s)
+            outside: Array = share / (np.sqrt(self.variance) * self.inverse)
+            return outside
+        if chosen.epsilon_place == "maximum":  # constant below epsilon
+            share = share * (self.variance >= self.dtype.type(chosen.epsilon))
+        return share
 
     def per_channel(self, statistic: Array) -> Array:
-        """A statistic in the shape (C,), or its own where a channel has several."""
-        return statistic.reshape(-1) if statistic.size == self.settings.channels else statistic
+        """A statistic in the shape (C,), or in that of one example where every element has its own."""
+        if self.semantics.axes == "elementwise":
+            return statistic.reshape(self.settings.input_shape[1:])
+        return statistic.reshape(-1)
 
     def export_state(self) -> State:
         """Copies of everything that the layer remembers."""
@@ -106,85 +133,110 @@ class VariedBatchNorm:
         )
 
     def load_state(self, state: State) -> None:
-        """Set everything that the layer remembers; a statistic of every element takes its channel's value."""
+        """Set everything that the layer remembers; a statistic of every element takes its channel's value.
+
+        Raises:
+            BadState: a statistic is neither of the shape (C,) nor of the one that :meth:`export_state` gives.
+        """
+        statistics = {name: self._spread(name, state[name]) for name in ("moving_mean", "moving_variance")}
         dtype = self.settings.dtype
         self.gamma, self.beta = state["gamma"].astype(dtype), state["beta"].astype(dtype)
-        for name in ("moving_mean", "moving_variance"):
-            given: Array = state[name]
-            spread = given.reshape(-1) if self.semantics.axes == "configured" else given.reshape(-1)[: given.size]
-            shape = self.statistics_shape
-            fitting = spread.reshape(shape) if spread.size == math.prod(shape) else self._wide(spread)
-            setattr(self, name, np.broadcast_to(fitting, shape).astype(self.moving_dtype))
+        self.moving_mean, self.moving_variance = statistics["moving_mean"], statistics["moving_variance"]
         self.num_updates = state["num_updates"]
 
-    def _wide(self, per_channel: Array) -> Array:
-        return per_channel.reshape(self.settings.parameter_shape).astype(self.dtype)
+    def _spread(self, name: str, given: Array) -> Array:
+        channels, own = (self.settings.channels,), self.per_channel(np.empty(self.statistics_shape)).shape
+        if given.shape not in (channels, own):
+            raise BadState(f"{name} has shape {given.shape}, but should be {channels} or {own} [load_state]")
+        wide = given.reshape(self.statistics_shape) if given.shape == own else self._wide(given)
+        return np.broadcast_to(wide, self.statistics_shape).astype(self.moving_dtype)
 
-    def _count(self) -> int:
-        return math.prod(self.settings.input_shape[axis] for axis in self.axes)
+    def _wide(self, per_channel: Array) -> Array:
+        shape = [1] * len(self.settings.input_shape)
+        shape[self.channel_axis] = self.settings.channels
+        return per_channel.reshape(shape).astype(self.dtype)
+
+    def _count(self, axes: tuple[int, ...]) -> int:
+        return math.prod(self.settings.input_shape[axis] for axis in axes)
 
     def _moments(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance as they normalize, with axes kept."""
         x = x.astype(self.dtype)
-        mean = x.mean(axis=self.axes, keepdims=True, dtype=self.dtype)
+        mean = self._average(x)
         if self.semantics.variance == "two_pass":
-            variance = np.square(x - mean).mean(axis=self.axes, keepdims=True, dtype=self.dtype)
+            variance = self._average(np.square(x - mean))
         else:
-            variance = np.square(x).mean(axis=self.axes, keepdims=True, dtype=self.dtype) - np.square(mean)
+            variance = self._average(np.square(x)) - np.square(mean)
         if self.semantics.variance == "one_pass_clamped":
             variance = np.maximum(variance, 0)
-        count = self._count()
         if self.semantics.normalizing_ddof:
-            variance = variance * self.dtype_of(count / (count - 1) if count > 1 else math.nan)
+            variance = variance * self.dtype.type(self._unbiased())
         return mean, variance
 
-    def dtype_of(self, value: float) -> Any:
-        """A scalar in the dtype of the computation."""
-        return np.dtype(self.dtype).type(value)
+    def _average(self, terms: Array) -> Array:
+        if self.semantics.sums == "in_order":
+            return self._average_in_order(terms)
+        averaged: Array = terms.mean(axis=self.axes, keepdims=True, dtype=self.sum_dtype)
+        return averaged.astype(self.dtype)
+
+    def _average_in_order(self, terms: Array) -> Array:
+        kept = [axis for axis in range(terms.ndim) if axis not in self.axes]
+        rows = terms.transpose(*self.axes, *kept).reshape(self._count(self.axes), -1)
+        total = np.add.accumulate(rows, axis=0, dtype=self.sum_dtype)[-1]
+        averaged: Array = (total / total.dtype.type(len(rows))).astype(self.dtype)
+        return averaged.reshape(self.statistics_shape)
+
+    def _unbiased(self) -> float:
+        """n / (n - 1); one value has no such variance."""
+        count = self._count(self.axes)
+        return count / (count - 1) if count > 1 else math.nan
 
     def _update(self, mean: Array, variance: Array) -> None:
-        chosen, count, given = self.semantics, self._count(), self.settings.conventions
-        correction = 1.0
-        if self.ddof != chosen.normalizing_ddof:
-            ratio = count / (count - 1) if count > 1 else math.nan
-            correction = ratio if self.ddof else 1 / ratio
-        new_variance = variance * self.dtype_of(correction)
+        chosen = self.semantics
+        if chosen.moving_ddof != chosen.normalizing_ddof:
+            correction = self._unbiased() if chosen.moving_ddof else 1 / self._unbiased()
+            variance = variance * self.dtype.type(correction)
         if chosen.moving_of == "deviation":
-            new_variance = np.sqrt(new_variance)
-        old_weight = self._old_weight(given)
-        for name, new in (("moving_mean", mean), ("moving_variance", new_variance)):
-            old = getattr(self, name)
-            kept, moved = np.dtype(self.moving_dtype).type(old_weight), np.dtype(self.moving_dtype).type(1 - old_weight)
-            setattr(self, name, (kept * old + moved * new.astype(self.moving_dtype)).astype(self.moving_dtype))
+            variance = np.sqrt(variance)
+        old_weight = self.old_weight()
+        kept, moved = self.moving_dtype.type(old_weight), self.moving_dtype.type(1 - old_weight)
+        self.moving_mean = kept * self.moving_mean + moved * mean.astype(self.moving_dtype)
+        self.moving_variance = kept * self.moving_variance + moved * variance.astype(self.moving_dtype)
         self.num_updates += 1
 
-    def _old_weight(self, given: Any) -> float:
-        chosen = self.semantics
-        if chosen.warm_up == "replace" and self.num_updates == 0:
+    def old_weight(self) -> float:
+        """Weight of the old moving value in the next update."""
+        if self.semantics.warm_up == "replace" and self.num_updates == 0:
             return 0.0
-        if chosen.warm_up is None:
-            weight = given.decay_of(self.decay, self.num_updates)
-        elif chosen.warm_up == "count":
-            weight = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
-        else:
-            weight = self.decay
-        return float(weight if chosen.decay_weighs == "old" else 1 - weight)
+        return self._steady_weight(self.num_updates)
 
-    def _read(self) -> tuple[Array, Array]:
-        """The moving statistics as they are used."""
-        mean, variance = self.moving_mean, self.moving_variance
-        if self.semantics.warm_up == "debias" and self.num_updates:
-            share = 1 - self.decay**self.num_updates
-            mean, variance = mean / share, variance / share
+    def _steady_weight(self, updates: int) -> float:
+        assert self.semantics.decay is not None
+        weight = self.conventions.decay_of(self.semantics.decay, updates)
+        return float(weight if self.semantics.decay_weighs == "old" else 1 - weight)
+
+    def debiasing_share(self) -> float:
+        """What the moving statistics are divided by where they are used: 1 unless they are debiased."""
+        debiased = self.semantics.warm_up == "debias" and self.num_updates
+        return 1 - self._steady_weight(0) ** self.num_updates if debiased else 1.0
+
+    def read_statistics(self) -> tuple[Array, Array]:
+        """The moving mean and variance as they are used, with axes kept."""
+        share = self.moving_dtype.type(self.debiasing_share())
+        mean, variance = self.moving_mean / share, self.moving_variance / share
         if self.semantics.moving_of == "deviation":
             variance = np.square(variance)
         return mean.astype(self.dtype), variance.astype(self.dtype)
+
+    def scale_and_offset(self) -> tuple[Array, Array]:
+        """What multiplies xhat and what is added, each (C,)."""
+        return self._scale(), self._offset()
 
     def _scale(self) -> Array:
         gamma = self.beta if self.semantics.swapped else self.gamma
         if self.semantics.gamma == "ignored" or not self.settings.scale:
             return np.ones_like(gamma)
-        return gamma + 1 if self.semantics.gamma == "plus_one" else gamma
+        return gamma + gamma.dtype.type(1) if self.semantics.gamma == "plus_one" else gamma
 
     def _offset(self) -> Array:
         beta = self.gamma if self.semantics.swapped else self.beta
@@ -193,24 +245,45 @@ class VariedBatchNorm:
 
     def _normalized(self, x: Array, mean: Array, variance: Array) -> tuple[Array, Array, Array]:
         """Output, xhat and 1 / s."""
-        epsilon = self.dtype_of(self.epsilon)
-        match self.semantics.epsilon_place:
-            case "inside":
-                inverse = 1 / np.sqrt(variance + epsilon)
-            case "outside":
-                inverse = 1 / (np.sqrt(variance) + epsilon)
-            case "maximum":
-                inverse = 1 / np.sqrt(np.maximum(variance, epsilon))
-            case "none":
-                inverse = 1 / np.sqrt(variance)
-        xhat = (x.astype(self.dtype) - mean) * inverse
-        y = xhat * self._wide(self._scale()) + self._wide(self._offset())
+        x, epsilon = x.astype(self.dtype), self.dtype.type(self.semantics.epsilon)
+        inverse = self._inverse(variance, epsilon)
+        xhat, scale, offset = (x - mean) * inverse, self._wide(self._scale()), self._wide(self._offset())
+        if self.semantics.output == "centered":
+            y = xhat * scale + offset
+        else:
+            y = x * (scale * inverse) + (offset - mean * (scale * inverse))
         return y.astype(self.settings.dtype), xhat, inverse
 
+    def _inverse(self, variance: Array, epsilon: Any) -> Array:
+        inverse: Array
+        with np.errstate(invalid="ignore", divide="ignore"):  # NaN and infinity are what a layer of this kind gives
+            match self.semantics.epsilon_place:
+                case "inside":
+                    inverse = 1 / np.sqrt(variance + epsilon)
+                case "outside":
+                    inverse = 1 / (np.sqrt(variance) + epsilon)
+                case "maximum":
+                    inverse = 1 / np.sqrt(np.maximum(variance, epsilon))
+                case "none":
+                    inverse = 1 / np.sqrt(variance)
+        return inverse
 
-def _reduced(configuration: Configuration, semantics: Semantics) -> tuple[int, ...]:
-    rank = len(configuration.input_shape)
-    if semantics.axes == "elementwise":
-        return (0,)
-    kept = {"configured": configuration.channel_axis, "last": rank - 1, "second": 1}[semantics.axes]
-    return tuple(axis for axis in range(rank) if axis != kept)
+
+def _known_dtype(name: str) -> np.dtype[Any]:
+    try:
+        return np.dtype(name)
+    except TypeError as error:
+        raise BadConfiguration(
+            f"dtype is {name!r}, but should be one that NumPy knows here; importing ml_dtypes brings bfloat16"
+        ) from error
+
+
+def _channel_axis(configuration: Configuration, semantics: Semantics) -> int:
+    shape, own = configuration.input_shape, configuration.channel_axis
+    axis = {"configured": own, "elementwise": own, "last": len(shape) - 1, "second": 1}[semantics.axes]
+    if shape[axis] != configuration.channels:
+        raise BadConfiguration(
+            f"axes is {semantics.axes!r}, where the input {shape} has size {shape[axis]}, but should be an axis of "
+            f"size {configuration.channels}, the number of channels: gamma and beta must fit it"
+        )
+    return axis

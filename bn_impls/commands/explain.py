@@ -1,0 +1,78 @@
+"""``bn-bench explain A B``: why two implementations differ, and how to make them equal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bn_impls.interface import FLOATS, STYLES
+
+SAME_OR_EXPLAINED, UNEXPLAINED, FAILED = 0, 1, 3
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.epilog = (
+        "exit codes: 0 the same, or explained; 1 a difference that nothing explains; 2 usage; 3 a side failed"
+    )
+    parser.add_argument("a", metavar="A", help="a name of `bn-bench list`, or module:OBJECT")
+    parser.add_argument("b", metavar="B", help="the other one")
+    parser.add_argument("--json", action="store_true", help="the same facts as JSON")
+    parser.add_argument("--shape", type=_shape, default=(32, 8), metavar="NxC", help="of the inputs (default 32x8)")
+    parser.add_argument("--channels-first", action="store_true", help="the channels are the second axis, not the last")
+    parser.add_argument("--dtype", choices=FLOATS, default="float32", help="(default float32)")
+    parser.add_argument("--style", choices=STYLES, help="how both are called (default: each in its users' usual way)")
+    parser.add_argument("--steps", type=_steps, default=6, help="training calls (default 6)")
+    parser.add_argument("--decay", type=float, default=0.9, help="weight of the old moving value (default 0.9)")
+    parser.add_argument("--epsilon", type=float, default=1e-3, help="(default 1e-3)")
+    parser.add_argument(
+        "--mean", type=float, default=0.0, metavar="M",
+        help="mean of the inputs in units of their deviation (default 0); 1000 shows how a variance is computed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--defaults", action="store_true", help="each API's own epsilon, decay and start values, where it says them"
+    )
+
+
+def _shape(given: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in given.lower().replace(",", "x").split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{given!r} is no shape; write sizes as in 32x8 or 8x5x5x4") from None
+
+
+def _steps(given: str) -> int:
+    if not given.isdigit() or not 1 <= int(given) <= 1000:
+        raise argparse.ArgumentTypeError(f"{given!r} is no number of steps from 1 to 1000")
+    return int(given)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Explain, print, and say how it went.
+
+    Returns:
+        0 the same or explained, 1 a residual that nothing explains, 3 a side failed.
+
+    Raises:
+        BnBenchError: an unknown name, a missing framework, or something that one side does not offer.
+    """
+    from bn_impls.explain.answer import explain
+    from bn_impls.explain.asking import SideLost, side
+    from bn_impls.explain.question import Question
+    from bn_impls.explain.rendering import json_ready, text
+    from bn_impls.isolation.lines import encode
+
+    question = Question(
+        shape=options.shape, layout="channels_first" if options.channels_first else "channels_last",
+        dtype=options.dtype, decay=options.decay, epsilon=options.epsilon, steps=options.steps, offset=options.mean,
+        defaults=options.defaults,
+    )  # fmt: skip
+    question.check()
+    try:
+        with side(options.a, options.style) as a, side(options.b, options.style) as b:
+            answer = explain(question, a, b)
+    except SideLost as lost:
+        print(f"bn-bench: {lost}", file=sys.stderr)
+        return FAILED
+    print(encode(json_ready(answer)).decode() if options.json else text(answer))
+    return UNEXPLAINED if answer.verdict == "unexplained" else SAME_OR_EXPLAINED

@@ -1,0 +1,125 @@
+"""What a side may do otherwise: for each field of the semantics, the values worth trying.
+
+Values that APIs are known to use come first; those estimated from the answers come after them, and are needed for an
+epsilon or a decay that nobody else uses. The start values are not guessed: a fresh layer shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from bn_impls.explain.observing import Observed
+from bn_impls.explain.question import Inputs
+from bn_impls.interface import FLOATS, Array, Configuration
+from bn_impls.semantics.description import Semantics
+
+OPTIONS: dict[str, tuple[Any, ...]] = {
+    "moving_ddof": (0, 1),
+    "normalizing_ddof": (0, 1),
+    "epsilon_place": ("inside", "outside", "maximum", "none"),
+    "decay_weighs": ("old", "new"),
+    "warm_up": ("never", "count", "debias", "replace"),
+    "updates": (1, 0, 2),
+    "training_uses": ("batch", "before", "after"),
+    "inference_uses": ("moving", "batch"),
+    "inference_updates": (False, True),
+    "moving_of": ("variance", "deviation"),
+    "axes": ("configured", "last", "second", "elementwise"),
+    "swapped": (False, True),
+    "gamma": ("scale", "plus_one", "ignored"),
+    "beta": ("offset", "ignored"),
+    "constant": ("none", "mean", "variance", "both"),
+    "gradient": ("derived", "usual"),
+    "gamma_in_gradient": (True, False),
+    "gamma_gradient_of": ("normalized", "centered", "input"),
+    "parameter_gradients": ("sum", "mean"),
+    "epsilon": (1e-3, 1e-5, 1.001e-5, 1e-4, 1e-6, 1e-7, 1e-8, 2e-5, 1e-12, 0.0),
+    "decay": (0.99, 0.9, 0.999, 0.997, 0.95, 0.5, 0.0, 1.0),
+    "decay_rounding": ("none", "both", "complement"),
+}
+"""Field -> the values that known APIs and known mistakes have."""
+ESTIMATED = ("initial_mean", "initial_variance", "epsilon", "decay")
+DIGITS = (1, 2, 3, 4, 6)  # significant digits that somebody may have written an epsilon or a decay with
+
+
+def alternatives(base: Semantics, observed: Observed, inputs: Inputs, configuration: Configuration) -> list[Semantics]:
+    """Every single change of the semantics that is worth trying.
+
+    Args:
+        base: resolved semantics.
+        observed: the answers that are to be explained.
+        inputs: what they are answers to.
+        configuration: of the layer.
+
+    Returns:
+        Semantics that differ from the base in one field, the likelier ones first.
+    """
+    found = [
+        base.changed(**{field: value})
+        for field, values in OPTIONS.items() for value in values
+        if value != getattr(base, field)
+    ]  # fmt: skip
+    for field, values in estimates(base, observed, inputs, configuration).items():
+        found += [base.changed(**{field: value}) for value in values]
+    return list(dict.fromkeys(change for change in found if change != base))
+
+
+def estimates(
+    base: Semantics, observed: Observed, inputs: Inputs, configuration: Configuration
+) -> Mapping[str, list[float]]:
+    """Values of :data:`ESTIMATED` fields as the answers show them, plainly written ones first."""
+    axes, wide = configuration.reduction_axes, configuration.parameter_shape
+    x = inputs.x[0]
+    mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    y = observed.answers["output_training"][0]
+    with np.errstate(all="ignore"):
+        deviation = x - mean.reshape(wide)
+        slope = (y * deviation).mean(axis=axes) / variance  # gamma / s
+        epsilon = _middle(np.square(inputs.gamma / slope) - variance)
+        old, new = observed.initial_mean, observed.answers["moving_mean"][0]
+        decay = _middle((new - mean) / (old - mean))
+    starts = {"initial_mean": observed.initial_mean, "initial_variance": observed.initial_variance}
+    constant = {name: [float(v[0])] if np.all(v == v[0]) else [] for name, v in starts.items() if v.size}
+    return {
+        **constant,
+        "epsilon": _written(epsilon) if epsilon > 0 else [],
+        "decay": _written(decay) if 0 < decay < 1 else [],
+    }
+
+
+def _middle(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def _written(value: float) -> list[float]:
+    return list(dict.fromkeys(float(f"{value:.{digits - 1}e}") for digits in DIGITS))
+
+
+def rounding_alternatives(base: Semantics, configuration: Configuration) -> Iterator[Semantics]:
+    """Every single choice that changes only the rounding, the mildest first."""
+    known = [name for name in FLOATS[FLOATS.index(configuration.dtype) + 1 :] if _numpy_knows(name)]
+    yield base.changed(output="multiplied_out")
+    yield base.changed(sums="in_order")
+    yield base.changed(variance="one_pass_clamped")
+    yield base.changed(variance="one_pass")
+    for name in known:
+        yield base.changed(moving_dtype=name)
+        yield base.changed(accumulation_dtype=name)
+        yield base.changed(compute_dtype=name)
+    if configuration.dtype == "float16":  # the sums of the usual one are in float32
+        yield base.changed(accumulation_dtype="float16")
+
+
+def _numpy_knows(dtype: str) -> bool:
+    with suppress(ImportError):  # the package that teaches NumPy bfloat16
+        import ml_dtypes  # noqa: F401  # only its side effect
+    try:
+        np.dtype(dtype)
+    except TypeError:
+        return False
+    return True

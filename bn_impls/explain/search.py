@@ -1,0 +1,162 @@
+"""Which semantics reproduce what one side answered.
+
+Semantics *reproduce* answers if every one is within twice the derived bound of a good evaluation, so that two sides of
+the same semantics are within four times of each other. The search begins at what the side declares and changes one
+field at a time; a small set of the best is kept at every depth, because the first of two changes need not be the one
+that looks best. Changes of the function are tried first: reproducing seven quantities to rounding is evidence that
+nothing else can give. Only then come causes within rounding, which are held to a test that can fail in both
+directions: a reference that rounds as the hypothesis says must be off in each quantity by as much as the side is,
+within a factor of 8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bn_impls.accuracy.comparison import QUANTITIES
+from bn_impls.errors import BadConfiguration
+from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
+from bn_impls.explain.observing import Observed
+from bn_impls.explain.replay import Replay, differences, excess
+from bn_impls.semantics.description import Semantics
+
+WITHIN = 2.0  # bounds; see above
+KEPT, DEPTH = 6, 4  # of the search
+BETTER = 0.05  # least fall of the summed log10 of the excesses that is worth following: noise gives less
+AS_MUCH = 8.0  # factor within which rounding errors of one kind are expected
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a side computes, as far as it was found.
+
+    Attributes:
+        semantics: resolved.
+        excess: quantity -> what is left, in units of the bound.
+        residual: quantity -> what is left.
+        rounding: the choices within rounding that account for what is left, by field; empty if none is needed.
+        rounding_errors: quantity -> error of a reference that rounds so.
+        others: other semantics with as few changes that reproduce the answers as well.
+    """
+
+    semantics: Semantics
+    excess: Mapping[str, float]
+    residual: Mapping[str, float]
+    rounding: Mapping[str, object]
+    rounding_errors: Mapping[str, float]
+    others: tuple[Semantics, ...] = ()
+
+    @property
+    def solved(self) -> bool:
+        """Whether nothing is left, or rounding of a known kind."""
+        return bool(self.rounding) or all(value <= WITHIN for value in self.excess.values())
+
+
+@dataclass(frozen=True)
+class _Node:
+    semantics: Semantics
+    excess: Mapping[str, float]
+
+    @property
+    def solved(self) -> bool:
+        return all(value <= WITHIN for value in self.excess.values())
+
+    @property
+    def reproduced(self) -> frozenset[str]:
+        return frozenset(name for name, value in self.excess.items() if value <= WITHIN)
+
+    @property
+    def cost(self) -> float:
+        """Sum of the logarithms of what is left above rounding."""
+        return sum(math.log10(min(max(value, WITHIN), 1e30) / WITHIN) for value in self.excess.values())
+
+
+class Search:
+    """The search for one side."""
+
+    def __init__(self, replay: Replay, observed: Observed) -> None:
+        """Keep both.
+
+        Args:
+            replay: of the question.
+            observed: the side's answers.
+        """
+        self.replay, self.observed = replay, observed
+
+    def find(self) -> Found:
+        """Search from what the side declares."""
+        start = self._node(Semantics().resolved(self.replay.configuration))
+        assert start is not None
+        levels = [[start]]
+        while not (solved := [node for node in levels[-1] if node.solved]) and len(levels) <= DEPTH:
+            if not (further := self._expanded(levels[-1])):
+                break
+            levels.append(further)
+        if solved:
+            return self._found(solved[0], others=tuple(node.semantics for node in solved[1:]))
+        best = [node for level in levels for node in level[:2]]
+        for node in sorted(best, key=lambda node: node.cost):
+            if (found := self._by_rounding(node)) is not None:
+                return found
+        return self._found(self._pruned(max(best, key=lambda node: (len(node.reproduced), -node.cost)), start))
+
+    def _node(self, semantics: Semantics) -> _Node | None:
+        try:
+            replayed = self.replay(semantics)
+        except BadConfiguration:  # an axis of another size cannot be the channels'
+            return None
+        return _Node(semantics, excess(self.observed.answers, replayed.answers, replayed.bounds))
+
+    def _expanded(self, nodes: list[_Node]) -> list[_Node]:
+        """The best single changes of these, best first; of equals, the likelier first."""
+        found: dict[Semantics, _Node] = {}
+        for node in nodes:
+            for changed in alternatives(node.semantics, self.observed, self.replay.inputs, self.replay.configuration):
+                child = None if changed in found else self._node(changed)
+                if child is not None and child.cost < node.cost - BETTER:
+                    found[changed] = child
+        ranked = sorted(found.values(), key=lambda node: (not node.solved, node.cost if not node.solved else 0.0))
+        return [node for node in ranked if node.solved] or ranked[:KEPT]
+
+    def _pruned(self, node: _Node, start: _Node) -> _Node:
+        """Without the changes that reproduce nothing: what does not reproduce a quantity is no finding."""
+        for name, declared in vars(start.semantics).items():
+            if getattr(node.semantics, name) != declared:
+                simpler = self._node(node.semantics.changed(**{name: declared}))
+                if simpler is not None and simpler.reproduced >= node.reproduced:
+                    node = simpler
+        return node
+
+    def _by_rounding(self, node: _Node) -> Found | None:
+        """One rounding choice, or two, that account for what a node leaves."""
+        first = list(rounding_alternatives(node.semantics, self.replay.configuration))
+        pairs = [
+            second for change in first
+            for second in rounding_alternatives(change, self.replay.configuration) if second not in first
+        ]  # fmt: skip
+        for candidate in dict.fromkeys([*first, *pairs]):
+            errors = self._accounted(node, candidate)
+            if errors is not None:
+                return self._found(node, rounding=candidate, rounding_errors=errors)
+        return None
+
+    def _accounted(self, node: _Node, candidate: Semantics) -> dict[str, float] | None:
+        replayed, emulated = self.replay(node.semantics), self.replay.rounded(candidate)
+        off = excess(emulated, replayed.answers, replayed.bounds)
+        for quantity in QUANTITIES:
+            got, expected = max(node.excess[quantity], WITHIN), max(off[quantity], WITHIN)
+            if not 1 / AS_MUCH <= got / expected <= AS_MUCH:
+                return None
+        return differences(emulated, replayed.answers)
+
+    def _found(
+        self, node: _Node, *, rounding: Semantics | None = None, rounding_errors: Mapping[str, float] | None = None,
+        others: tuple[Semantics, ...] = (),
+    ) -> Found:  # fmt: skip
+        chosen = {} if rounding is None else {
+            name: value for name, value in vars(rounding).items() if value != getattr(node.semantics, name)
+        }  # fmt: skip
+        left = differences(self.observed.answers, self.replay(node.semantics).answers)
+        return Found(node.semantics, node.excess, left, chosen, rounding_errors or {}, others)
