@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bn_impls.interface import VARIANTS, Configuration, Implementation, Layer, Style, Unsupported
+from bn_impls.interface import Configuration, Implementation, Layer, Style, Unsupported
 from bn_impls.state import State
 
 Array = npt.NDArray[Any]
@@ -179,7 +179,7 @@ class Subject:
         if variant is None:
             built = self.implementation.build(settings)
         elif variant not in self.implementation.variants:
-            raise NotOffered(f"the implementation has no variant {variant!r}: {VARIANTS[variant]}")
+            raise NotOffered(f"the implementation offers no variant {variant!r}")
         else:
             built = self.implementation.variants[variant](settings)
         if isinstance(built, Unsupported):
