@@ -33,6 +33,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.jax_network import flax_trainer
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 
 def batch_norm(settings: Configuration) -> nnx.BatchNorm:
@@ -100,11 +101,13 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
 class HeldState:
     """The state between calls, and how often it was updated."""
 
-    def __init__(self, settings: Configuration) -> None:
+    def __init__(
+        self, settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = batch_norm
+    ) -> None:
         """Build the module on the device and take it apart."""
         self.settings, self.place = settings, boundary.placed(settings.device)
         with jax.default_device(self.place):
-            self.pure = PureBatchNorm(batch_norm(settings))
+            self.pure = PureBatchNorm(make(settings))
         self.parameters, self.statistics, self.updates = self.pure.parameters, self.pure.statistics, 0
 
     def callables(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
@@ -167,7 +170,12 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
     if reason or (reason := _refusal(configuration.conventions)):
         return reason
-    held = HeldState(configuration)
+    return layer_of(HeldState(configuration))
+
+
+def layer_of(held: HeldState) -> Layer:
+    """The layer of the interface around a state."""
+    configuration = held.settings
     inference, training_step, with_gradients = held.callables()
     return Layer(
         configuration=configuration,
@@ -196,4 +204,5 @@ IMPLEMENTATION = Implementation(
     packages=("flax", "jax", "jaxlib", "orbax-checkpoint", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.flax_layer"),
 )

@@ -375,13 +375,18 @@ class Trainer:
 VARIANTS = {
     "defaults": "a layer with the API's own epsilon, decay and start values; those of the configuration are ignored",
     "frozen": "a layer frozen as the API's users freeze it; its training calls are the ones that users then make",
-    "masked": "a layer whose training_step takes (x, mask); mask is True, (batch,), where a row is valid",
-    "tensor_flag": "a layer whose training_step takes (x, flag); flag is a boolean tensor of the framework",
+    "masked": "a layer whose training_step takes (x, mask); mask is an array (batch,), True where a row is valid",
+    "tensor_flag": "a layer whose training_step takes (x, flag); flag is a bool that it makes a tensor of the framework "
+    "before it hands it to the API as the training flag",
     "second_order": "a layer whose training_step_with_gradients takes (x, dy, v) and returns (dx, gradient of "
     "sum(v dx) for x, the same for dy); it updates the statistics as any training call",
     "inference_gradient": "a layer whose training_step_with_gradients takes (x, dy), normalizes by the moving "
     "statistics, and returns (y, gradient of x, gradient of the moving mean or None)",
-    "replicas": "a layer whose training_step takes a batch and runs its halves on two replicas",
+    "verbatim": "a layer whose API is given the configuration's decay and epsilon as they are, in its own parameters: "
+    "nothing is converted or refused, and it starts with the API's own statistics",
+    "forward_only": "a layer whose training_step is the API's training forward call and nothing beside it: no update "
+    "operation is run and no returned statistic kept",
+    "replicas": "a layer whose training_step and inference take a batch and run its halves on two replicas",
     "replicas_synchronized": "the same, with statistics over both replicas",
 }
 """The names of probe variants, and what the layer of each is; what is not said is as in any layer."""

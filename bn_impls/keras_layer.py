@@ -27,6 +27,7 @@ from bn_impls.interface import (
 from bn_impls.keras_checkpoints import keras_formats
 from bn_impls.networks.keras_network import keras_trainer
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 
 def batch_norm(settings: Configuration, name: str | None = None) -> keras.layers.BatchNormalization:
@@ -47,7 +48,8 @@ def batch_norm(settings: Configuration, name: str | None = None) -> keras.layers
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
-def _refusal(conventions: Conventions) -> Unsupported | None:
+def conventions_refusal(conventions: Conventions) -> Unsupported | None:
+    """Why these conventions are not offered, or None."""
     if keras.backend.backend() != "tensorflow":
         return Unsupported(f"Keras runs on {keras.backend.backend()} here; this implementation is for TensorFlow")
     if conventions.ddof:
@@ -82,7 +84,7 @@ def _load(layer: keras.layers.BatchNormalization, settings: Configuration, state
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := _refusal(configuration.conventions)):
+    if reason or (reason := conventions_refusal(configuration.conventions)):
         return reason
     with boundary.placed(configuration.device):
         layer = batch_norm(configuration, "layer")
@@ -122,7 +124,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a Keras model around :func:`batch_norm`, with a Keras optimizer."""
-    if reason := _refusal(configuration.conventions):
+    if reason := conventions_refusal(configuration.conventions):
         return reason
     return keras_trainer(configuration, batch_norm)
 
@@ -132,4 +134,5 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.keras_layer"),
 )

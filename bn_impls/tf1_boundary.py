@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from unittest import mock
@@ -338,13 +338,18 @@ def tf1_layer(configuration: Configuration, draw: Draw, *, two_calls: bool = Fal
     Returns:
         The layer.
     """
-    layer = Tf1Layer(configuration, draw, two_calls=two_calls)
-    return Layer(
-        configuration=configuration,
+    return layer_around(Tf1Layer(configuration, draw, two_calls=two_calls))
+
+
+def layer_around(layer: Tf1Layer, **parts: Any) -> Layer:
+    """The layer of the interface; ``parts`` replace callables."""
+    settings = layer.settings
+    built = Layer(
+        configuration=settings,
         inference=layer.inference,
         training_step=layer.training_step,
         training_step_with_gradients=layer.training_step_with_gradients,
-        to_native=lambda array: np.array(array, configuration.dtype),
+        to_native=lambda array: np.array(array, settings.dtype),
         to_numpy=np.asarray,
         synchronize=lambda _: None,  # a session call returns when its fetches are there
         export_state=layer.export_state,
@@ -353,3 +358,4 @@ def tf1_layer(configuration: Configuration, draw: Draw, *, two_calls: bool = Fal
         formats=layer.host.formats(),
         close=layer.host.close,
     )
+    return replace(built, **parts)

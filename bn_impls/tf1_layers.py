@@ -30,6 +30,7 @@ from bn_impls.interface import (
 from bn_impls.keras2_kernels import BY_RANK, kernel_refusal
 from bn_impls.networks.tf1_network import tf1_trainer
 from bn_impls.tf1_boundary import Drawn, Feeds, refusal, tf1_layer
+from bn_impls.variants import found_in
 
 
 def batch_normalization(x: tf.Tensor, training: tf.Tensor, settings: Configuration, name: str) -> tf.Tensor:
@@ -58,6 +59,17 @@ def draw(settings: Configuration, x: tf.Tensor, feeds: Feeds, name: str) -> Draw
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf.layers warns that it is deprecated, which is why it is here
         y = batch_normalization(x, feeds.is_training, settings, name)
+    return found_by_name(y, name, known)
+
+
+def found_by_name(y: tf.Tensor, name: str, known: int) -> Drawn:
+    """What the layer left in the graph.
+
+    Args:
+        y: its output.
+        name: its name.
+        known: how many updates stood in the collection before it.
+    """
     variables = {v.op.name.removeprefix(f"{name}/"): v for v in v1.global_variables(f"{name}/")}
     updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS)[known:]
     return Drawn(
@@ -97,4 +109,5 @@ IMPLEMENTATION = Implementation(
     packages=("tf_keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.tf1_layers"),
 )

@@ -29,6 +29,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.tf1_network import Updates, tf1_trainer
 from bn_impls.tf1_boundary import Drawn, Feeds, refusal, tf1_layer
+from bn_impls.variants import found_in
 
 
 def batch_normalization(
@@ -74,7 +75,8 @@ def draw(settings: Configuration, x: tf.Tensor, feeds: Feeds, name: str) -> Draw
     return Drawn(y, gamma, beta, mean, variance, [update])
 
 
-def _refusal(configuration: Configuration | TrainerConfiguration) -> Unsupported | None:
+def configuration_refusal(configuration: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why this cannot be built, or None."""
     if reason := refusal(configuration.device, configuration.style, configuration.dtype):
         return reason
     if configuration.conventions.ddof:
@@ -86,12 +88,12 @@ def _refusal(configuration: Configuration | TrainerConfiguration) -> Unsupported
 
 def build(configuration: Configuration, *, updates: Updates) -> Layer | Unsupported:
     """Build a layer."""
-    return _refusal(configuration) or tf1_layer(configuration, draw, two_calls=updates == "after")
+    return configuration_refusal(configuration) or tf1_layer(configuration, draw, two_calls=updates == "after")
 
 
 def build_trainer(configuration: TrainerConfiguration, *, updates: Updates) -> Trainer | Unsupported:
     """Build a network of TensorFlow 1 operations around :func:`batch_normalization`."""
-    return _refusal(configuration) or tf1_trainer(configuration, draw, updates)
+    return configuration_refusal(configuration) or tf1_trainer(configuration, draw, updates)
 
 
 def _implementation(updates: Updates) -> Implementation:
@@ -100,6 +102,7 @@ def _implementation(updates: Updates) -> Implementation:
         packages=("tensorflow", "numpy"),
         build=partial(build, updates=updates),
         build_trainer=partial(build_trainer, updates=updates),
+        variants=found_in("bn_impls.variants.tf1_manual"),
     )
 
 

@@ -27,6 +27,7 @@ from bn_impls.keras2_kernels import LEAST_EPSILON
 from bn_impls.networks.description import BatchNorm as Description
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.tensorflow_layer import Counting, counted_layer
+from bn_impls.variants import found_in
 
 
 class BatchNorm(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
@@ -67,7 +68,8 @@ class BatchNorm(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
-def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+def configuration_refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why this cannot be built, or None."""
     if reason := boundary.refusal(settings.device, settings.style, settings.dtype):
         return reason
     if settings.dtype != "float32":
@@ -99,7 +101,7 @@ def _layer_refusal(layer: Configuration) -> Unsupported | None:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    if reason := _refusal(configuration):
+    if reason := configuration_refusal(configuration):
         return reason
     with boundary.placed(configuration.device):
         layer = BatchNorm(configuration)
@@ -108,7 +110,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network of TensorFlow operations around :class:`BatchNorm`."""
-    if reason := _refusal(configuration):
+    if reason := configuration_refusal(configuration):
         return reason
     return tensorflow_trainer(configuration, lambda settings: Counting(BatchNorm(settings)))
 
@@ -118,4 +120,5 @@ IMPLEMENTATION = Implementation(
     packages=("tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.tf_fused"),
 )

@@ -26,6 +26,7 @@ from bn_impls.interface import (
 from bn_impls.keras2_kernels import BY_RANK, kernel_refusal
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.tensorflow_layer import Counting, counted_layer
+from bn_impls.variants import found_in
 
 
 def batch_norm(settings: Configuration) -> tf_keras.layers.BatchNormalization:
@@ -80,4 +81,5 @@ IMPLEMENTATION = Implementation(
     packages=("tf_keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.tf_keras_layer"),
 )

@@ -26,6 +26,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 
 class BatchNorm(tf.Module):
@@ -66,7 +67,8 @@ class BatchNorm(tf.Module):
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
-def _refusal(conventions: Conventions) -> Unsupported | None:
+def conventions_refusal(conventions: Conventions) -> Unsupported | None:
+    """Why these conventions are not offered, or None."""
     if conventions.ddof:
         return Unsupported("tf.nn.moments divides by n; ddof 1 is not offered")
     if not conventions.decay_in_float32:
@@ -97,7 +99,7 @@ def _load(layer: BatchNorm, state: State) -> None:
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := _refusal(configuration.conventions)):
+    if reason or (reason := conventions_refusal(configuration.conventions)):
         return reason
     with boundary.placed(configuration.device):
         layer = BatchNorm(configuration)
@@ -129,7 +131,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network of TensorFlow operations around :class:`BatchNorm`."""
-    if reason := _refusal(configuration.conventions):
+    if reason := conventions_refusal(configuration.conventions):
         return reason
     return tensorflow_trainer(configuration, BatchNorm)
 
@@ -139,4 +141,5 @@ IMPLEMENTATION = Implementation(
     packages=("tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.tf_manual"),
 )

@@ -33,6 +33,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 MODULES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
@@ -84,7 +85,8 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
     return None
 
 
-def _export(layer: nn.Module, settings: Configuration) -> State:
+def export(layer: nn.Module, settings: Configuration) -> State:
+    """The canonical state of a module."""
     ones, zeros = np.ones(settings.channels, settings.dtype), np.zeros(settings.channels, settings.dtype)
     statistics = [layer.running_mean, layer.running_var, layer.num_batches_tracked]
     mean, variance, updates = [boundary.array_of(tensor) for tensor in statistics if tensor is not None]
@@ -97,7 +99,8 @@ def _export(layer: nn.Module, settings: Configuration) -> State:
     )
 
 
-def _load(layer: nn.Module, settings: Configuration, state: State) -> None:
+def load(layer: nn.Module, settings: Configuration, state: State) -> None:
+    """Set the canonical state of a module."""
     found: dict[str, Any] = {**state, "num_updates": np.array(state["num_updates"])}
     own = layer.state_dict()
     for name, tensor in own.items():
@@ -154,8 +157,8 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         to_native=boundary.to_native(configuration.device, configuration.dtype, configuration.layout),
         to_numpy=boundary.to_numpy(configuration.layout),
         synchronize=boundary.synchronize,
-        export_state=lambda: _export(layer, configuration),
-        load_state=lambda state: _load(layer, configuration, state),
+        export_state=lambda: export(layer, configuration),
+        load_state=lambda state: load(layer, configuration, state),
         observe=boundary.observe,
         formats=boundary.formats(layer.state_dict, layer.load_state_dict),
     )
@@ -173,4 +176,5 @@ IMPLEMENTATION = Implementation(
     packages=("torch", "safetensors", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.torch_layer"),
 )

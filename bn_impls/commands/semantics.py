@@ -1,0 +1,50 @@
+"""``bn-bench semantics``: observe what implementations do where they may differ."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bn_impls.registry import descriptors, describe
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which implementations, which questions, and how to print."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help="implementations, or module:OBJECT; all if left out")
+    parser.add_argument("--question", action="append", default=[], metavar="KEY", help="ask this one only; repeatable")
+    parser.add_argument("--all-styles", action="store_true", help="every call style, not the usual one alone")
+    parser.add_argument("--json", action="store_true", help="one JSON object: name, question, what was observed")
+
+
+def act(options: argparse.Namespace) -> int:
+    """Ask, and print.
+
+    Raises:
+        UnknownName: no implementation or question has this name.
+    """
+    from bn_impls.errors import UnknownName
+    from bn_impls.semantics.observing import observe
+    from bn_impls.semantics.questions import BY_KEY, QUESTIONS
+    from bn_impls.semantics.table import as_text
+
+    for key in options.question:
+        if key not in BY_KEY:
+            raise UnknownName.among("question", key, BY_KEY, "docs/semantics.md says what each one asks.")
+    questions = [BY_KEY[key] for key in dict.fromkeys(options.question)] or list(QUESTIONS)
+    chosen = [describe(name) for name in dict.fromkeys(options.names)] or list(descriptors().values())
+    show = _progress if sys.stderr.isatty() else lambda _: None
+    matrix = {}
+    for descriptor in chosen:
+        styles = descriptor.styles if options.all_styles else descriptor.styles[:1]
+        matrix[descriptor.name] = observe(descriptor, styles, questions, show)  # type: ignore[arg-type]  # checked when built
+    show("")
+    if options.json:
+        print(json.dumps(matrix, indent=1, ensure_ascii=False))
+    else:
+        print(as_text(matrix, questions))
+    return 0
+
+
+def _progress(text: str) -> None:
+    print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

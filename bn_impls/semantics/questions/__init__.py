@@ -1,0 +1,15 @@
+"""The questions of the semantics matrix: one concept a file, and their order here."""
+
+from __future__ import annotations
+
+from bn_impls.semantics.asking import Question
+from bn_impls.semantics.questions import averages, edges, epsilon, updates, variance
+
+QUESTIONS: tuple[Question, ...] = (
+    *epsilon.QUESTIONS,
+    *averages.QUESTIONS,
+    *variance.QUESTIONS,
+    *updates.QUESTIONS,
+    *edges.QUESTIONS,
+)
+BY_KEY = {question.key: question for question in QUESTIONS}

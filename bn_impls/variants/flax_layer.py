@@ -1,0 +1,175 @@
+"""Probe variants of the Flax module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from bn_impls import flax_layer as own
+from bn_impls import jax_boundary as boundary
+from bn_impls.interface import Configuration, Layer, Unsupported
+
+frozen = Unsupported("nnx modules have no switch that freezes: what is not given to the optimizer stays")
+
+
+def _held(settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = own.batch_norm) -> Any:
+    return boundary.refusal(settings.device, settings.style, settings.dtype) or own.HeldState(settings, make)
+
+
+def _layer(held: own.HeldState, **parts: Any) -> Layer:
+    """The implementation's layer around a state, with other callables."""
+    return replace(own.layer_of(held), **parts)
+
+
+def _offered(settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm]) -> Layer | Unsupported:
+    held = _held(settings, make)
+    return held if isinstance(held, Unsupported) else _layer(held)
+
+
+def defaults(settings: Configuration) -> Layer | Unsupported:
+    """Nothing given but the number of channels, their axis and the dtypes."""
+    return _offered(
+        settings,
+        lambda s: nnx.BatchNorm(
+            s.channels, axis=s.channel_axis, dtype=s.dtype, param_dtype=s.dtype, rngs=nnx.Rngs(0)
+        ),
+    )
+
+
+def verbatim(settings: Configuration) -> Layer | Unsupported:
+    """The configured decay as ``momentum``, and the module's own start values."""
+    return _offered(
+        settings,
+        lambda s: nnx.BatchNorm(
+            s.channels, axis=s.channel_axis, momentum=s.decay, epsilon=s.epsilon, dtype=s.dtype, param_dtype=s.dtype,
+            rngs=nnx.Rngs(0),
+        ),
+    )  # fmt: skip
+
+
+def forward_only(settings: Configuration) -> Layer | Unsupported:
+    """The pure function's output, its new statistics dropped."""
+    held = _held(settings)
+    if isinstance(held, Unsupported):
+        return held
+    forward = boundary.styled(held.pure.forward, settings.style)
+    return _layer(held, training_step=lambda x: forward(held.parameters, held.statistics, x)[0])
+
+
+def _called(settings: Configuration, call: Callable[..., Any]) -> Layer | Unsupported:
+    """A training step of the input and one more argument; ``call`` takes the module and both."""
+    held = _held(settings)
+    if isinstance(held, Unsupported):
+        return held
+
+    def forward(parameters: nnx.State, statistics: nnx.State, x: jax.Array, more: jax.Array) -> Any:
+        layer = nnx.merge(held.pure.structure, parameters, statistics, copy=True)
+        return call(layer, x, more), nnx.state(layer, nnx.BatchStat)
+
+    styled = boundary.styled(forward, settings.style)
+
+    def training_step(x: jax.Array, more: Any) -> jax.Array:
+        y, held.statistics = styled(held.parameters, held.statistics, x, jnp.asarray(more))
+        return y
+
+    return _layer(held, training_step=training_step)
+
+
+def masked(settings: Configuration) -> Layer | Unsupported:
+    """``mask`` beside the input."""
+
+    def call(layer: nnx.BatchNorm, x: jax.Array, mask: jax.Array) -> jax.Array:
+        wide = jnp.broadcast_to(mask.reshape(-1, *[1] * (x.ndim - 1)), x.shape)
+        return layer(x, use_running_average=False, mask=wide)
+
+    return _called(settings, call)
+
+
+def tensor_flag(settings: Configuration) -> Layer | Unsupported:
+    """``use_running_average`` is an array."""
+    return _called(settings, lambda layer, x, flag: layer(x, use_running_average=jnp.logical_not(flag)))
+
+
+def second_order(settings: Configuration) -> Layer | Unsupported:
+    """A gradient of a gradient."""
+    held = _held(settings)
+    if isinstance(held, Unsupported):
+        return held
+
+    def compute(parameters: nnx.State, statistics: nnx.State, x: Any, dy: Any, v: Any) -> tuple[jax.Array, ...]:
+        def input_gradient(x: jax.Array, dy: jax.Array) -> jax.Array:
+            _, pull_back = jax.vjp(lambda x: held.pure.forward(parameters, statistics, x)[0], x)
+            return pull_back(dy)[0]
+
+        dx, pull_back = jax.vjp(input_gradient, x, dy)
+        return dx, *pull_back(v)
+
+    styled = boundary.styled(compute, settings.style)
+    return _layer(held, training_step_with_gradients=lambda *given: styled(held.parameters, held.statistics, *given))
+
+
+def inference_gradient(settings: Configuration) -> Layer | Unsupported:
+    """A gradient for the statistics beside the input."""
+    held = _held(settings)
+    if isinstance(held, Unsupported):
+        return held
+
+    def compute(parameters: nnx.State, statistics: nnx.State, x: Any, dy: Any) -> tuple[jax.Array, ...]:
+        y, pull_back = jax.vjp(lambda s, x: held.pure.inference(parameters, s, x), statistics, x)
+        for_statistics, dx = pull_back(dy)
+        return y, dx, for_statistics["mean"].get_value()
+
+    styled = boundary.styled(compute, settings.style)
+    return _layer(held, training_step_with_gradients=lambda *given: styled(held.parameters, held.statistics, *given))
+
+
+def replicas(settings: Configuration) -> Layer | Unsupported:
+    """Halves of the batch under ``jax.vmap``; each replica's statistics are kept, the first one's are exported."""
+    return _on_replicas(settings, own.batch_norm)
+
+
+def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
+    """The same with the module's ``axis_name``."""
+
+    def make(given: Configuration) -> nnx.BatchNorm:
+        layer = own.batch_norm(given)
+        layer.axis_name = "replica"
+        return layer
+
+    return _on_replicas(settings, make)
+
+
+def _on_replicas(settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm]) -> Layer | Unsupported:
+    held = _held(settings, make)
+    if isinstance(held, Unsupported):
+        return held
+    forward, infer = (
+        boundary.styled(jax.vmap(function, in_axes=(None, 0, 0), axis_name="replica"), settings.style)
+        for function in (held.pure.forward, held.pure.inference)
+    )
+    copies: list[Any] = [None]
+
+    def given() -> Any:
+        if copies[0] is None:
+            copies[0] = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), held.statistics)
+        return copies[0]
+
+    def training_step(x: jax.Array) -> jax.Array:
+        y, copies[0] = forward(held.parameters, given(), x.reshape(2, -1, *x.shape[1:]))
+        held.statistics = jax.tree.map(lambda leaf: leaf[0], copies[0])
+        return y.reshape(x.shape)
+
+    def inference(x: jax.Array) -> jax.Array:
+        return infer(held.parameters, given(), x.reshape(2, -1, *x.shape[1:])).reshape(x.shape)
+
+    def load(state: Any) -> None:
+        copies[0] = None
+        held.load(state)
+
+    return _layer(held, training_step=training_step, inference=inference, load_state=load)

@@ -1,0 +1,82 @@
+"""Probe variants of the Keras 2 layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from bn_impls.interface import Configuration, Layer, Unsupported
+from bn_impls.keras2_kernels import kernel_refusal
+from bn_impls.tf_keras_layer import batch_norm
+from bn_impls.variants.tensorflow_variants import Family, broadcast_mask, traced
+
+
+def _built(settings: Configuration, **arguments: Any) -> tf_keras.layers.BatchNormalization:
+    layer = tf_keras.layers.BatchNormalization(**arguments)
+    layer.build(tf.TensorShape([None, *settings.input_shape[1:]]))
+    return layer
+
+
+FAMILY = Family(batch_norm, kernel_refusal)
+forward_only = FAMILY.forward_only
+tensor_flag = FAMILY.tensor_flag
+second_order = FAMILY.second_order
+inference_gradient = FAMILY.inference_gradient
+replicas = FAMILY.on_replicas
+
+
+def _unrefused(make: Callable[[Configuration], Any]) -> Family:
+    return Family(make, lambda _: None)
+
+
+def verbatim(settings: Configuration) -> Layer | Unsupported:
+    """Epsilon as given, also where the fused kernel raises it."""
+    return _unrefused(batch_norm).offered(settings)
+
+
+def defaults(settings: Configuration) -> Layer | Unsupported:
+    """Nothing given but the axis and the dtype."""
+    return _unrefused(lambda s: _built(s, axis=s.usual_axis, dtype=s.dtype)).offered(settings)
+
+
+def frozen(settings: Configuration) -> Layer | Unsupported:
+    """``trainable = False``; users then differentiate for the layer's ``trainable_variables``."""
+
+    def differentiate(layer: Any) -> Callable[..., Any]:
+        layer.trainable = False
+        known = {id(v) for v in layer.trainable_variables}
+        parameters = [v if id(v) in known else None for v in (layer.gamma, layer.beta)]
+
+        def compute(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=True)
+            found = tape.gradient(y, [x, *(v for v in parameters if v is not None)], output_gradients=dy)
+            given = iter(found[1:])
+            return y, found[0], *(None if v is None else next(given) for v in parameters)
+
+        return compute
+
+    return FAMILY.offered(settings, differentiate=differentiate)
+
+
+def masked(settings: Configuration) -> Layer | Unsupported:
+    """``mask`` beside the input."""
+
+    def forward(layer: Any) -> Callable[..., Any]:
+        call = traced(lambda x, mask: layer(x, training=True, mask=mask), settings.style)
+        return lambda x, mask: call(x, broadcast_mask(mask, x))
+
+    return FAMILY.offered(settings, forward=forward, raw=lambda _: True)
+
+
+def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
+    """``synchronized=True``."""
+
+    def make(given: Configuration) -> tf_keras.layers.BatchNormalization:
+        return _built(given, **batch_norm(given).get_config() | {"synchronized": True, "fused": None})
+
+    return FAMILY.on_replicas(settings, make)

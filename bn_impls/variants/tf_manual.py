@@ -1,0 +1,45 @@
+"""Probe variants of TensorFlow's low-level functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from bn_impls.interface import Configuration, Unsupported
+from bn_impls.tf_manual import BatchNorm, conventions_refusal
+from bn_impls.variants.tensorflow_variants import Family
+
+
+def _refusal(settings: Configuration) -> Unsupported | None:
+    return conventions_refusal(settings.conventions)
+
+
+def _set_count(layer: Any, updates: int) -> None:
+    layer.num_updates.assign(updates)
+
+
+FAMILY = Family(BatchNorm, _refusal, _set_count)
+verbatim = FAMILY.forward_only
+tensor_flag = FAMILY.tensor_flag
+second_order = FAMILY.second_order
+inference_gradient = FAMILY.inference_gradient
+replicas = FAMILY.on_replicas
+defaults = Unsupported("tf.nn.batch_normalization and ExponentialMovingAverage have no default epsilon and decay")
+frozen = Unsupported("functions have no switch that freezes: what is not given to the optimizer stays")
+masked = Unsupported("tf.nn.moments takes no mask; tf.nn.weighted_moments would be another layer")
+replicas_synchronized = Unsupported("tf.nn.moments knows of no replicas; an all-reduce would be written by hand")
+
+
+def forward_only(settings: Configuration) -> Any:
+    """Moments and normalization, without ``ExponentialMovingAverage.apply``."""
+
+
+    def forward(layer: BatchNorm) -> Any:
+        def call(x: tf.Tensor) -> tf.Tensor:
+            mean, variance = tf.nn.moments(x, layer.axes)
+            return tf.nn.batch_normalization(x, mean, variance, layer.beta, layer.gamma, layer.epsilon)
+
+        return call
+
+    return FAMILY.offered(settings, forward=forward)
