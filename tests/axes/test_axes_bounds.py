@@ -202,7 +202,7 @@ def test_channels_first_has_the_bounds_of_channels_last() -> None:
 def test_the_bound_of_a_moving_statistic_by_hand() -> None:
     """d error + (1 - d) dbatch + 3 u size."""
     settings = settings_of((2, 1), "float16")
-    found = moving_bound(settings, 0.75, np.array([4.0]), np.array([8.0]), np.array([16.0]))
+    found = moving_bound(settings, "plain", 0.75, np.array([4.0]), np.array([8.0]), np.array([16.0]))
     assert found.tolist() == [0.75 * 4 + 0.25 * 8 + 3 * 2.0**-11 * 16]
 
 
@@ -225,7 +225,7 @@ def test_no_moving_statistic_and_no_inference_exceeds_its_bound(quality: Quality
             batch = {"moving_mean": "mean", "moving_variance": "variance"}[name]
             true = {"mean": wide.mean(axis=0), "variance": wide.var(axis=0)}[batch]
             size = 0.9 * np.abs(exact[name]) + 0.1 * np.abs(true)
-            bound[name] = moving_bound(settings, 0.9, bound[name], getattr(bounds, batch), size)
+            bound[name] = moving_bound(settings, quality, 0.9, bound[name], getattr(bounds, batch), size)
             narrow[name] = decay * narrow[name] + (np.float32(1) - decay) * got[batch]
             exact[name] = 0.9 * exact[name] + 0.1 * true
             ratio = np.abs(narrow[name] - exact[name]) / bound[name]
@@ -235,7 +235,7 @@ def test_no_moving_statistic_and_no_inference_exceeds_its_bound(quality: Quality
         for owner, values in ((layer, narrow), (oracle, exact)):
             owner.moving_mean, owner.moving_variance = values["moving_mean"], values["moving_variance"]
         allowed = inference_bound(
-            settings, wide, exact["moving_mean"], exact["moving_variance"], bound["moving_mean"],
+            settings, quality, wide, exact["moving_mean"], exact["moving_variance"], bound["moving_mean"],
             bound["moving_variance"], ones, np.zeros(16),
         )  # fmt: skip
         error = np.abs(layer.inference(x).astype(np.float64) - oracle.inference(wide))
