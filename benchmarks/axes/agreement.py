@@ -143,14 +143,19 @@ def _facts(settings: Configuration) -> dict[str, Any]:
     return {"limit_over_bound": sum_factor(terms, "plain") / sum_factor(terms, "good"), **conventions}
 
 
+ARITHMETIC = {"training": "output_training", "gradient": "gradient_input", "inference": "output_inference"}
+
+
 def dtypes_of(layer: Layer, metrics: Mapping[str, Any]) -> dict[str, str]:
     """What dtypes were seen: of statistics and parameters as they are stored, and of 16-bit arithmetic by its error."""
     state, dtype = layer.export_state(), layer.configuration.dtype
     stored = {"statistics_dtype": state["moving_mean"].dtype.name, "parameter_dtype": state["gamma"].dtype.name}
     if dtype not in SIXTEEN_BITS:
         return stored
-    narrow = metrics["output_training_error_over_bound"] > 1  # more than float32 and one rounding at the end can cost
-    return {**stored, "compute_dtype": dtype if narrow else "float32"}
+    for part, quantity in ARITHMETIC.items():
+        narrow = metrics[f"{quantity}_error_over_bound"] > 1  # more than float32 and one rounding at the end can cost
+        stored[f"{part}_dtype"] = dtype if narrow else "float32"
+    return stored
 
 
 def _short(values: Any) -> Any:

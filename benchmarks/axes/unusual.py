@@ -76,10 +76,10 @@ def _empty(layer: Layer) -> Outcome:
     statistics = [(before[name], after[name]) for name in ("moving_mean", "moving_variance")]
     kept = all(np.array_equal(old, new) for old, new in statistics)
     lost = any(not np.all(np.isfinite(new)) for _, new in statistics)
-    zero = all(np.all(array == 0) for array in gradients)
+    zero, finite = (all(np.all(test(array)) for array in gradients) for test in (lambda a: a == 0, np.isfinite))
     metrics = {
         "empty_shapes_kept": shapes,
-        "empty_gradients_zero": zero,
+        "empty_gradients": "zero" if zero else "finite" if finite else "not finite",
         "empty_statistics": "unchanged" if kept else "not finite" if lost else "changed",
         "num_updates": after["num_updates"],
     }

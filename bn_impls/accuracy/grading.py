@@ -10,9 +10,9 @@ import numpy as np
 from bn_impls.accuracy.comparison import Compared, Comparison, Figures
 from bn_impls.accuracy.errors import PATTERNS, Pattern, pattern
 
-SIZED = ("output_training", "output_inference", "gradient_input", "moving_variance")
-"""Quantities of a size of their own: an error as large as they are has lost all digits. The other gradients and the
-mean are sums, which may be near 0 by chance."""
+SIZED = ("output_training", "output_inference", "gradient_input")
+"""Quantities of a size of their own: an error as large as they are has lost all digits. The others may be near 0 by
+chance, or, as the variance of a constant, by right."""
 
 
 class Grades:
@@ -36,6 +36,7 @@ class Grades:
         self.patterns[name][quantity] = max(before, seen, key=PATTERNS.index)
         if np.all(np.isfinite(part.exact)):
             figures = self.comparison.part_figures(part)
+            figures["rel"] = figures["rel"] if np.any(part.exact) else 0.0  # beside nothing, nothing is relative
             old = self.worst[name].get(quantity, figures)
             self.worst[name][quantity] = {measure: max(figures[measure], old[measure]) for measure in figures}
 

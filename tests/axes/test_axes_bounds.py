@@ -74,6 +74,11 @@ def settings_of(shape: tuple[int, ...], dtype: str) -> Configuration:
     )  # fmt: skip
 
 
+def arithmetic(dtype: str, quality: Quality) -> str:
+    """What a good evaluation computes in where the dtype has 16 bits; a plain one computes in the dtype."""
+    return "float32" if quality == "good" and dtype == "float16" else dtype
+
+
 def over_bounds(rows: int, dtype: str, quality: Quality, seed: int, offset: float = 0.0) -> dict[str, float]:
     """Largest error over its bound, by quantity, of one drawn case with 16 channels."""
     generator = np.random.default_rng((seed, rows))
@@ -84,7 +89,9 @@ def over_bounds(rows: int, dtype: str, quality: Quality, seed: int, offset: floa
     wide_x, wide_dy, wide_gamma, wide_beta = (array.astype(np.float64) for array in (x, dy, gamma, beta))
     bounds = step_bounds(settings, quality, wide_x, wide_dy, wide_gamma, wide_beta)
     exact = evaluated(wide_x, wide_dy, wide_gamma, wide_beta, settings.epsilon, lambda terms: terms.sum(axis=0))
-    got = evaluated(x, dy, gamma, beta, settings.epsilon, SUMS[quality])
+    narrow = (array.astype(arithmetic(dtype, quality)) for array in (x, dy, gamma, beta))
+    got = evaluated(*narrow, settings.epsilon, SUMS[quality])
+    got |= {name: got[name].astype(dtype) for name in PER_ELEMENT}  # the one rounding to 16 bits
     return {
         name: float(np.max(np.abs(got[name].astype(np.float64) - exact[name]) / getattr(bounds, name)))
         for name in QUANTITIES
