@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.agreement_grid import SMALL_SHAPES, Agreement, Shape, small
 from benchmarks.settings import Settings
 from bn_impls.registry import Descriptor
 
-Shape = tuple[int, ...]
-
-SMALL_SHAPES: tuple[Shape, ...] = ((7, 5), (8, 7, 7, 5))  # odd sizes
 QUICK_SHAPES: tuple[Shape, ...] = ((32, 32), (256, 256))
 DEFAULT_SHAPES: tuple[Shape, ...] = (*QUICK_SHAPES, (32, 56, 56, 64), (100, 75, 75, 8))
 FULL_SHAPES: tuple[Shape, ...] = (
@@ -107,24 +105,23 @@ def _timed_shapes(settings: Settings) -> tuple[Shape, ...]:
     return {"quick": QUICK_SHAPES, "default": DEFAULT_SHAPES, "full": FULL_SHAPES}[settings.size]
 
 
-def _agreement(
-    settings: Settings, name: str, shape: Shape, dtype: str, style: str, layout: str = "channels_last"
-) -> Case:
-    size = 1
-    for extent in shape:
-        size *= extent
+def _agreement(settings: Settings, name: str, compared: Agreement, style: str) -> Case:
     parameters = {
-        "shape": list(shape),
-        "layout": layout,
-        "dtype": dtype,
+        "shape": list(compared.shape),
+        "layout": compared.layout,
+        "dtype": compared.dtype,
         "style": style,
         "device": settings.device,
-        "steps": 2 if size > 1_000_000 else 8,
-        "input": "normal",
+        "center": compared.center,
+        "scale": compared.scale,
+        "gradients": compared.gradients,
+        "steps": compared.steps,
+        "input": compared.input,
         **LAYER_CONSTANTS,
     }
-    order = "" if layout == "channels_last" else "-channels_first"
-    return Case("agreement", name, f"{_times(shape)}{order}-{dtype}-{style}-{settings.device}", parameters)
+    order = "" if compared.layout == "channels_last" else "-channels_first"
+    label = f"{_times(compared.shape)}{order}-{compared.dtype}-{style}-{settings.device}{compared.suffix}"
+    return Case("agreement", name, label, parameters)
 
 
 def _times(shape: Shape) -> str:
@@ -132,15 +129,11 @@ def _times(shape: Shape) -> str:
 
 
 def agreement_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
-    """Small odd shapes in two precisions and both layouts, and every shape that is timed."""
-    name = descriptor.name
+    """Everything on small shapes, and every shape that is timed."""
     for style in _styles(settings, descriptor.styles):
-        for shape in SMALL_SHAPES:
-            for dtype in ("float32", "float64"):
-                yield _agreement(settings, name, shape, dtype, style)
-        yield _agreement(settings, name, (8, 5, 7, 7), "float32", style, "channels_first")
-        for shape in _timed_shapes(settings):
-            yield _agreement(settings, name, shape, "float32", style)
+        timed = (Agreement(shape=shape) for shape in _timed_shapes(settings))
+        for compared in (*small(settings.size), *timed):
+            yield _agreement(settings, descriptor.name, compared, style)
 
 
 def gates(case: Case) -> list[Case]:
@@ -155,8 +148,10 @@ def gates(case: Case) -> list[Case]:
     style = chosen["style"] if of_layer else chosen["layer_style"]
     settings = Settings(device=chosen["device"])
     return [
-        _agreement(settings, case.implementation, shape, chosen["dtype"], style, chosen["layout"])
-        for shape in dict.fromkeys(shapes)
+        _agreement(
+            settings, case.implementation, Agreement(shape=s, dtype=chosen["dtype"], layout=chosen["layout"]), style
+        )
+        for s in dict.fromkeys(shapes)
     ]
 
 

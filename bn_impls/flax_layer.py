@@ -46,12 +46,12 @@ def batch_norm(settings: Configuration) -> nnx.BatchNorm:
         use_bias=settings.center,
         use_scale=settings.scale,
         dtype=settings.dtype,
-        param_dtype=settings.dtype,
+        param_dtype=settings.parameter_dtype,
         rngs=nnx.Rngs(0),
     )
     start, shape = settings.conventions, (settings.channels,)
-    layer.mean = nnx.BatchStat(jnp.full(shape, start.initial_mean, settings.dtype))
-    layer.var = nnx.BatchStat(jnp.full(shape, start.initial_variance, settings.dtype))
+    layer.mean = nnx.BatchStat(jnp.full(shape, start.initial_mean, settings.parameter_dtype))
+    layer.var = nnx.BatchStat(jnp.full(shape, start.initial_variance, settings.parameter_dtype))
     return layer
 
 
@@ -101,9 +101,7 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
 class HeldState:
     """The state between calls, and how often it was updated."""
 
-    def __init__(
-        self, settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = batch_norm
-    ) -> None:
+    def __init__(self, settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = batch_norm) -> None:
         """Build the module on the device and take it apart."""
         self.settings, self.place = settings, boundary.placed(settings.device)
         with jax.default_device(self.place):
@@ -145,12 +143,12 @@ class HeldState:
         self.updates = int(arrays["num_updates"])
 
     def _on_device(self, array: Any) -> jax.Array:
-        return jax.device_put(np.array(array, self.settings.dtype), self.place)
+        return jax.device_put(np.array(array, self.settings.parameter_dtype), self.place)
 
     def export(self) -> State:
         """The canonical state."""
         found = {NAMES.get(name, name): array for name, array in self.arrays().items()}
-        ones = np.ones(self.settings.channels, self.settings.dtype)
+        ones = np.ones(self.settings.channels, self.settings.parameter_dtype)
         return State(
             gamma=found.get("gamma", ones),
             beta=found.get("beta", 0 * ones),
@@ -167,7 +165,7 @@ class HeldState:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := _refusal(configuration.conventions)):
         return reason
     return layer_of(HeldState(configuration))

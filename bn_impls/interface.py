@@ -125,7 +125,7 @@ class Configuration:
     Attributes:
         input_shape: shape of every input of this layer, batch first, such as (32, 56, 56, 64).
         layout: whether the channels are the last axis or the second.
-        dtype: name of the NumPy dtype of inputs, outputs and parameters.
+        dtype: name of the NumPy dtype of inputs and outputs, and of parameters unless the API keeps wider ones.
         decay: weight of the old moving value, in [0, 1].
         epsilon: added to the variance under the root, positive or 0.
         center: whether beta is added.
@@ -181,6 +181,11 @@ class Configuration:
     def channels(self) -> int:
         """Number of channels C."""
         return self.input_shape[self.channel_axis]
+
+    @property
+    def parameter_dtype(self) -> str:
+        """The dtype of parameters and statistics in mixed precision: float32 for 16 bits, otherwise the inputs' own."""
+        return "float32" if self.dtype in ("float16", "bfloat16") else self.dtype
 
     @property
     def reduction_axes(self) -> tuple[int, ...]:

@@ -28,14 +28,15 @@ jax.config.update("jax_enable_x64", True)
 
 JAX_STYLES: tuple[Style, ...] = ("xla", "eager")
 JAX_DTYPES = ("float32", "float64")
+LAYER_DTYPES = (*JAX_DTYPES, "float16", "bfloat16")  # networks are trained in the first two
 
 
-def refusal(device: Device, style: Style, dtype: str) -> Unsupported | None:
-    """Why JAX cannot do this here, or None."""
+def refusal(device: Device, style: Style, dtype: str, dtypes: tuple[str, ...] = JAX_DTYPES) -> Unsupported | None:
+    """Why JAX cannot do this here, or None; ``dtypes`` are those that are offered."""
     if style not in JAX_STYLES:
         return Unsupported(f"this implementation is called as {' or '.join(JAX_STYLES)}, not as {style}")
-    if dtype not in JAX_DTYPES:
-        return Unsupported(f"{dtype} is not offered: only {' and '.join(JAX_DTYPES)} are")
+    if dtype not in dtypes:
+        return Unsupported(f"{dtype} is not offered: only {' and '.join(dtypes)} are")
     if device == "gpu" and not _gpus():
         return NoDevice(f"JAX {jax.__version__} sees no GPU on this machine")
     return None

@@ -40,7 +40,7 @@ def batch_norm(settings: Configuration, name: str | None = None) -> keras.layers
         scale=settings.scale,
         moving_mean_initializer=keras.initializers.Constant(settings.conventions.initial_mean),
         moving_variance_initializer=keras.initializers.Constant(settings.conventions.initial_variance),
-        dtype=settings.dtype,
+        dtype=settings.dtype if settings.parameter_dtype == settings.dtype else f"mixed_{settings.dtype}",
         name=name,
     )
 
@@ -62,7 +62,7 @@ def conventions_refusal(conventions: Conventions) -> Unsupported | None:
 
 
 def _export(layer: keras.layers.BatchNormalization, settings: Configuration, updates: int) -> State:
-    ones, zeros = np.ones(settings.channels, settings.dtype), np.zeros(settings.channels, settings.dtype)
+    ones, zeros = (np.full(settings.channels, value, settings.parameter_dtype) for value in (1, 0))
     return State(
         gamma=layer.gamma.numpy() if settings.scale else ones,
         beta=layer.beta.numpy() if settings.center else zeros,
@@ -83,7 +83,7 @@ def _load(layer: keras.layers.BatchNormalization, settings: Configuration, state
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := conventions_refusal(configuration.conventions)):
         return reason
     with boundary.placed(configuration.device):

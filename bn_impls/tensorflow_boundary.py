@@ -20,15 +20,18 @@ from bn_impls.interface import Array, Device, Format, NoDevice, Observation, Sty
 
 TENSORFLOW_STYLES: tuple[Style, ...] = ("graph", "eager", "xla")
 TENSORFLOW_DTYPES = ("float32", "float64")
+LAYER_DTYPES = (*TENSORFLOW_DTYPES, "float16", "bfloat16")  # networks are trained in the first two
 CHECKPOINT = "checkpoint"
 
 
-def refusal(device: Device, style: Style, dtype: str) -> Unsupported | None:
-    """Why TensorFlow cannot do this here, or None."""
+def refusal(
+    device: Device, style: Style, dtype: str, dtypes: tuple[str, ...] = TENSORFLOW_DTYPES
+) -> Unsupported | None:
+    """Why TensorFlow cannot do this here, or None; ``dtypes`` are those that are offered."""
     if style not in TENSORFLOW_STYLES:
         return Unsupported(f"this implementation is called as {', '.join(TENSORFLOW_STYLES)}, not as {style}")
-    if dtype not in TENSORFLOW_DTYPES:
-        return Unsupported(f"{dtype} is not offered: only {' and '.join(TENSORFLOW_DTYPES)} are")
+    if dtype not in dtypes:
+        return Unsupported(f"{dtype} is not offered: only {' and '.join(dtypes)} are")
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         return NoDevice(f"TensorFlow {tf.__version__} sees no GPU on this machine")
     return None

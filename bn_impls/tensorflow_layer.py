@@ -66,7 +66,7 @@ class Counted:
 
     def export_state(self) -> State:
         """Copies of the variables, and the count."""
-        shape, dtype = (self.settings.channels,), self.settings.dtype
+        shape, dtype = (self.settings.channels,), self.settings.parameter_dtype
         found = {name: variable.numpy() for name, variable in self.variables.items()}
         return State(
             gamma=found.get("gamma", np.ones(shape, dtype)),

@@ -70,10 +70,11 @@ class BatchNorm(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
 
 def configuration_refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
     """Why this cannot be built, or None."""
-    if reason := boundary.refusal(settings.device, settings.style, settings.dtype):
+    if settings.dtype == "float64":
+        return Unsupported("FusedBatchNormV3 has no kernel for float64; float32 and 16 bits are offered")
+    dtypes = boundary.LAYER_DTYPES if isinstance(settings, Configuration) else boundary.TENSORFLOW_DTYPES
+    if reason := boundary.refusal(settings.device, settings.style, settings.dtype, dtypes):
         return reason
-    if settings.dtype != "float32":
-        return Unsupported(f"FusedBatchNormV3 has no kernel for {settings.dtype}; float32 is offered")
     if not settings.conventions.ddof:
         return Unsupported("fused_batch_norm returns a variance divided by n - 1; ddof 0 is not offered")
     if settings.conventions.warm_up:

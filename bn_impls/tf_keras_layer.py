@@ -39,7 +39,7 @@ def batch_norm(settings: Configuration) -> tf_keras.layers.BatchNormalization:
         scale=settings.scale,
         moving_mean_initializer=tf_keras.initializers.Constant(settings.conventions.initial_mean),
         moving_variance_initializer=tf_keras.initializers.Constant(settings.conventions.initial_variance),
-        dtype=settings.dtype,
+        dtype=settings.dtype if settings.parameter_dtype == settings.dtype else f"mixed_{settings.dtype}",
     )
     layer.build(tf.TensorShape([None, *settings.input_shape[1:]]))  # or the first call would
     return layer
@@ -49,7 +49,8 @@ def batch_norm(settings: Configuration) -> tf_keras.layers.BatchNormalization:
 
 
 def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
-    return boundary.refusal(settings.device, settings.style, settings.dtype) or kernel_refusal(settings)
+    dtypes = boundary.LAYER_DTYPES if isinstance(settings, Configuration) else boundary.TENSORFLOW_DTYPES
+    return boundary.refusal(settings.device, settings.style, settings.dtype, dtypes) or kernel_refusal(settings)
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:

@@ -98,7 +98,7 @@ def _load(layer: BatchNorm, state: State) -> None:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := conventions_refusal(configuration.conventions)):
         return reason
     with boundary.placed(configuration.device):

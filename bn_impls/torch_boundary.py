@@ -13,14 +13,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Device, Format, Layout, NoDevice, Observation, Style, Unsupported
 
 TORCH_STYLES: tuple[Style, ...] = ("eager", "graph")
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+LAYER_DTYPES = {**TORCH_DTYPES, "float16": torch.float16, "bfloat16": torch.bfloat16}
+"""Networks are trained in the first two; a layer's input may have 16 bits."""
 BOOKKEEPING = frozenset(  # operations of autograd and of views, which compute nothing
     f"aten::{name}"
     for name in (
@@ -30,12 +34,14 @@ BOOKKEEPING = frozenset(  # operations of autograd and of views, which compute n
 Tensors = Mapping[str, torch.Tensor]
 
 
-def refusal(device: Device, style: Style, dtype: str) -> Unsupported | None:
-    """Why PyTorch cannot do this here, or None."""
+def refusal(
+    device: Device, style: Style, dtype: str, dtypes: Mapping[str, torch.dtype] = TORCH_DTYPES
+) -> Unsupported | None:
+    """Why PyTorch cannot do this here, or None; ``dtypes`` are those that are offered."""
     if style not in TORCH_STYLES:
         return Unsupported(f"this implementation is called as {' or '.join(TORCH_STYLES)}, not as {style}")
-    if dtype not in TORCH_DTYPES:
-        return Unsupported(f"{dtype} is not offered: only {' and '.join(TORCH_DTYPES)} are")
+    if dtype not in dtypes:
+        return Unsupported(f"{dtype} is not offered: only {' and '.join(dtypes)} are")
     if device == "gpu" and not torch.cuda.is_available():
         return NoDevice(f"PyTorch {torch.__version__} sees no GPU on this machine")
     if style == "graph" and device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
@@ -74,7 +80,8 @@ def to_native(device: Device, dtype: str, layout: Layout) -> Callable[[Array], t
     """
 
     def convert(array: Array) -> torch.Tensor:
-        tensor = torch.tensor(array, dtype=TORCH_DTYPES[dtype], device=placed(device))
+        known = array.astype(np.float32) if dtype == "bfloat16" else array  # PyTorch does not know NumPy's bfloat16
+        tensor = torch.tensor(known, dtype=LAYER_DTYPES[dtype], device=placed(device))
         return tensor.movedim(-1, 1) if layout == "channels_last" else tensor
 
     return convert
@@ -86,16 +93,21 @@ def to_numpy(layout: Layout) -> Callable[[torch.Tensor], Array]:
     def convert(tensor: torch.Tensor) -> Array:
         there = tensor.detach().cpu()
         moved = there.movedim(1, -1) if layout == "channels_last" and there.ndim > 2 else there
-        array: Array = moved.numpy()
-        return array
+        return _array(moved)
 
     return convert
 
 
+def _array(tensor: torch.Tensor) -> Array:
+    if tensor.dtype != torch.bfloat16:
+        array: Array = tensor.numpy()
+        return array
+    return np.asarray(tensor.view(torch.int16).numpy()).view(numpy_dtype("bfloat16"))  # the same bits
+
+
 def array_of(tensor: torch.Tensor) -> Array:
     """A copy of a tensor as it is."""
-    array: Array = tensor.detach().cpu().numpy().copy()
-    return array
+    return _array(tensor.detach().cpu()).copy()
 
 
 def synchronize(result: Any) -> None:

@@ -46,7 +46,7 @@ def batch_norm(settings: Configuration) -> nn.Module:
         momentum=1 - settings.decay,
         affine=settings.center or settings.scale,
         bias=settings.center,
-        dtype=boundary.TORCH_DTYPES[settings.dtype],
+        dtype=boundary.TORCH_DTYPES[settings.parameter_dtype],
         device=boundary.placed(settings.device),
     )
     if settings.center and not settings.scale:
@@ -87,7 +87,7 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
 
 def export(layer: nn.Module, settings: Configuration) -> State:
     """The canonical state of a module."""
-    ones, zeros = np.ones(settings.channels, settings.dtype), np.zeros(settings.channels, settings.dtype)
+    ones, zeros = (np.full(settings.channels, value, settings.parameter_dtype) for value in (1, 0))
     statistics = [layer.running_mean, layer.running_var, layer.num_batches_tracked]
     mean, variance, updates = [boundary.array_of(tensor) for tensor in statistics if tensor is not None]
     return State(
@@ -105,7 +105,7 @@ def load(layer: nn.Module, settings: Configuration, state: State) -> None:
     own = layer.state_dict()
     for name, tensor in own.items():
         array = found[NAMES[name]]
-        tensor.copy_(torch.from_numpy(array if name == COUNTER else array.astype(settings.dtype)))
+        tensor.copy_(torch.from_numpy(array if name == COUNTER else array.astype(settings.parameter_dtype)))
 
 
 COUNTER = "num_batches_tracked"
@@ -129,7 +129,7 @@ def started(settings: Configuration) -> nn.Module:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := _refusal(configuration.conventions)):
         return reason
     if len(configuration.input_shape) not in MODULES:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import Dataset, load
-from bn_impls.interface import Observation
+from bn_impls.interface import Array, Layer, Observation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,13 @@ class Surroundings:
     def dataset(self, name: str) -> Dataset:
         """Load a data set."""
         return load(name, data_dir=self.data_dir, allow_download=self.download)
+
+
+def layer_labels(layer: Layer, x: Array) -> tuple[dict[str, dict[str, str]], str | None]:
+    """Look at a layer's inference: the labels of a record, and which claim was not observed, or None."""
+    settings = layer.configuration
+    claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
+    return labelled(claims, layer.observe(layer.inference, layer.to_native(x)))
 
 
 def labelled(

@@ -27,10 +27,20 @@ edition, sections 3.1 and 4.2; hats mark computed values, s = sqrt(variance + ep
     moving <- d moving + (1 - d) batch
          error' = d error + (1 - d) dbatch + 3 u (d |moving| + (1 - d) |batch|)
 
-The output may also be evaluated as x (gamma / s) + (beta - mean gamma / s), as ``tf.nn.batch_normalization`` does; its
-error is larger by the cancellation of the two terms, u |gamma| (|x| + |mean|) / s. That is no property of a good
-evaluation, so the bound does not allow it; for inputs around 0 the difference is small, and where it is not, the figure
-shows it.
+The output may also be evaluated as x (gamma / s) + (beta - mean gamma / s), as ``tf.nn.batch_normalization`` does, and
+its gradients with it. Its error is larger by the cancellation of the two terms::
+
+    xhat    dxhat   += 3 u (|x| + |mean|) / s
+    dgamma  ddgamma += (k + 1) u sum |dy| (|x| + |mean|) / s
+
+A good evaluation subtracts first, which is exact for neighbouring numbers, so the good bound does not allow this: it is
+*graded*. But it is rounding and no mistake, so the plain bound does. In training the two differ little, because the
+rounding of the mean costs (k + 1) u mean|x| / s anyway; in inference with a moving mean that is accurate they differ by
+as many digits as mean / deviation has.
+
+In 16 bits, a good evaluation computes in float32, keeps parameters and statistics there, and rounds output and input
+gradient once, to the nearest: u is that of float32, and u16 |value| + half the smallest number is added to those two.
+The plain one computes everything in 16 bits.
 """
 
 from __future__ import annotations
@@ -42,6 +52,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bn_impls.accuracy.dtypes import SIXTEEN_BITS
 from bn_impls.interface import Configuration
 
 Array = npt.NDArray[Any]
@@ -49,6 +60,7 @@ Array = npt.NDArray[Any]
 Quality = Literal["good", "plain"]
 CONFIDENCE = 5.0  # lambda of the plain sums
 UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+SMALLEST = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}  # above 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,18 @@ def sum_factor(terms: int, quality: Quality) -> float:
     return good if quality == "good" else max(good, CONFIDENCE * math.sqrt(terms))
 
 
+def roundoff(dtype: str, quality: Quality) -> float:
+    """The unit roundoff of the arithmetic that an evaluation of this quality uses for a dtype."""
+    return UNIT_ROUNDOFF["float32" if quality == "good" and dtype in SIXTEEN_BITS else dtype]
+
+
+def rounding(dtype: str, quality: Quality, values: Array) -> Array | float:
+    """What the one rounding of a result to 16 bits costs; 0 where the arithmetic is that of the dtype."""
+    if roundoff(dtype, quality) == UNIT_ROUNDOFF[dtype]:
+        return 0.0
+    return UNIT_ROUNDOFF[dtype] * np.abs(values) + SMALLEST[dtype] / 2
+
+
 def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, gamma: Array, beta: Array) -> Bounds:
     """Bounds of one training step.
 
@@ -91,10 +115,11 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     Returns:
         The bounds of the formulas above, in float64.
     """
-    u, axes, wide = UNIT_ROUNDOFF[settings.dtype], settings.reduction_axes, settings.parameter_shape
+    u, axes, wide = roundoff(settings.dtype, quality), settings.reduction_axes, settings.parameter_shape
     n = x.size // settings.channels
     k = sum_factor(n, quality)
-    gamma, beta = np.abs(gamma).reshape(wide), np.abs(beta).reshape(wide)
+    signed_gamma, signed_beta = gamma.reshape(wide), beta.reshape(wide)
+    gamma, beta = np.abs(signed_gamma), np.abs(signed_beta)
 
     mean = x.mean(axis=axes, keepdims=True)
     deviation = x - mean
@@ -105,26 +130,38 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     d_mean = (k + 1) * u * np.abs(x).mean(axis=axes, keepdims=True)
     d_variance = (k + 3) * u * variance + np.square(d_mean)
     d_inverse = (d_variance / (2 * s * s) + 2 * u) / s
-    d_xhat = d_mean / s + np.abs(deviation) * d_inverse + 2 * u * np.abs(xhat)
+    apart = cancelling(quality, x, mean, s)
+    d_xhat = d_mean / s + np.abs(deviation) * d_inverse + 2 * u * np.abs(xhat) + 3 * u * apart
     output = gamma * d_xhat + 2 * u * (gamma * np.abs(xhat) + beta)
+    output = output + rounding(settings.dtype, quality, signed_gamma * xhat + signed_beta)
 
     d_beta = k * u * np.abs(dy).sum(axis=axes, keepdims=True)
-    product = np.abs(dy * xhat).sum(axis=axes, keepdims=True)
+    product = (np.abs(dy) * (np.abs(xhat) + apart)).sum(axis=axes, keepdims=True)
     d_gamma = (k + 1) * u * product + (np.abs(dy) * d_xhat).sum(axis=axes, keepdims=True)
     b, g = dy.mean(axis=axes, keepdims=True), (dy * xhat).mean(axis=axes, keepdims=True)
     inner = 2 * u * np.abs(dy) + d_beta / n + np.abs(xhat) * d_gamma / n + np.abs(g) * d_xhat
     inner += 4 * u * (np.abs(b) + np.abs(xhat * g))
-    gradient_input = gamma / s * inner + gamma * np.abs(dy - b - xhat * g) * (d_inverse + 2 * u / s)
+    exact = dy - b - xhat * g
+    gradient_input = gamma / s * inner + gamma * np.abs(exact) * (d_inverse + 2 * u / s)
+    gradient_input = gradient_input + rounding(settings.dtype, quality, gamma / s * exact)
     return Bounds(
         output, gradient_input, d_gamma.reshape(-1), d_beta.reshape(-1), d_mean.reshape(-1), d_variance.reshape(-1)
     )
 
 
-def moving_bound(settings: Configuration, decay: float, error: Array, d_batch: Array, size: Array) -> Array:
+def cancelling(quality: Quality, x: Array, mean: Array, s: Array) -> Array:
+    """Size of the two terms that cancel where the normalization is multiplied out; 0 where it is not."""
+    return (np.abs(x) + np.abs(mean)) / s if quality == "plain" else np.zeros_like(x)
+
+
+def moving_bound(
+    settings: Configuration, quality: Quality, decay: float, error: Array, d_batch: Array, size: Array
+) -> Array:
     """Bound of a moving statistic after one more update.
 
     Args:
         settings: for the dtype.
+        quality: of the evaluation that is allowed.
         decay: of this update.
         error: bound before it, (C,).
         d_batch: bound of the batch's statistic, (C,).
@@ -133,17 +170,18 @@ def moving_bound(settings: Configuration, decay: float, error: Array, d_batch: A
     Returns:
         The bound after it, (C,).
     """
-    return decay * error + (1 - decay) * d_batch + 3 * UNIT_ROUNDOFF[settings.dtype] * size
+    return decay * error + (1 - decay) * d_batch + 3 * roundoff(settings.dtype, quality) * size
 
 
 def inference_bound(
-    settings: Configuration, x: Array, mean: Array, variance: Array, d_mean: Array, d_variance: Array,
-    gamma: Array, beta: Array,
+    settings: Configuration, quality: Quality, x: Array, mean: Array, variance: Array, d_mean: Array,
+    d_variance: Array, gamma: Array, beta: Array,
 ) -> Array:  # fmt: skip
     """Bound of an inference output, given the bounds of the moving statistics.
 
     Args:
         settings: epsilon and dtype.
+        quality: of the evaluation that is allowed.
         x: input, in float64.
         mean: moving mean, (C,), and likewise the other per-channel arrays.
         variance: moving variance.
@@ -155,11 +193,13 @@ def inference_bound(
     Returns:
         The bound, in the shape of x.
     """
-    u, wide = UNIT_ROUNDOFF[settings.dtype], settings.parameter_shape
-    arrays = (mean, variance, d_mean, d_variance, np.abs(gamma), np.abs(beta))
+    u, wide = roundoff(settings.dtype, quality), settings.parameter_shape
+    arrays = (mean, variance, d_mean, d_variance, gamma, beta)
     mean, variance, d_mean, d_variance, gamma, beta = (array.reshape(wide) for array in arrays)
     s = np.sqrt(variance + settings.epsilon)
-    deviation = np.abs(x - mean)
+    xhat = (x - mean) / s
     d_inverse = (d_variance / (2 * s * s) + 2 * u) / s
-    d_xhat = d_mean / s + deviation * d_inverse + 2 * u * deviation / s
-    return np.asarray(gamma * d_xhat + 2 * u * (gamma * deviation / s + beta))
+    d_xhat = d_mean / s + np.abs(x - mean) * d_inverse + 2 * u * np.abs(xhat)
+    d_xhat = d_xhat + 3 * u * cancelling(quality, x, mean, s)
+    bound = np.abs(gamma) * d_xhat + 2 * u * (np.abs(gamma * xhat) + np.abs(beta))
+    return np.asarray(bound + rounding(settings.dtype, quality, gamma * xhat + beta))

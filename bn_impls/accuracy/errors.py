@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,3 +79,25 @@ def max_ulp(got: Array, expected: Array) -> float:
     error, dtype = distance(got, expected), expected.dtype
     floating = dtype.kind == "f" or dtype.name == "bfloat16"  # which registers itself as a void type
     return _worst(over(error, ulp(expected, dtype.name) if floating else np.ones_like(error)))
+
+
+Pattern = Literal["same", "other kind", "spread", "hidden"]
+PATTERNS: tuple[Pattern, ...] = ("same", "other kind", "spread", "hidden")  # the worst last
+
+
+def pattern(got: Array, exact: Array) -> Pattern:
+    """How the values that are not finite compare with the reference's.
+
+    Returns:
+        ``same`` where each value is finite, NaN or infinite as the reference's is; ``other kind`` where another kind of
+        not finite stands in its place; ``spread`` where a value should be finite and is not; ``hidden`` where one is
+        finite and should not be.
+    """
+    wide, true = got.astype(np.float64), exact.astype(np.float64)
+    finite, should = np.isfinite(wide), np.isfinite(true)
+    if np.any(finite & ~should):
+        return "hidden"
+    if np.any(~finite & should):
+        return "spread"
+    differs = ~(finite & should) & (wide != true) & ~(np.isnan(wide) & np.isnan(true))
+    return "other kind" if np.any(differs) else "same"

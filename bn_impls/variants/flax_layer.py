@@ -36,9 +36,7 @@ def defaults(settings: Configuration) -> Layer | Unsupported:
     """Nothing given but the number of channels, their axis and the dtypes."""
     return _offered(
         settings,
-        lambda s: nnx.BatchNorm(
-            s.channels, axis=s.channel_axis, dtype=s.dtype, param_dtype=s.dtype, rngs=nnx.Rngs(0)
-        ),
+        lambda s: nnx.BatchNorm(s.channels, axis=s.channel_axis, dtype=s.dtype, param_dtype=s.dtype, rngs=nnx.Rngs(0)),
     )
 
 

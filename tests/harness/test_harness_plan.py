@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cases import LAYER_WORK, SMALL_SHAPES, Case, agreement_cases, gates, plan, throughput_cases
+from benchmarks.agreement_grid import SMALL_SHAPES, small
+from benchmarks.cases import LAYER_WORK, Case, agreement_cases, gates, plan, throughput_cases
 from benchmarks.harness.session import exit_code, with_gates
 from benchmarks.settings import AXES, Settings
 from bn_impls.registry import BUILT_IN, Descriptor, describe
@@ -37,17 +38,52 @@ def test_different_cases_have_different_parameters(size: str) -> None:
 
 
 def test_the_number_of_cases_by_hand() -> None:
-    """Quick: 5 small and 2 timed shapes; 2 works of 2 shapes and the network; with and without; one format.
+    """Quick: 8 on small shapes and 2 timed ones; 2 works of 2 shapes and the network; with and without; one format.
 
-    The network runs compiled, so three of its layers' shapes are compared in that style too.
+    Quick's eight: two shapes in two dtypes, channels first, the conditions, bfloat16, second order. The default has
+    ten more: conditions of rank 2, ranks 3 and 5, one map, without beta, without gamma, float16, second order of
+    rank 2, one value, an empty batch. Full has 32 more, of which the next test says which. The network runs compiled,
+    so three of its layers' shapes are compared in that style too.
     """
-    assert counts("quick", MANUAL) == {"agreement": 7 + 3, "throughput": 5, "convergence": 2, "checkpoint": 1}
-    assert counts("default", MANUAL) == {"agreement": 9 + 3, "throughput": 9, "convergence": 2, "checkpoint": 1}
-    assert counts("quick", NUMPY) == {"agreement": 7, "throughput": 5, "convergence": 2, "checkpoint": 1}
-    full = {"agreement": 3 * 14, "throughput": 3 * (3 * 9 + 1), "convergence": 2, "checkpoint": 1}
+    assert counts("quick", MANUAL) == {"agreement": 10 + 3, "throughput": 5, "convergence": 2, "checkpoint": 1}
+    assert counts("default", MANUAL) == {"agreement": 18 + 4 + 3, "throughput": 9, "convergence": 2, "checkpoint": 1}
+    assert counts("quick", NUMPY) == {"agreement": 10, "throughput": 5, "convergence": 2, "checkpoint": 1}
+    a_style = 18 + 32 + 9
+    full = {"agreement": 3 * a_style, "throughput": 3 * (3 * 9 + 1), "convergence": 2, "checkpoint": 1}
     assert counts("full", MANUAL) == full
     assert counts("full", KERAS) == full | {"checkpoint": 2}  # two formats
-    assert counts("full", NUMPY) == {"agreement": 14, "throughput": 28, "convergence": 2, "checkpoint": 1}
+    assert counts("full", NUMPY) == {"agreement": a_style, "throughput": 28, "convergence": 2, "checkpoint": 1}
+
+
+def test_full_adds_dtypes_layouts_odd_sizes_and_what_is_off() -> None:
+    """Counted by what they are for; each shape, dtype, layout and input once."""
+    added = [case for case in small("full") if case not in set(small("default"))]
+    kinds = Counter(
+        (case.input, case.dtype, case.layout, case.gradients, case.center and case.scale, len(case.shape))
+        for case in added
+    )
+    last, first = "channels_last", "channels_first"
+    wide = ("float64", "float16", "bfloat16")
+    conditions = {("conditions", dtype, last, "first", True, rank): 1 for dtype in wide for rank in (2, 4)}
+    ranks = {("normal", dtype, last, "first", True, rank): 1 for dtype in wide for rank in (3, 5)}
+    narrow = {
+        key: 1 for dtype in wide[1:]
+        for key in (("normal", dtype, last, "first", True, 2), ("normal", dtype, first, "first", True, 4))
+    }  # fmt: skip
+    assert kinds == conditions | ranks | narrow | {
+        ("conditions", "float32", first, "first", True, 4): 1,
+        ("normal", "float32", first, "first", True, 3): 1,
+        ("normal", "float32", first, "first", True, 5): 1,
+        ("normal", "float32", last, "first", True, 2): 3,  # odd sizes
+        ("normal", "float32", last, "first", True, 4): 1,
+        ("normal", "float32", last, "first", False, 2): 3,
+        ("normal", "float32", last, "first", False, 4): 1,
+        ("normal", "float64", last, "second_order", True, 2): 1,
+        ("normal", "float64", last, "second_order", True, 4): 1,
+        ("normal", "float32", first, "second_order", True, 4): 1,
+        ("one_value", "float32", last, "first", True, 4): 1,
+        ("empty", "float32", last, "first", True, 4): 1,
+    }  # fmt: skip
 
 
 def test_the_default_grid_is_the_one_that_was_promised() -> None:
@@ -109,10 +145,30 @@ def test_agreement_covers_both_layouts_two_precisions_and_odd_sizes() -> None:
     }
     assert seen == {
         ("channels_last", "float32", 2), ("channels_last", "float64", 2), ("channels_last", "float32", 4),
-        ("channels_last", "float64", 4), ("channels_first", "float32", 4),
+        ("channels_last", "float64", 4), ("channels_first", "float32", 4), ("channels_last", "bfloat16", 4),
     }  # fmt: skip
     smallest = next(agreement_cases(Settings(size="quick"), NUMPY)).parameters
-    assert (smallest["shape"], smallest["steps"], smallest["seed"]) == ([7, 5], 8, 0)
+    assert (smallest["shape"], smallest["steps"], smallest["seed"]) == ([7, 5], 50, 0)
+
+
+def test_all_conditions_of_a_dtype_have_their_channels() -> None:
+    """Four each; float16 cannot express a mean of a million."""
+    widths = {
+        case.dtype: case.shape[-1]
+        for case in small("full")
+        if case.input == "conditions" and case.layout == "channels_last"
+    }
+    assert widths == {"float32": 40, "float64": 40, "bfloat16": 40, "float16": 36}
+
+
+def test_ill_conditioned_input_gates_no_speed() -> None:
+    """Nor do 16 bits, parameters that are off or second-order gradients: what is timed has none of them."""
+    for case in plan(Settings(size="full"), [KERAS]):
+        if case.axis == "throughput":
+            for needed in gates(case):
+                chosen = needed.parameters
+                assert (chosen["input"], chosen["gradients"]) == ("normal", "first")
+                assert (chosen["center"], chosen["scale"], chosen["dtype"]) == (True, True, "float32")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -135,7 +191,8 @@ def test_a_group_holds_what_is_compared_whatever_the_style() -> None:
     for descriptor in BUILT_IN:
         for case in throughput_cases(Settings(size="quick"), descriptor):
             groups.setdefault(case.group, set()).add((case.implementation, case.parameters["style"]))
-    assert groups["throughput:inference-32x32-float32-*-cpu"] == {(one.name, one.styles[0]) for one in BUILT_IN}
+    usual = {(descriptor.name, descriptor.styles[0]) for descriptor in BUILT_IN}
+    assert groups["throughput:inference-32x32-float32-*-cpu"] == usual
     assert len(groups) == 5
 
 

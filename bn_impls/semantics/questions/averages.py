@@ -47,7 +47,9 @@ def _start(subject: Subject) -> Answer:
     given = probed.settings.conventions
     y = probed.channel(probed.infer(np.full(probed.settings.input_shape, 2.0)))[0]
     declared = _starts(given.initial_mean, given.initial_variance)
-    return Answer(_starts(mean, variance), declared, f"exported by a fresh layer; its inference turned 2 into {shown(y)}")
+    return Answer(
+        _starts(mean, variance), declared, f"exported by a fresh layer; its inference turned 2 into {shown(y)}"
+    )
 
 
 def _starts(mean: float, variance: float) -> str:

@@ -40,7 +40,9 @@ def _one(subject: Subject) -> Answer:
     else:
         what = "no variance" if variance == 2 else f"{shown((variance - 2 * DECAY) / (1 - DECAY))}"
     output = "beta" if np.all(np.abs(y) < 1e-6) else listed(y[:, 0])
-    evidence = f"7 came out as {shown(y[0, 0])}; moving mean 1 became {shown(mean)}, variance 2 became {shown(variance)}"
+    evidence = (
+        f"7 came out as {shown(y[0, 0])}; moving mean 1 became {shown(mean)}, variance 2 became {shown(variance)}"
+    )
     return Answer(f"output {output}, {what} averaged as variance", None, evidence)
 
 

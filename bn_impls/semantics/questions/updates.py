@@ -61,7 +61,9 @@ def _inference(subject: Subject) -> Answer:
     parts = [f"changes {', '.join(moved)}"] if moved else []
     parts += [] if same else ["a second call gives another result"]
     y = probed.channel(first)[0]
-    evidence = f"8 came out as {shown(y)} and then as {shown(probed.channel(second)[0])}; state changed: {moved or 'nothing'}"
+    evidence = (
+        f"8 came out as {shown(y)} and then as {shown(probed.channel(second)[0])}; state changed: {moved or 'nothing'}"
+    )
     return Answer("; ".join(parts) or "changes nothing", "changes nothing", evidence)
 
 
