@@ -161,6 +161,14 @@ BUILT_IN = (
         trainer_styles=("xla", "eager"),
         formats=("orbax",),
     ),
+    Descriptor(
+        name="numba",
+        framework="Numba",
+        summary="a kernel of our own for the CPU: statistics in one pass over memory, all results in a second",
+        target="bn_impls.numba_layer:IMPLEMENTATION",
+        modules=("numba",),
+        install='pip install "bn-bench[numba]"',
+    ),
 )
 
 

@@ -213,7 +213,7 @@ def test_another_implementations_checkpoint_is_refused(
 ) -> None:
     """Under its own file names, and under the names that this format expects."""
     folder, _ = saved(format_offer)
-    other = named_offer("numpy-reference" if format_offer.name != "numpy-reference" else "keras").build()
+    other = named_offer("numpy-reference" if format_offer.format != "npz" else "keras").build()  # of another format
     foreign = next(iter(other.formats.values()))
     foreign.save(tmp_path)
     with pytest.raises(BadCheckpoint):
