@@ -147,7 +147,7 @@ class _Bounds:
     def _by_moving(self, x: Array, gamma: Array, beta: Array) -> Array:
         mean, variance = (_per_channel(self.layer, array) for array in self.layer.read_statistics())
         of_mean, of_variance = self._read_bounds()
-        return inference_bound(self.settings, x, mean, variance, of_mean, of_variance, gamma, beta)
+        return inference_bound(self.settings, "good", x, mean, variance, of_mean, of_variance, gamma, beta)
 
     def _of_gradients(self, step: Bounds, x: Array, dy: Array) -> Mapping[str, Array]:
         chosen, settings = self.layer.semantics, self.settings
@@ -171,7 +171,7 @@ class _Bounds:
         for name, of_batch in (("moving_mean", step.mean), ("moving_variance", of_variance)):
             new = _per_channel(self.layer, getattr(self.layer, name))
             size = weight * np.abs(self.old[name]) + np.abs(new - weight * self.old[name])
-            self.moving[name] = moving_bound(self.settings, weight, self.moving[name], of_batch, size)
+            self.moving[name] = moving_bound(self.settings, "good", weight, self.moving[name], of_batch, size)
 
     def _read_bounds(self) -> tuple[Array, Array]:
         share = self.layer.debiasing_share()
