@@ -21,7 +21,7 @@ from bn_impls.numpy_reference import BatchNorm as Reference
 
 QUALITIES: dict[Quality, str] = {"good": "over_bound", "plain": "over_limit"}
 MEASURES = ("abs", "rel", "ulp", *QUALITIES.values())
-QUANTITIES = (
+FIRST_ORDER = (
     "output_training",
     "output_inference",
     "gradient_input",
@@ -29,9 +29,8 @@ QUANTITIES = (
     "gradient_beta",
     "moving_mean",
     "moving_variance",
-    "second_order_input",
-    "second_order_output_gradient",
 )
+QUANTITIES = (*FIRST_ORDER, "second_order_input", "second_order_output_gradient")
 """What is compared, where there is such a thing: a parameter that is off has no gradient, and second-order gradients
 are compared by cases of their own."""
 WIDER = ("gradient_gamma", "gradient_beta", "moving_mean", "moving_variance")  # parameters may be wider than the input

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.accuracy.comparison import QUANTITIES
+from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.accuracy.errors import distance, over
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.observing import Observed
@@ -116,7 +116,7 @@ def attribute(pair: Pair) -> tuple[Explained, ...]:
     Returns:
         One entry a quantity, in the usual order.
     """
-    return tuple(_Walk(pair, quantity).explained() for quantity in QUANTITIES)
+    return tuple(_Walk(pair, quantity).explained() for quantity in FIRST_ORDER)
 
 
 class _Walk:

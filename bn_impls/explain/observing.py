@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.accuracy.comparison import QUANTITIES
+from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.explain.question import WITHOUT_GRADIENTS, Inputs, Question, draw
 from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, Style, Unsupported
 from bn_impls.state import State
 
-GRADIENTS = tuple(quantity for quantity in QUANTITIES if quantity.startswith("gradient_"))
+GRADIENTS = tuple(quantity for quantity in FIRST_ORDER if quantity.startswith("gradient_"))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def observe(layer: Layer, question: Question) -> Observed:
     settings = layer.configuration
     inputs = draw(question, settings)
     state = _with_parameters(layer, inputs, settings)
-    answers: dict[str, list[Array]] = {quantity: [] for quantity in QUANTITIES}
+    answers: dict[str, list[Array]] = {quantity: [] for quantity in FIRST_ORDER}
     for step in range(question.steps):
         for quantity, value in _step(layer, inputs, step, gradients=takes_gradients(step, question)).items():
             answers[quantity].append(value)
@@ -87,7 +87,7 @@ def takes_gradients(step: int, question: Question) -> bool:
 
 def _shapes(settings: Configuration) -> dict[str, tuple[int, ...]]:
     inputs = ("output_training", "output_inference", "gradient_input")
-    return {q: settings.input_shape if q in inputs else (settings.channels,) for q in QUANTITIES}
+    return {q: settings.input_shape if q in inputs else (settings.channels,) for q in FIRST_ORDER}
 
 
 def _in_dtype(values: Array, dtype: str) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bn_impls.accuracy.bounds import Bounds, inference_bound, moving_bound, step_bounds
-from bn_impls.accuracy.comparison import QUANTITIES
+from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.accuracy.errors import distance, over
 from bn_impls.explain.observing import takes_gradients
 from bn_impls.explain.question import Inputs, Question
@@ -82,7 +82,7 @@ class Replay:
     def _stepped(self, layer: VariedBatchNorm, bounds: _Bounds | None) -> dict[str, Array]:
         inputs, dtype = self.inputs, layer.settings.dtype
         layer.gamma, layer.beta = inputs.gamma.astype(dtype), inputs.beta.astype(dtype)
-        answers: dict[str, list[Array | None]] = {quantity: [] for quantity in QUANTITIES}
+        answers: dict[str, list[Array | None]] = {quantity: [] for quantity in FIRST_ORDER}
         for step in range(self.question.steps):
             x, dy, z = (array[step].astype(dtype) for array in (inputs.x, inputs.dy, inputs.z))
             gradients = takes_gradients(step, self.question)
@@ -115,7 +115,7 @@ class _Bounds:
         epsilon = 0.0 if chosen.epsilon_place == "none" else chosen.epsilon
         layout: Any = {"last": "channels_last", "second": "channels_first"}.get(chosen.axes, configuration.layout)
         self.settings = replace(configuration, epsilon=epsilon, layout=layout)
-        self.by_quantity: dict[str, list[Array]] = {quantity: [] for quantity in QUANTITIES}
+        self.by_quantity: dict[str, list[Array]] = {quantity: [] for quantity in FIRST_ORDER}
         zero = np.zeros(configuration.channels)
         self.moving = {"moving_mean": zero, "moving_variance": zero}
 
@@ -187,7 +187,7 @@ def excess(got: Mapping[str, Array], expected: Mapping[str, Array], bounds: Mapp
     return {
         name: _largest(over(distance(got[name], expected[name]), np.maximum(bounds[name], tiny)))
         if got[name].shape == expected[name].shape else math.inf
-        for name in QUANTITIES
+        for name in FIRST_ORDER
     }  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def differences(got: Mapping[str, Array], expected: Mapping[str, Array]) -> dict
     """Quantity -> the largest difference; infinity for a quantity that one of them lacks."""
     return {
         name: _largest(distance(got[name], expected[name])) if got[name].shape == expected[name].shape else math.inf
-        for name in QUANTITIES
+        for name in FIRST_ORDER
     }
 
 

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bn_impls.accuracy.comparison import QUANTITIES
+from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
 from bn_impls.explain.observing import Observed
@@ -145,7 +145,7 @@ class Search:
     def _accounted(self, node: _Node, candidate: Semantics) -> dict[str, float] | None:
         replayed, emulated = self.replay(node.semantics), self.replay.rounded(candidate)
         off = excess(emulated, replayed.answers, replayed.bounds)
-        for quantity in QUANTITIES:
+        for quantity in FIRST_ORDER:
             got, expected = max(node.excess[quantity], WITHIN), max(off[quantity], WITHIN)
             if not 1 / AS_MUCH <= got / expected <= AS_MUCH:
                 return None
