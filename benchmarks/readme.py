@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.reading import read_run
@@ -37,83 +38,85 @@ def implementations() -> str:
 def results() -> str:
     """What the published run found, and what our own parts cost."""
     run = read_run(PUBLISHED)
-    names = sorted({record.implementation for record in run.records})
-    where = run.environment
-    machine = f"{where['cores']} cores of an {where['cpu_model']}"
-    versions = f"TensorFlow {where['versions']['tensorflow']}, Keras {where['versions']['keras']}"
+    where, planned = run.environment, {case.implementation for case in run.plan.cases}
+    names = [descriptor.name for descriptor in BUILT_IN if descriptor.name in planned]
+    versions = " and ".join(f"{name} {where['versions'][key]}" for name, key in VERSIONS.items())
     intro = (
-        f"From the records of [one run](reports/published/report.md) on {machine}, with {versions}; `bn-bench run` "
-        "makes the same table for your machine. Ratios are step times over those of `keras`, with 95 % intervals over "
-        "fresh processes."
+        f"From the records of [one run](reports/published/report.md) on {where['cores']} cores of an "
+        f"{where['cpu_model']}, with {versions}; `bn-bench run` makes the same table for your machine. Errors are the "
+        "worst of all cases, over what the dtype must cost; in brackets, step times over those of `keras`, with 95 % "
+        "intervals over fresh processes."
     )
-    head = ["", *(f"`{name}`" for name in names)]
-    rows = [[label, *(cell(run, name) for name in names)] for label, cell in RESULT_ROWS]
+    head = ["", *(label for label, _ in COLUMNS)]
+    rows = [[f"`{name}`", *(cell(run, name) for _, cell in COLUMNS)] for name in names]
     return "\n\n".join((intro, table(head, rows), figure(), costs()))
 
 
+def _records(run: Run, axis: str, name: str, **parameters: Any) -> list[Record]:
+    return [
+        record for record in run.records if record.axis == axis and record.implementation == name
+        and all(record.case.get(key) == value for key, value in parameters.items())
+    ]  # fmt: skip
+
+
 def _agreement(run: Run, name: str) -> str:
-    records = [r for r in run.records if r.axis == "agreement" and r.implementation == name]
-    right = sum(record.status == "ok" for record in records)
-    worst = max(records, key=lambda record: record.number("worst_error_over_bound") or 0.0)
-    shape = "x".join(map(str, worst.shape))
-    over = worst.number("worst_error_over_bound")
-    return f"{right} of {len(records)} cases agree; worst {over:.2g} times the bound ({shape})"
+    records = _records(run, "agreement", name, dtype="float32", input="normal")
+    measured = [record for record in records if record.number("worst_error_over_bound") is not None]
+    if not measured:
+        return _unmeasured(records)
+    right = sum(record.status == "ok" for record in measured)
+    over = max(record.number("worst_error_over_bound") or 0.0 for record in measured)
+    return f"{right} of {len(measured)}, {over:.2g}"
 
 
-def _timed(run: Run, name: str, work: str, shape: list[int] | None) -> Record | None:
-    found = [r for r in run.records if r.axis == "throughput" and r.implementation == name and r.case["work"] == work]
-    return next((r for r in found if shape is None or r.case["shape"] == shape), None)
+def _unmeasured(records: Sequence[Record]) -> str:
+    return records[0].status.replace("_", " ") if records else "not planned"
 
 
 def _speed(work: str, shape: list[int] | None) -> Callable[[Run, str], str]:
+    parameters: dict[str, Any] = {"work": work} | ({} if shape is None else {"shape": shape})
+
     def cell(run: Run, name: str) -> str:
-        own, baseline = (_timed(run, who, work, shape) for who in (name, "keras"))
-        if own is None or own.status != "ok":
-            return f"not measured: {own.reason if own else 'not planned'}"
-        microseconds = (own.number("step_ns_min") or 0.0) / 1e3
+        own, baseline = (_records(run, "throughput", who, **parameters)[:1] for who in (name, "keras"))
+        if not own or own[0].status != "ok":
+            return _unmeasured(own)
+        microseconds = (own[0].number("step_ns_min") or 0.0) / 1e3
         text = f"{microseconds:,.0f} µs" if microseconds < 10_000 else f"{microseconds / 1e3:,.1f} ms"
-        ratio = (
-            compare(pass_minima(own.samples), pass_minima(baseline.samples)) if baseline and name != "keras" else None
-        )
-        return f"{text} (ratio {ratio.ratio:.2f}, {ratio.low:.2f} to {ratio.high:.2f})" if ratio else text
+        if name == "keras" or not baseline:
+            return text
+        ratio = compare(pass_minima(own[0].samples), pass_minima(baseline[0].samples))
+        return f"{text} ({ratio.ratio:.2f}, {ratio.low:.2f} to {ratio.high:.2f})" if ratio else text
 
     return cell
 
 
-def _trained(run: Run, name: str, batch_norm: bool) -> Record:
-    found = [r for r in run.records if r.axis == "convergence" and r.implementation == name]
-    return next(record for record in found if record.case["batch_norm"] is batch_norm)
-
-
 def _accuracy(run: Run, name: str) -> str:
-    shares = [_trained(run, name, batch_norm).number("final_test_accuracy") or 0.0 for batch_norm in (True, False)]
-    return f"{100 * shares[0]:.1f} % with, {100 * shares[1]:.1f} % without"
-
-
-def _split(run: Run, name: str) -> str:
-    record = _trained(run, name, True)
-    step = record.number("first_split_step")
-    return "never" if step is None else f"step {step:.0f} of {record.number('steps'):.0f}"
+    shares = []
+    for batch_norm in (True, False):
+        records = _records(run, "convergence", name, batch_norm=batch_norm)
+        share = records[0].number("final_test_accuracy") if records else None
+        shares.append(_unmeasured(records) if share is None else f"{100 * share:.1f} %")
+    return " / ".join(dict.fromkeys(shares) if len(set(shares)) == 1 and "%" not in shares[0] else shares)
 
 
 def _restored(run: Run, name: str) -> str:
-    record = next(r for r in run.records if r.axis == "checkpoint" and r.implementation == name)
-    if record.status != "ok":
-        return f"{record.status}: {record.reason}"
-    exact = record.flag("inference_bitwise") and record.flag("resumed_bitwise")
-    return f"`{record.case['format']}`: {'all of it, bit for bit' if exact else 'within rounding'}"
+    records = _records(run, "checkpoint", name)
+    if not records or records[0].status != "ok":
+        return _unmeasured(records)
+    exact = records[0].flag("inference_bitwise") and records[0].flag("resumed_bitwise")
+    return f"`{records[0].case['format']}`, {'bit for bit' if exact else 'within rounding'}"
 
 
-RESULT_ROWS: tuple[tuple[str, Callable[[Run, str], str]], ...] = (
-    ("does it compute the same?", _agreement),
+VERSIONS = {"TensorFlow": "tensorflow", "Keras": "keras"}
+COLUMNS: tuple[tuple[str, Callable[[Run, str], str]], ...] = (
+    ("float32 cases that agree, worst error", _agreement),
     *(
         (f"training forward + backward, {'x'.join(map(str, shape))}", _speed("training_forward_backward", shape))
         for shape in SHOWN_SHAPES
     ),
-    ("a training step of a small network", _speed("network_training_step", None)),
-    ("test accuracy of that network, with and without batch norm", _accuracy),
-    ("its loss leaves the float64 reference's by 0.1 %", _split),
-    ("a checkpoint in its usual format brings back", _restored),
+    ("training step of a small network", _speed("network_training_step", None)),
+    ("its test accuracy with / without batch norm", _accuracy),
+    ("what a checkpoint brings back", _restored),
 )
 
 
