@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.report.errors import Worst, judged
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
 from benchmarks.report.statistics import compare, pass_minima
@@ -52,9 +53,9 @@ def results() -> str:
 
 
 def _agreement(run: Run, name: str) -> str:
-    records = [r for r in run.records if r.axis == "agreement" and r.implementation == name]
+    records = judged([r for r in run.records if r.axis == "agreement" and r.implementation == name and r.measured])
     right = sum(record.status == "ok" for record in records)
-    worst = max(records, key=lambda record: record.number("worst_error_over_bound") or 0.0)
+    worst = max(Worst(tuple(records)).headline, key=lambda record: record.number("worst_error_over_bound") or 0.0)
     shape = "x".join(map(str, worst.shape))
     over = worst.number("worst_error_over_bound")
     return f"{right} of {len(records)} cases agree; worst {over:.2g} times the bound ({shape})"
