@@ -49,7 +49,7 @@ class Agreement:
     @property
     def steps(self) -> int:
         """Training steps: fifty where moving statistics are followed, two where one is long."""
-        if self.shape in SMALL_SHAPES and self.dtype in ("float32", "float64") and self.gradients == "first":
+        if self.shape in SMALL_SHAPES and self.dtype in ("float32", "float64") and not self.suffix:
             return 50
         return 2 if prod(self.shape) > 1_000_000 else 8
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.report.errors import Worst, judged
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
 from benchmarks.report.statistics import compare, pass_minima
@@ -60,12 +61,12 @@ def _records(run: Run, axis: str, name: str, **parameters: Any) -> list[Record]:
 
 
 def _agreement(run: Run, name: str) -> str:
-    records = _records(run, "agreement", name, dtype="float32", input="normal")
-    measured = [record for record in records if record.number("worst_error_over_bound") is not None]
+    records = _records(run, "agreement", name, dtype="float32")
+    measured = judged([record for record in records if record.measured])
     if not measured:
         return _unmeasured(records)
     right = sum(record.status == "ok" for record in measured)
-    over = max(record.number("worst_error_over_bound") or 0.0 for record in measured)
+    over = max(record.number("worst_error_over_bound") or 0.0 for record in Worst(tuple(measured)).headline)
     return f"{right} of {len(measured)}, {over:.2g}"
 
 

@@ -12,7 +12,9 @@ from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.run import Record
 from benchmarks.report.wording import QUANTITIES
 
-PARAMETERS = ("shape", "style", "layout", "dtype", "device", "input")
+PARAMETERS = ("shape", "style", "layout", "dtype", "device", "center", "scale", "gradients", "input")
+SIXTEEN_BITS = ("float16", "bfloat16")
+NOT_JUDGED = ("one_value", "empty")  # inputs that an API may treat as it likes
 
 
 def severity(value: float | None) -> float:
@@ -34,13 +36,18 @@ class Worst:
         return self.records[0].implementation
 
     @cached_property
+    def headline(self) -> tuple[Record, ...]:
+        """Those whose errors are compared with others': without 16 bits, which are graded in a table of their own."""
+        return tuple(record for record in self.records if record.text("dtype") not in SIXTEEN_BITS) or self.records
+
+    @cached_property
     def disagreeing(self) -> tuple[Record, ...]:
         """Those that are wrong."""
         return tuple(record for record in self.records if record.status == "disagrees")
 
     def of(self, quantity: str, measure: str) -> float | None:
         """The worst of one quantity: ``ulp``, ``abs``, ``rel``, ``over_bound`` or ``over_limit``."""
-        values = [record.number(f"{quantity}_error_{measure}") for record in self.records]
+        values = [record.number(f"{quantity}_error_{measure}") for record in self.headline]
         present = [value for value in values if value is not None]
         return max(present, key=severity) if present else None
 
@@ -58,12 +65,17 @@ class Worst:
     @cached_property
     def worst_record(self) -> Record:
         """The record that holds it."""
-        return max(self.records, key=lambda record: severity(worst_over_bound(record)))
+        return max(self.headline, key=lambda record: severity(worst_over_bound(record)))
 
     @cached_property
     def quantity(self) -> str:
         """The quantity that was the worst."""
         return worst_quantity(self.worst_record)
+
+
+def judged(records: Sequence[Record]) -> list[Record]:
+    """The agreement records that can disagree."""
+    return [record for record in records if record.text("input") not in NOT_JUDGED]
 
 
 def worst_over_bound(record: Record) -> float | None:

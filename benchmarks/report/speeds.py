@@ -36,12 +36,17 @@ class Gate:
         self._networks: dict[Key, list[Record]] = defaultdict(list)
         self._verdicts: dict[Key, str | None] = {}
         for record in records:
-            # conditioning grades (any input but the normal one) never gate a speed
-            if record.axis == "agreement" and record.text("input") in ("", "normal"):
+            if record.axis == "agreement" and self._bears_witness(record):
                 network = (record.implementation, *key_of(record, self.NETWORK))
                 self._layers[record.implementation, *key_of(record, self.LAYER)].append(record)
                 self._networks[*network, record.text("style")].append(record)
                 self._networks[*network, ANY].append(record)
+
+    @staticmethod
+    def _bears_witness(record: Record) -> bool:
+        """Conditioning grades (any input but the normal one) gate no speed, nor does what no speed is measured of."""
+        whole = "False" not in (record.text("center"), record.text("scale"))
+        return record.text("input") in ("", "normal") and record.text("gradients") in ("", "first") and whole
 
     def why_withheld(self, record: Record) -> str | None:
         """Why a speed must not be shown; None if it may.

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmarks.report.contest import Contest, contests
-from benchmarks.report.errors import Worst, by_implementation
+from benchmarks.report.errors import Worst, by_implementation, judged
+from benchmarks.report.grades import Graded
+from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.run import Record, Run
 from benchmarks.report.speeds import Speeds, collect
 from benchmarks.report.trainings import Roundings
@@ -43,7 +45,17 @@ class View:
     @cached_property
     def worst(self) -> Mapping[str, Worst]:
         """Implementation -> the worst of its agreement cases."""
-        return by_implementation(self.measured("agreement"))
+        return by_implementation(self.agreements)
+
+    @cached_property
+    def agreements(self) -> list[Record]:
+        """The agreement records that can disagree."""
+        return judged(self.measured("agreement"))
+
+    @cached_property
+    def grades(self) -> list[Graded]:
+        """Grades under ill-conditioned input."""
+        return collect_grades([record for record in self.run.records if record.axis == "agreement"])
 
     @cached_property
     def roundings(self) -> Roundings:

@@ -26,6 +26,8 @@ QUANTITIES = {
     "gradient_beta": "gradient of beta",
     "moving_mean": "moving mean",
     "moving_variance": "moving variance",
+    "second_order_input": "second-order gradient",
+    "second_order_output_gradient": "second-order gradient of dy",
 }
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # control, format (bidi overrides), surrogates, private use
 
@@ -133,5 +135,5 @@ def listing(items: Sequence[str], limit: int = 6) -> str:
 
 def shape_text(shape: Sequence[int]) -> str:
     """``dense 32x32``, ``maps 32x56x56x64``, with multiplication signs."""
-    kind = {2: "dense ", 4: "maps "}.get(len(shape), "")
+    kind = {2: "dense ", 3: "sequences ", 4: "maps ", 5: "volumes "}.get(len(shape), "")
     return kind + TIMES.join(str(size) for size in shape) if shape else "any shape"

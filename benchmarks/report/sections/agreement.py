@@ -10,9 +10,11 @@ from benchmarks.report.document import name, say, strong, verdict  # isort: skip
 from benchmarks.report.errors import Worst, grouped, severity
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
+from benchmarks.report.sections.conditioning import conditioning
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
 from benchmarks.report.sections.sentences import bullets
+from benchmarks.report.sections.sixteen import sixteen_bits
 from benchmarks.report.tables import (
     MOST_ROWS,
     count_cell,
@@ -27,6 +29,7 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, listing, of_bound, shape_text, shorten, visible
 
 DETAILS = ("style", "layout", "dtype", "device", "input")
+UNUSUAL = ("center", "scale", "gradients")  # a column where they vary, and no word where they do not
 COLUMNS = {
     "output_training": "Training output",
     "output_inference": "Inference output",
@@ -35,12 +38,14 @@ COLUMNS = {
     "gradient_beta": "Gradient beta",
     "moving_mean": "Moving mean",
     "moving_variance": "Moving variance",
+    "second_order_input": "Second order",
+    "second_order_output_gradient": "Second order, dy",
 }
 
 
 def build(view: View) -> Section:
     """The section."""
-    records = view.measured("agreement")
+    records = view.agreements
     if not records:
         nothing = say("No agreement case was measured in this run, so no speed is shown either.")
         return Section("agreement", "Agreement", (Paragraph(nothing, "note"),))
@@ -53,6 +58,8 @@ def build(view: View) -> Section:
         Paragraph(lead),
         bullets([(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values()]),
         *dots(view, records),
+        *conditioning(view),
+        *sixteen_bits(view),
         _table(view, records),
         *conventions(view),
     ]
@@ -91,7 +98,7 @@ def _sentence(view: View, worst: Worst) -> Rich:
 
 
 def _table(view: View, records: Sequence[Record]) -> Table:
-    parameters = ["shape", *varying(records, DETAILS)]
+    parameters = ["shape", *varying(records, (*DETAILS, *UNUSUAL))]
     present = [q for q in QUANTITIES if any(record.number(f"{q}_error_ulp") is not None for record in records)]
     worsts = sorted(grouped(records), key=lambda worst: (not worst.disagreeing, -severity(worst.over_bound)))
     several = any(len(worst.records) > 1 for worst in worsts)

@@ -61,7 +61,7 @@ def _small(view: View) -> list[Card]:
 def _accurate(view: View) -> list[Card]:
     """The smallest worst error, over inputs that all were measured on."""
     exact = {who for who, worst in view.worst.items() if who == view.reference and not worst.over_bound}
-    records = [record for record in view.measured("agreement") if record.implementation not in exact]
+    records = [record for record in view.agreements if record.implementation not in exact]
     if not records:
         return []
     users = {
@@ -101,7 +101,7 @@ def _accuracy(right: dict[str, Worst], dtype: str) -> Card:
 
 def _common(records: Sequence[Record]) -> list[Record]:
     """Records of the inputs that every implementation was measured on; all if there is no such input."""
-    parameters = ("shape", "layout", "device", "input")
+    parameters = ("shape", "layout", "device", "center", "scale", "gradients", "input")
     covered: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for record in records:
         covered[record.implementation].add(key_of(record, parameters))

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.report.document import Figure, link, say
+from benchmarks.report.errors import SIXTEEN_BITS
 from benchmarks.report.figures import agreement as figure
 from benchmarks.report.run import Record
 from benchmarks.report.view import View
@@ -17,7 +18,8 @@ def dots(view: View, records: Sequence[Record]) -> list[Figure]:
     """The figure; nothing if no error was recorded."""
     names = list(view.worst)
     drawn = names[: figure.MOST_IMPLEMENTATIONS]
-    errors, limits = _errors(records, drawn), _limits(records)
+    full = [record for record in records if record.text("dtype") not in SIXTEEN_BITS]  # those have their own table
+    errors, limits = _errors(full, drawn), _limits(full)
     if not errors:
         return []
     crowded = any(len(values) > figure.MOST_DOTS for of in errors.values() for values in of.values())
