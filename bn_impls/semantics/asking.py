@@ -6,6 +6,7 @@ what was done, and reads the canonical state. It reads no attribute of the frame
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,10 +196,12 @@ class Subject:
 
 def ask(question: Question, subject: Subject) -> Answer:
     """Ask one question; what is not offered is an answer."""
-    try:
-        return question.probe(subject)
-    except NotOffered as reason:
-        return Answer(NOT_OFFERED, None, str(reason))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # probes ask for NaN, empty means and deprecated arguments on purpose
+        try:
+            return question.probe(subject)
+        except NotOffered as reason:
+            return Answer(NOT_OFFERED, None, str(reason))
 
 
 def shown(value: float, digits: int = 6) -> str:

@@ -1,4 +1,4 @@
-"""The matrix as text for a terminal: a block for each question, answers grouped, the differing ones marked."""
+"""The matrix as text for a terminal: a block for each question, who gave which answer, and the numbers seen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 from bn_impls.semantics.asking import NOT_OFFERED, Question
 
 SILENT = (NOT_OFFERED, "not installed", "not asked")
+LEGEND = "> differs from what most do    ! contradicts what is declared"
 Matrix = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Named = tuple[str, Mapping[str, Any]]
 
 
 def most(matrix: Matrix, key: str) -> str | None:
@@ -34,38 +36,57 @@ def as_text(matrix: Matrix, questions: Sequence[Question]) -> str:
         Lines no wider than the terminal, between 80 and 160 columns.
     """
     width = min(max(shutil.get_terminal_size((110, 24)).columns, 80), 160)
-    blocks = [_block(question, matrix, width) for question in questions]
-    legend = "> differs from what most do    ! contradicts what is declared"
-    return "\n\n".join([legend, *blocks])
+    return "\n\n".join([LEGEND, *(_block(question, matrix, width) for question in questions)])
 
 
 def _block(question: Question, matrix: Matrix, width: int) -> str:
+    """A question, and a paragraph for each answer that was given to it."""
     usual = most(matrix, question.key)
-    lines = [question.title, *textwrap.wrap(question.meaning, width - 2, initial_indent="  ", subsequent_indent="  ")]
-    column = min(max(map(len, matrix), default=0), 30)
-    for name, row in matrix.items():
-        cell = row[question.key]
-        lines += _lines(name, cell, _mark(cell, usual), column, width)
-        for style, other in cell.get("by_style", {}).items():
-            if other["observed"] != cell["observed"]:
-                lines += _lines(f"  {style}", other, _mark(other, cell["observed"]), column, width)
+    groups: dict[str, list[Named]] = {}
+    for name, cell in _cells(question.key, matrix):
+        same = cell["observed"] if cell["observed"] not in SILENT else f"{cell['observed']}: {cell['evidence']}"
+        groups.setdefault(same, []).append((name, cell))
+    lines = [question.title, *_wrapped(question.meaning, width, "  ", "  ")]
+    for observed, members in groups.items():
+        lines += _wrapped(observed, width, f"  {_mark(members, usual)} ", "    ")
+        lines += _wrapped(", ".join(name for name, _ in members), width, "      ", "      ")
+        if not observed.startswith(SILENT):
+            lines += _wrapped(_seen(members), width, "        ", "        ")
     return "\n".join(lines)
 
 
-def _mark(cell: Mapping[str, Any], usual: str | None) -> str:
-    if cell["declared"] is not None and cell["declared"] != cell["observed"]:
+def _cells(key: str, matrix: Matrix) -> list[Named]:
+    """Every cell of a question; a style that differs from the usual one is a cell of its own."""
+    found: list[Named] = []
+    for name, row in matrix.items():
+        cell = row[key]
+        found.append((name, cell))
+        for style, other in cell.get("by_style", {}).items():
+            if other["observed"] != cell["observed"]:
+                found.append((f"{name} ({style})", other))
+    return found
+
+
+def _seen(members: Sequence[Named]) -> str:
+    """The first one's evidence, and what a contradicted one declares."""
+    name, cell = members[0]
+    text = f"{name}: {cell['evidence']}" if len(members) > 1 else cell["evidence"]
+    contradicted = [f"{who} declares {c['declared']}" for who, c in members if contradicts(c)]
+    return "; ".join([*contradicted, text])
+
+
+def contradicts(cell: Mapping[str, Any]) -> bool:
+    """Whether something else was declared than observed; silence contradicts nothing."""
+    return cell["declared"] is not None and cell["declared"] != cell["observed"]
+
+
+def _mark(members: Sequence[Named], usual: str | None) -> str:
+    if any(contradicts(cell) for _, cell in members):
         return "!"
-    return ">" if usual is not None and cell["observed"] not in (*SILENT, usual) else " "
+    observed = members[0][1]["observed"]
+    return ">" if usual is not None and observed not in (*SILENT, usual) else " "
 
 
-def _lines(name: str, cell: Mapping[str, Any], mark: str, column: int, width: int) -> list[str]:
-    head = f"{mark} {name:{column}}  "
-    said = cell["observed"]
-    if mark == "!":
-        said += f" (declared: {cell['declared']})"
-    text = f"{said} -- {cell['evidence']}"
-    return textwrap.wrap(_printable(text), width, initial_indent=head, subsequent_indent=" " * (column + 4))
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
+def _wrapped(text: str, width: int, first: str, later: str) -> list[str]:
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return textwrap.wrap(printable, width, initial_indent=first, subsequent_indent=later)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bn_impls.semantics.asking import Question
-from bn_impls.semantics.questions import averages, edges, epsilon, updates, variance
+from bn_impls.semantics.questions import averages, edges, epsilon, flags, gradients, narrow, replicas, updates, variance
 
 QUESTIONS: tuple[Question, ...] = (
     *epsilon.QUESTIONS,
@@ -11,5 +11,9 @@ QUESTIONS: tuple[Question, ...] = (
     *variance.QUESTIONS,
     *updates.QUESTIONS,
     *edges.QUESTIONS,
+    *gradients.QUESTIONS,
+    *flags.QUESTIONS,
+    *narrow.QUESTIONS,
+    *replicas.QUESTIONS,
 )
 BY_KEY = {question.key: question for question in QUESTIONS}

@@ -54,8 +54,7 @@ def _empty(subject: Subject) -> Answer:
     except Exception as error:
         return _refused(error)
     probed.set(moving_mean=1.0, moving_variance=2.0, num_updates=10**6)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        y = _train(probed, np.zeros((0, 3)))
+    y = _train(probed, np.zeros((0, 3)))
     if isinstance(y, Answer):
         return y
     (mean, *_), (variance, *_) = probed.moving()
@@ -74,11 +73,10 @@ def _nan(subject: Subject) -> Answer:
     probed = subject.usual(shape, decay=DECAY)
     bad = alternating(shape, 1.0)
     bad[0, 0] = np.nan
-    with np.errstate(invalid="ignore"):
-        probed.train(bad)
-        at_once = np.concatenate(probed.moving())
-        for _ in range(AFTERWARDS):
-            probed.train(alternating(shape, 1.0))
+    probed.train(bad)
+    at_once = np.concatenate(probed.moving())
+    for _ in range(AFTERWARDS):
+        probed.train(alternating(shape, 1.0))
     mean, variance = probed.moving()
     poisoned = [index for index in range(3) if not np.isfinite(mean[index]) or not np.isfinite(variance[index])]
     evidence = f"moving means after {AFTERWARDS} clean batches: {listed(mean)}; variances: {listed(variance)}"

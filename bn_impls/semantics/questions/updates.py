@@ -36,7 +36,7 @@ def _per_call(subject: Subject) -> Answer:
     both = updates_of(probed, lambda x: probed.differentiate(x, x))
     names = {_times(forward), _times(both)}
     observed = names.pop() if len(names) == 1 else f"{_times(forward)} forward, {_times(both)} with gradients"
-    evidence = f"forward only: {shown(forward, 4)} updates; with gradients: {shown(both, 4)}"
+    evidence = f"forward only: {shown(abs(forward), 4)} updates; with gradients: {shown(abs(both), 4)}"
     seen = probed.layer.observe(probed.layer.training_step, probed.layer.to_native(alternating(SHAPE, 1.0)))
     return Answer(observed, "once", f"{evidence}; the training call is {seen['style'].evidence}")
 
@@ -45,7 +45,7 @@ def _trigger(subject: Subject) -> Answer:
     probed = subject.usual(SHAPE, variant="forward_only", decay=DECAY)
     count = updates_of(probed, probed.train)
     observed = "the training forward call itself" if count > 0.5 else "something that the caller adds"
-    evidence = f"the API's training forward call with nothing beside it made {shown(count, 4)} updates"
+    evidence = f"the API's training forward call with nothing beside it made {shown(abs(count), 4)} updates"
     return Answer(observed, None, evidence)
 
 
