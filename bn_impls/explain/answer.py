@@ -110,9 +110,9 @@ def explain(question: Question, a: Side, b: Side) -> Answer:
 
 def _remedies(answer: Answer, a: Side, b: Side, causes: list[str]) -> tuple[Remedy, ...]:
     """Making A equal B, and where that is not possible, making B equal A."""
-    one, other, question = answer.a, answer.b, answer.question
-    tried = remedy("a", a, question, one.found.semantics, other.found.semantics, causes, other.observed)
-    if not tried.refused:
+    one, other = answer.a, answer.b
+    of_a, of_b = (one.found.semantics, one.observed), (other.found.semantics, other.observed)
+    tried = remedy("a", a, answer.question, of_a, of_b, causes)
+    if not tried.refused and not tried.ignored:
         return (tried,)
-    back = remedy("b", b, question, other.found.semantics, one.found.semantics, causes, one.observed)
-    return tried, back
+    return tried, remedy("b", b, answer.question, of_b, of_a, causes)

@@ -4,9 +4,10 @@ Semantics *reproduce* answers if every one is within twice the derived bound of 
 the same semantics are within four times of each other. The search begins at what the side declares and changes one
 field at a time; a small set of the best is kept at every depth, because the first of two changes need not be the one
 that looks best. Changes of the function are tried first: reproducing seven quantities to rounding is evidence that
-nothing else can give. Only then come causes within rounding, which are held to a test that can fail in both
-directions: a reference that rounds as the hypothesis says must be off in each quantity by as much as the side is,
-within a factor of 8.
+nothing else can give. Only then come causes within rounding, which are held to tests that can fail: a reference that
+rounds as the hypothesis says must be off in each quantity by as much as the side is, within a factor of 8 either way;
+what is left must scatter over the channels as rounding does; and values said to be kept in a dtype must be values of
+that dtype.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from bn_impls.accuracy.comparison import QUANTITIES
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
 from bn_impls.explain.observing import Observed
+from bn_impls.explain.question import rounded
 from bn_impls.explain.replay import Replay, differences, excess
 from bn_impls.semantics.description import Semantics
 
 WITHIN = 2.0  # bounds; see above
 KEPT, DEPTH = 6, 4  # of the search
 BETTER = 0.05  # least fall of the summed log10 of the excesses that is worth following: noise gives less
+SCATTER = 0.25  # least deviation of rounding errors over the channels, in units of their mean
 AS_MUCH = 8.0  # factor within which rounding errors of one kind are expected
 
 
@@ -97,7 +102,7 @@ class Search:
         if solved:
             return self._found(solved[0], others=tuple(node.semantics for node in solved[1:]))
         best = [node for level in levels for node in level[:2]]
-        for node in sorted(best, key=lambda node: node.cost):
+        for node in best:  # the fewest changes first: where rounding is large, further ones only follow the noise
             if (found := self._by_rounding(node)) is not None:
                 return found
         return self._found(self._pruned(max(best, key=lambda node: (len(node.reproduced), -node.cost)), start))
@@ -143,6 +148,8 @@ class Search:
         return None
 
     def _accounted(self, node: _Node, candidate: Semantics) -> dict[str, float] | None:
+        if not self._representable(candidate) or self._is_systematic(node):
+            return None
         replayed, emulated = self.replay(node.semantics), self.replay.rounded(candidate)
         off = excess(emulated, replayed.answers, replayed.bounds)
         for quantity in QUANTITIES:
@@ -150,6 +157,27 @@ class Search:
             if not 1 / AS_MUCH <= got / expected <= AS_MUCH:
                 return None
         return differences(emulated, replayed.answers)
+
+    def _representable(self, candidate: Semantics) -> bool:
+        """Whether the answers are values of the dtypes that they are said to be kept or computed in."""
+        answers = self.observed.answers
+        claims = ((candidate.moving_dtype, ("moving_mean", "moving_variance")),
+                  (candidate.compute_dtype, ("output_training",)))  # fmt: skip
+        return all(
+            dtype is None or np.array_equal(rounded(answers[name], dtype), answers[name], equal_nan=True)
+            for dtype, names in claims for name in names
+        )  # fmt: skip
+
+    def _is_systematic(self, node: _Node) -> bool:
+        """Whether what is left in a statistic is the same multiple of its bound in every channel: rounding scatters."""
+        replayed = self.replay(node.semantics)
+        for name in ("moving_mean", "moving_variance"):
+            if node.excess[name] > WITHIN:
+                left = self.observed.answers[name][-1] - replayed.answers[name][-1]
+                multiples = left / np.maximum(replayed.bounds[name][-1], np.finfo(np.float64).tiny)
+                if len(multiples) > 2 and np.std(multiples) < SCATTER * abs(np.mean(multiples)):
+                    return True
+        return False
 
     def _found(
         self, node: _Node, *, rounding: Semantics | None = None, rounding_errors: Mapping[str, float] | None = None,

@@ -108,4 +108,4 @@ def size(value: float) -> str:
 def percent(share: float) -> str:
     """A share with as many digits as tell it from 100 %, at most two."""
     value = 100 * share
-    return f"{value:.0f} %" if value in (0, 100) or abs(value) < 90 else f"{min(value, 99.99):.2f} %"
+    return f"{min(value, 99.99):.2f} %" if 90 <= value < 100 else f"{value:.0f} %"
