@@ -13,6 +13,7 @@ that dtype.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from bn_impls.explain.replay import Replay, differences, excess
 from bn_impls.semantics.description import Semantics
 
 WITHIN = 2.0  # bounds; see above
-KEPT, DEPTH = 6, 4  # of the search
+KEPT, OF_ONE_FIELD, DEPTH = 8, 2, 4  # of the search
 BETTER = 0.05  # least fall of the summed log10 of the excesses that is worth following: noise gives less
 SCATTER = 0.25  # least deviation of rounding errors over the channels, in units of their mean
 AS_MUCH = 8.0  # factor within which rounding errors of one kind are expected
@@ -100,7 +101,7 @@ class Search:
                 break
             levels.append(further)
         if solved:
-            return self._found(solved[0], others=tuple(node.semantics for node in solved[1:]))
+            return self._found(solved[0], others=_of_other_fields(start, solved))
         best = [node for level in levels for node in level[:2]]
         for node in best:  # the fewest changes first: where rounding is large, further ones only follow the noise
             if (found := self._by_rounding(node)) is not None:
@@ -116,14 +117,21 @@ class Search:
 
     def _expanded(self, nodes: list[_Node]) -> list[_Node]:
         """The best single changes of these, best first; of equals, the likelier first."""
-        found: dict[Semantics, _Node] = {}
+        found: dict[Semantics, tuple[_Node, str]] = {}
         for node in nodes:
             for changed in alternatives(node.semantics, self.observed, self.replay.inputs, self.replay.configuration):
                 child = None if changed in found else self._node(changed)
                 if child is not None and child.cost < node.cost - BETTER:
-                    found[changed] = child
-        ranked = sorted(found.values(), key=lambda node: (not node.solved, node.cost if not node.solved else 0.0))
-        return [node for node in ranked if node.solved] or ranked[:KEPT]
+                    found[changed] = child, _changed_field(node.semantics, changed)
+        if solved := [node for node, _ in found.values() if node.solved]:
+            return solved
+        kept: list[_Node] = []
+        of_field: Counter[str] = Counter()
+        for node, field in sorted(found.values(), key=lambda pair: pair[0].cost):
+            if of_field[field] < OF_ONE_FIELD and len(kept) < KEPT:  # ten fitted epsilons would crowd out the rest
+                kept.append(node)
+                of_field[field] += 1
+        return kept
 
     def _pruned(self, node: _Node, start: _Node) -> _Node:
         """Without the changes that reproduce nothing: what does not reproduce a quantity is no finding."""
@@ -188,3 +196,16 @@ class Search:
         }  # fmt: skip
         left = differences(self.observed.answers, self.replay(node.semantics).answers)
         return Found(node.semantics, node.excess, left, chosen, rounding_errors or {}, others)
+
+
+def _changed_field(base: Semantics, changed: Semantics) -> str:
+    return next(name for name, value in vars(base).items() if getattr(changed, name) != value)
+
+
+def _of_other_fields(start: _Node, solved: list[_Node]) -> tuple[Semantics, ...]:
+    """The first of each further set of changed fields that gives the same answers."""
+    by_fields: dict[tuple[str, ...], Semantics] = {}
+    for node in solved:
+        changed = tuple(name for name, value in vars(start.semantics).items() if getattr(node.semantics, name) != value)
+        by_fields.setdefault(changed, node.semantics)
+    return tuple(by_fields.values())[1:]

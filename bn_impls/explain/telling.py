@@ -110,11 +110,15 @@ def _unexplained(answer: Answer, quantity: Explained) -> str:
 
 
 def _undeclared(side: OneSide) -> list[str]:
-    return [
+    told = [
         f"{side.name} does otherwise than declared: {FIELD_WORDS[field]}: declared, "
         f"{value_words(field, declared)}; found, {value_words(field, found)}."
         for field, (declared, found) in side.undeclared().items()
     ]
+    for other in side.alternatives()[:3]:
+        changes = _listed([f"{FIELD_WORDS[field]}: {value_words(field, value)}" for field, value in other.items()])
+        told.append(f"These answers of {side.name} would also come from {changes}.")
+    return told
 
 
 def _remedy(answer: Answer, remedy: Remedy) -> list[str]:

@@ -75,7 +75,7 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     },
     "output": {"centered": "gamma (x - mean) / s + beta",
                "multiplied_out": "multiplied out, x (gamma / s) + (beta - mean gamma / s)"},
-    "sums": {"blocked": "in blocks", "in_order": "one term after the other"},
+    "sums": {"usual": "as NumPy does", "in_order": "one term after the other"},
     "axes": {
         "configured": "takes the configured axis for the channels", "last": "takes the last axis for the channels",
         "second": "takes the second axis for the channels", "elementwise": "reduces over the batch axis alone",

@@ -15,13 +15,14 @@ from bn_impls.explain.replay import Replay
 from bn_impls.explain.search import Search
 from bn_impls.explain.telling import sentences
 from bn_impls.interface import Implementation, Layer
-from bn_impls.semantics.description import PLAIN, Semantics
+from bn_impls.semantics.description import Semantics
 from tests.axes import batch_norm_mutants as mutants
 from tests.explain import planted as made
 
 RANK_2, RANK_4 = Question(), Question(shape=(4, 5, 3, 3))
 SQUARE = Question(shape=(5, 3, 4, 3), layout="channels_first")  # another axis has the channels' size
 REFERENCE = mutants.GOOD
+ROUNDING_SHARE = 1e-3  # of planted differences, which are at least 1e-3 of the values, float32's rounding is less
 
 
 def found_in(implementation: Implementation, question: Question = RANK_2, name: str = "side") -> OneSide:
@@ -73,8 +74,7 @@ def test_a_single_planted_semantic_is_found_with_its_value_and_its_share(
     for quantity in answer.quantities:
         if not quantity.same:
             [cause] = quantity.causes
-            # what is left is the rounding of both sides: a small part of a difference of more than 4 bounds
-            assert cause.share == pytest.approx(1, abs=4 / quantity.over_bound)
+            assert cause.share == pytest.approx(1, abs=ROUNDING_SHARE)
     assert " explains " in sentences(answer)[1]
 
 
@@ -89,7 +89,7 @@ def test_another_axis_is_found(axes: Any) -> None:
 
 
 REPRESENTATIVE = [
-    Semantics(epsilon=1e-5), Semantics(epsilon_place="outside"), Semantics(decay=0.75), Semantics(moving_ddof=1),
+    Semantics(epsilon=1e-5), Semantics(epsilon_place="outside"), Semantics(decay=0.2), Semantics(moving_ddof=1),
     Semantics(normalizing_ddof=1), Semantics(initial_variance=0.0), Semantics(warm_up="count"),
     Semantics(inference_updates=True), Semantics(constant="variance"), Semantics(gamma_gradient_of="input"),
     Semantics(parameter_gradients="mean"),
@@ -104,14 +104,10 @@ def test_a_pair_of_planted_semantics_is_found(first: Semantics, second: Semantic
     both = first.changed(**second.changes())
     answer = answered(REFERENCE, made.planted(both))
     assert answer.verdict == "explained"
-    assert both.changes() in (
-        difference(answer.b),
-        *({f: v for f, v in vars(o).items() if v != getattr(PLAIN.resolved(answer.b.configuration), f)}
-          for o in answer.b.found.others),
-    )  # fmt: skip
+    assert both.changes() in (difference(answer.b), *answer.b.alternatives())
     for quantity in answer.quantities:
         if not quantity.same:
-            assert sum(cause.share for cause in quantity.causes) == pytest.approx(1, abs=4 / quantity.over_bound)
+            assert sum(cause.share for cause in quantity.causes) == pytest.approx(1, abs=ROUNDING_SHARE)
 
 
 def test_a_difference_between_two_unusual_ones_is_walked_from_one_to_the_other() -> None:
@@ -170,7 +166,7 @@ def test_what_no_field_describes_is_called_unexplained_with_its_size() -> None:
     assert answer.verdict == "unexplained"
     assert answer.causes() == [] and not answer.b.found.rounding
     [variance] = [quantity for quantity in answer.quantities if quantity.quantity == "moving_variance"]
-    assert variance.unexplained == pytest.approx(variance.difference)
+    assert variance.unexplained == pytest.approx(variance.difference, rel=1e-4)
     assert any("Nothing tried explains" in sentence for sentence in sentences(answer))
 
 
@@ -193,28 +189,27 @@ def test_a_value_that_is_wrong_in_an_unknown_way_is_unexplained(name: str) -> No
 # ---- rounding -------------------------------------------------------------------------------------------------------
 
 FAR = Question(offset=1000.0)
-LONG = Question(shape=(20000, 4), steps=3)
+LONG = Question(shape=(20000, 2), steps=3, offset=100.0)
 
 
 @pytest.mark.parametrize(
     ("semantics", "question", "field"),
     [
         (Semantics(variance="one_pass_clamped"), FAR, "variance"),
-        (Semantics(output="multiplied_out"), FAR, "output"),
         (Semantics(sums="in_order"), LONG, "sums"),
         (Semantics(compute_dtype="float16"), RANK_2, "compute_dtype"),
         (Semantics(moving_dtype="float16"), RANK_2, "moving_dtype"),
         (Semantics(compute_dtype="float32"), Question(dtype="float64"), "compute_dtype"),
     ],
-    ids=str,
+    ids=lambda value: str(value.changes()) if isinstance(value, Semantics) else "",
 )
 def test_a_cause_within_rounding_is_named(semantics: Semantics, question: Question, field: str) -> None:
     """The reference, rounding in the same way, is off by as much; no change of the function is claimed."""
-    answer = answered(REFERENCE, made.planted(semantics), question)
+    answer = answered(made.planted(Semantics(accumulation_dtype="float64")), made.planted(semantics), question)
     assert answer.verdict == "explained"
     assert list(answer.b.found.rounding) == [field]
     assert answer.causes() == []
-    assert any(f"accounts for" in sentence and "rounding" in sentence for sentence in sentences(answer))
+    assert any("accounts for" in sentence and "rounding" in sentence for sentence in sentences(answer))
 
 
 def test_a_change_of_the_function_is_found_beside_one_of_the_rounding() -> None:
