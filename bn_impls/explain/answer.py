@@ -13,7 +13,7 @@ from bn_impls.explain.remedy import Remedy, remedy
 from bn_impls.explain.replay import Replay
 from bn_impls.explain.search import Found, Search
 from bn_impls.interface import Configuration, Unsupported
-from bn_impls.semantics.description import PLAIN
+from bn_impls.semantics.description import PLAIN, Semantics
 
 Verdict = Literal["same", "explained", "unexplained"]
 
@@ -30,11 +30,17 @@ class OneSide:
 
     def undeclared(self) -> dict[str, tuple[Any, Any]]:
         """Field -> (declared, found), where it does otherwise than it says."""
+        return self._changed(self.found.semantics)
+
+    def alternatives(self) -> list[dict[str, Any]]:
+        """Other changes from what it declared that give the same answers: field -> value."""
+        return [{name: value for name, (_, value) in self._changed(other).items()} for other in self.found.others]
+
+    def _changed(self, semantics: Semantics) -> dict[str, tuple[Any, Any]]:
         declared = PLAIN.resolved(self.configuration)
-        found = self.found.semantics
         return {
-            name: (value, getattr(found, name))
-            for name, value in vars(declared).items() if value != getattr(found, name)
+            name: (value, getattr(semantics, name))
+            for name, value in vars(declared).items() if value != getattr(semantics, name)
         }  # fmt: skip
 
 
@@ -110,9 +116,9 @@ def explain(question: Question, a: Side, b: Side) -> Answer:
 
 def _remedies(answer: Answer, a: Side, b: Side, causes: list[str]) -> tuple[Remedy, ...]:
     """Making A equal B, and where that is not possible, making B equal A."""
-    one, other, question = answer.a, answer.b, answer.question
-    tried = remedy("a", a, question, one.found.semantics, other.found.semantics, causes, other.observed)
-    if not tried.refused:
+    one, other = answer.a, answer.b
+    of_a, of_b = (one.found.semantics, one.observed), (other.found.semantics, other.observed)
+    tried = remedy("a", a, answer.question, of_a, of_b, causes)
+    if not tried.refused and not tried.ignored:
         return (tried,)
-    back = remedy("b", b, question, other.found.semantics, one.found.semantics, causes, one.observed)
-    return tried, back
+    return tried, remedy("b", b, answer.question, of_b, of_a, causes)

@@ -37,7 +37,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "gamma_in_gradient": (True, False),
     "gamma_gradient_of": ("normalized", "centered", "input"),
     "parameter_gradients": ("sum", "mean"),
-    "epsilon": (1e-3, 1e-5, 1.001e-5, 1e-4, 1e-6, 1e-7, 1e-8, 2e-5, 1e-12, 0.0),
+    "epsilon": (1e-3, 1e-5, 1.001e-5, 1e-4, 1e-6, 1e-7, 1e-8, 2e-5, 1e-12),
     "decay": (0.99, 0.9, 0.999, 0.997, 0.95, 0.5, 0.0, 1.0),
     "decay_rounding": ("none", "both", "complement"),
 }

@@ -88,7 +88,7 @@ class Inputs:
 def draw(question: Question, settings: Configuration) -> Inputs:
     """Inputs that tell semantics apart: each channel has a mean and a deviation of its own.
 
-    Deviations go down to 0.05, so that it matters where epsilon stands; no gamma and no beta is close to 0 or 1.
+    Variances go down to 4e-4, so that it matters where an epsilon of 1e-3 stands; no gamma and no beta is close to 0 or 1.
 
     Args:
         question: the circumstances.
@@ -99,7 +99,7 @@ def draw(question: Question, settings: Configuration) -> Inputs:
     """
     generator = np.random.default_rng(question.seed)
     channels, wide = settings.channels, settings.parameter_shape
-    deviation = np.geomspace(0.05, 2.0, channels) if channels > 1 else np.array([0.5])
+    deviation = np.geomspace(0.02, 2.0, channels) if channels > 1 else np.array([0.5])
     mean = generator.uniform(0.3, 1.0, channels) * deviation * generator.choice([-1.0, 1.0], channels)
     mean = mean + question.offset * deviation
 

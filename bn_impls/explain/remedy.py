@@ -15,10 +15,6 @@ from bn_impls.semantics.description import Semantics
 
 SETTABLE = ("epsilon", "decay", "moving_ddof", "initial_mean", "initial_variance", "warm_up", "decay_rounding")
 """Fields that a configuration has; the others stand in an implementation's code."""
-SETTING_WORDS = {
-    "epsilon": "epsilon={}", "decay": "decay={}", "moving_ddof": "ddof={}", "initial_mean": "initial_mean={}",
-    "initial_variance": "initial_variance={}", "warm_up": "warm_up={}", "decay_rounding": "decay rounding {}",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,7 @@ class Remedy:
         side: ``a`` or ``b``, the one that is changed.
         settings: what it is built with, by field.
         refused: field -> why its API does not take the other side's value.
+        ignored: fields whose value its API took without doing anything else than before.
         not_settings: fields that are no setting of a layer.
         left: largest differences after the change, by quantity; None where nothing could be changed.
     """
@@ -36,12 +33,18 @@ class Remedy:
     side: str
     settings: dict[str, Any]
     refused: dict[str, str]
+    ignored: tuple[str, ...]
     not_settings: tuple[str, ...]
     left: dict[str, float] | None
 
 
 def remedy(
-    which: str, side: Side, question: Question, own: Semantics, goal: Semantics, causes: Iterable[str], other: Observed
+    which: str,
+    side: Side,
+    question: Question,
+    own: tuple[Semantics, Observed],
+    other: tuple[Semantics, Observed],
+    causes: Iterable[str],
 ) -> Remedy:
     """Build one side with the other's values, field by field and then together, and measure again.
 
@@ -49,10 +52,9 @@ def remedy(
         which: ``a`` or ``b``.
         side: the one to change.
         question: the circumstances.
-        own: its semantics.
-        goal: the other side's.
+        own: its semantics and answers.
+        other: those of the other side.
         causes: fields that explain a difference.
-        other: the other side's answers.
 
     Returns:
         What could be changed, and what is left then.
@@ -63,15 +65,20 @@ def remedy(
     fields = list(dict.fromkeys(causes))
     settings: dict[str, Any] = {}
     refused: dict[str, str] = {}
-    left: dict[str, float] | None = None
+    ignored: list[str] = []
+    latest = own[1]
     for field in (name for name in fields if name in SETTABLE):
-        tried = {**settings, field: getattr(goal, field)}
-        answer = _built_with(side, question, own, tried)
+        tried = {**settings, field: getattr(other[0], field)}
+        answer = _built_with(side, question, own[0], tried)
         if isinstance(answer, Unsupported):
             refused[field] = answer.reason
+        elif not any(differences(answer.answers, latest.answers).values()):
+            ignored.append(field)
         else:
-            settings, left = tried, differences(answer.answers, other.answers)
-    return Remedy(which, settings, refused, tuple(name for name in fields if name not in SETTABLE), left)
+            settings, latest = tried, answer
+    left = differences(latest.answers, other[1].answers) if settings else None
+    others = tuple(name for name in fields if name not in SETTABLE)
+    return Remedy(which, settings, refused, tuple(ignored), others, left)
 
 
 def _built_with(side: Side, question: Question, own: Semantics, values: dict[str, Any]) -> Observed | Unsupported:

@@ -84,6 +84,6 @@ def _side(side: OneSide) -> dict[str, Any]:
         "over_bound": dict(side.found.excess),
         "undeclared": {field: {"declared": declared, "found": found}
                        for field, (declared, found) in side.undeclared().items()},
-        "also": [other.changes() for other in side.found.others],
+        "also": side.alternatives(),
         "dtypes": side.observed.dtypes,
     }  # fmt: skip

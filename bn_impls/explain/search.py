@@ -4,27 +4,33 @@ Semantics *reproduce* answers if every one is within twice the derived bound of 
 the same semantics are within four times of each other. The search begins at what the side declares and changes one
 field at a time; a small set of the best is kept at every depth, because the first of two changes need not be the one
 that looks best. Changes of the function are tried first: reproducing seven quantities to rounding is evidence that
-nothing else can give. Only then come causes within rounding, which are held to a test that can fail in both
-directions: a reference that rounds as the hypothesis says must be off in each quantity by as much as the side is,
-within a factor of 8.
+nothing else can give. Only then come causes within rounding, which are held to tests that can fail: a reference that
+rounds as the hypothesis says must be off in each quantity by as much as the side is, within a factor of 8 either way;
+what is left must scatter over the channels as rounding does; and values said to be kept in a dtype must be values of
+that dtype.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
 from bn_impls.explain.observing import Observed
+from bn_impls.explain.question import rounded
 from bn_impls.explain.replay import Replay, differences, excess
 from bn_impls.semantics.description import Semantics
 
 WITHIN = 2.0  # bounds; see above
-KEPT, DEPTH = 6, 4  # of the search
+KEPT, OF_ONE_FIELD, DEPTH = 8, 2, 4  # of the search
 BETTER = 0.05  # least fall of the summed log10 of the excesses that is worth following: noise gives less
+SCATTER = 0.25  # least deviation of rounding errors over the channels, in units of their mean
 AS_MUCH = 8.0  # factor within which rounding errors of one kind are expected
 
 
@@ -95,9 +101,9 @@ class Search:
                 break
             levels.append(further)
         if solved:
-            return self._found(solved[0], others=tuple(node.semantics for node in solved[1:]))
+            return self._found(solved[0], others=_of_other_fields(start, solved))
         best = [node for level in levels for node in level[:2]]
-        for node in sorted(best, key=lambda node: node.cost):
+        for node in best:  # the fewest changes first: where rounding is large, further ones only follow the noise
             if (found := self._by_rounding(node)) is not None:
                 return found
         return self._found(self._pruned(max(best, key=lambda node: (len(node.reproduced), -node.cost)), start))
@@ -111,14 +117,21 @@ class Search:
 
     def _expanded(self, nodes: list[_Node]) -> list[_Node]:
         """The best single changes of these, best first; of equals, the likelier first."""
-        found: dict[Semantics, _Node] = {}
+        found: dict[Semantics, tuple[_Node, str]] = {}
         for node in nodes:
             for changed in alternatives(node.semantics, self.observed, self.replay.inputs, self.replay.configuration):
                 child = None if changed in found else self._node(changed)
                 if child is not None and child.cost < node.cost - BETTER:
-                    found[changed] = child
-        ranked = sorted(found.values(), key=lambda node: (not node.solved, node.cost if not node.solved else 0.0))
-        return [node for node in ranked if node.solved] or ranked[:KEPT]
+                    found[changed] = child, _changed_field(node.semantics, changed)
+        if solved := [node for node, _ in found.values() if node.solved]:
+            return solved
+        kept: list[_Node] = []
+        of_field: Counter[str] = Counter()
+        for node, field in sorted(found.values(), key=lambda pair: pair[0].cost):
+            if of_field[field] < OF_ONE_FIELD and len(kept) < KEPT:  # ten fitted epsilons would crowd out the rest
+                kept.append(node)
+                of_field[field] += 1
+        return kept
 
     def _pruned(self, node: _Node, start: _Node) -> _Node:
         """Without the changes that reproduce nothing: what does not reproduce a quantity is no finding."""
@@ -143,6 +156,8 @@ class Search:
         return None
 
     def _accounted(self, node: _Node, candidate: Semantics) -> dict[str, float] | None:
+        if not self._representable(candidate) or self._is_systematic(node):
+            return None
         replayed, emulated = self.replay(node.semantics), self.replay.rounded(candidate)
         off = excess(emulated, replayed.answers, replayed.bounds)
         for quantity in FIRST_ORDER:
@@ -150,6 +165,27 @@ class Search:
             if not 1 / AS_MUCH <= got / expected <= AS_MUCH:
                 return None
         return differences(emulated, replayed.answers)
+
+    def _representable(self, candidate: Semantics) -> bool:
+        """Whether the answers are values of the dtypes that they are said to be kept or computed in."""
+        answers = self.observed.answers
+        claims = ((candidate.moving_dtype, ("moving_mean", "moving_variance")),
+                  (candidate.compute_dtype, ("output_training",)))  # fmt: skip
+        return all(
+            dtype is None or np.array_equal(rounded(answers[name], dtype), answers[name], equal_nan=True)
+            for dtype, names in claims for name in names
+        )  # fmt: skip
+
+    def _is_systematic(self, node: _Node) -> bool:
+        """Whether what is left in a statistic is the same multiple of its bound in every channel: rounding scatters."""
+        replayed = self.replay(node.semantics)
+        for name in ("moving_mean", "moving_variance"):
+            if node.excess[name] > WITHIN:
+                left = self.observed.answers[name][-1] - replayed.answers[name][-1]
+                multiples = left / np.maximum(replayed.bounds[name][-1], np.finfo(np.float64).tiny)
+                if len(multiples) > 2 and np.std(multiples) < SCATTER * abs(np.mean(multiples)):
+                    return True
+        return False
 
     def _found(
         self, node: _Node, *, rounding: Semantics | None = None, rounding_errors: Mapping[str, float] | None = None,
@@ -160,3 +196,16 @@ class Search:
         }  # fmt: skip
         left = differences(self.observed.answers, self.replay(node.semantics).answers)
         return Found(node.semantics, node.excess, left, chosen, rounding_errors or {}, others)
+
+
+def _changed_field(base: Semantics, changed: Semantics) -> str:
+    return next(name for name, value in vars(base).items() if getattr(changed, name) != value)
+
+
+def _of_other_fields(start: _Node, solved: list[_Node]) -> tuple[Semantics, ...]:
+    """The first of each further set of changed fields that gives the same answers."""
+    by_fields: dict[tuple[str, ...], Semantics] = {}
+    for node in solved:
+        changed = tuple(name for name, value in vars(start.semantics).items() if getattr(node.semantics, name) != value)
+        by_fields.setdefault(changed, node.semantics)
+    return tuple(by_fields.values())[1:]

@@ -13,8 +13,8 @@ LITTLE = 0.005  # a share below which a cause is not worth a sentence
 def sentences(answer: Answer) -> list[str]:
     """The answer, the most important sentence first."""
     told = [_verdict(answer)]
-    told += _cause_sentences(answer)
-    told += _rounding_sentences(answer)
+    parts = [_cause_sentences(answer), _rounding_sentences(answer)]
+    told += [sentence for part in (parts[::-1] if _rounding_leads(answer) else parts) for sentence in part]
     told += [_unexplained(answer, quantity) for quantity in answer.quantities if quantity.unexplained]
     told += _undeclared(answer.a) + _undeclared(answer.b)
     for remedy in answer.remedies:
@@ -50,6 +50,13 @@ def _cause_sentences(answer: Answer) -> list[str]:
                 if q is not quantity and abs(c.share) >= LITTLE]  # fmt: skip
         told.append(_cause(answer, quantity, cause) + (f" Also {_listed(also)}." if also else ""))
     return told
+
+
+def _rounding_leads(answer: Answer) -> bool:
+    """Whether rounding has the largest share of the largest difference."""
+    largest = max(answer.quantities, key=lambda quantity: quantity.over_bound)
+    of_causes = [cause.share for cause in largest.causes]
+    return sum(rounding.share for rounding in largest.rounding) > max(of_causes, default=0.0)
 
 
 def _cause(answer: Answer, quantity: Explained, cause: Cause) -> str:
@@ -103,11 +110,15 @@ def _unexplained(answer: Answer, quantity: Explained) -> str:
 
 
 def _undeclared(side: OneSide) -> list[str]:
-    return [
+    told = [
         f"{side.name} does otherwise than declared: {FIELD_WORDS[field]}: declared, "
         f"{value_words(field, declared)}; found, {value_words(field, found)}."
         for field, (declared, found) in side.undeclared().items()
     ]
+    for other in side.alternatives()[:3]:
+        changes = _listed([f"{FIELD_WORDS[field]}: {value_words(field, value)}" for field, value in other.items()])
+        told.append(f"These answers of {side.name} would also come from {changes}.")
+    return told
 
 
 def _remedy(answer: Answer, remedy: Remedy) -> list[str]:
@@ -121,6 +132,11 @@ def _remedy(answer: Answer, remedy: Remedy) -> list[str]:
         told.append(f"To make {name} equal {other}, build it with {given}. {_after(answer, remedy)}")
     told += [f"{name} cannot be given {other}'s {FIELD_WORDS[field].removeprefix('the ')}: {reason}."
              for field, reason in remedy.refused.items()]  # fmt: skip
+    told += [
+        f"{name} takes {other}'s {FIELD_WORDS[field].removeprefix('the ')} as a setting, but does nothing else with it "
+        "than before."
+        for field in remedy.ignored
+    ]
     if remedy.not_settings:
         fields = _listed([FIELD_WORDS[field] for field in remedy.not_settings])
         told.append(

@@ -75,7 +75,7 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     },
     "output": {"centered": "gamma (x - mean) / s + beta",
                "multiplied_out": "multiplied out, x (gamma / s) + (beta - mean gamma / s)"},
-    "sums": {"blocked": "in blocks", "in_order": "one term after the other"},
+    "sums": {"usual": "as NumPy does", "in_order": "one term after the other"},
     "axes": {
         "configured": "takes the configured axis for the channels", "last": "takes the last axis for the channels",
         "second": "takes the second axis for the channels", "elementwise": "reduces over the batch axis alone",
@@ -108,4 +108,4 @@ def size(value: float) -> str:
 def percent(share: float) -> str:
     """A share with as many digits as tell it from 100 %, at most two."""
     value = 100 * share
-    return f"{value:.0f} %" if value in (0, 100) or abs(value) < 90 else f"{min(value, 99.99):.2f} %"
+    return f"{min(value, 99.99):.2f} %" if 90 <= value < 100 else f"{value:.0f} %"

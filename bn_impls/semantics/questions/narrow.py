@@ -31,7 +31,9 @@ def _kept(dtype: str, subject: Subject) -> Answer:
     mean = float(probed.moving()[0][0])
     finer = mean != float(representable(mean, dtype))
     observed = found if finer or found == dtype else f"{found}, holding {dtype} values"
-    evidence = f"the exported moving mean is {found}; after an update of one {dtype} step by a quarter it is {shown(mean, 10)}"
+    evidence = (
+        f"the exported moving mean is {found}; after an update of one {dtype} step by a quarter it is {shown(mean, 10)}"
+    )
     return Answer(observed, None, evidence)
 
 

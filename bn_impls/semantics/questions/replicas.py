@@ -58,7 +58,12 @@ def _name(mean: float) -> str:
 
 def _name_of_variance(variance: float) -> str:
     biased = np.concatenate(HALVES).var()
-    known = {"averaged over replicas": 8.5, "over both": biased, "of the first replica": 1.0, "of the last replica": 16.0}
+    known = {
+        "averaged over replicas": 8.5,
+        "over both": biased,
+        "of the first replica": 1.0,
+        "of the last replica": 16.0,
+    }
     for scale, count in ((1.0, ""), (4 / 3, " (n - 1)"), (8 / 7, " (n - 1)")):
         for name, value in known.items():
             if abs(variance - value * scale) < 1e-2:
