@@ -83,7 +83,9 @@ def test_the_first_update_sees_no_update_before_it(offer: Offer, numbers: Number
     kept = 0.1 if layer.configuration.conventions.warm_up else 0.75
     rounding = 2.0**-25 if layer.configuration.conventions.decay_in_float32 else 0.0  # of 0.1 and of 1 - 0.1
     expected = (1 - kept) * moments(layer, drawn)[0]
-    numbers.assert_within(layer.export_state()["moving_mean"], expected, TOLERANCE["float64"] + 2 * rounding)
+    numbers.assert_within(
+        layer.export_state()["moving_mean"], expected, TOLERANCE[layer.configuration.dtype] + 2 * rounding
+    )
 
 
 @pytest.mark.parametrize("updates", [0, 5, 400])
@@ -97,7 +99,9 @@ def test_the_decay_follows_an_imported_count(offer: Offer, updates: int, layers:
     decay = warm if layer.configuration.conventions.warm_up else 0.75
     expected = decay * drawn.state["moving_mean"] + (1 - decay) * moments(layer, drawn)[0]
     rounding = 2.0**-23 if layer.configuration.conventions.decay_in_float32 else 0.0  # of decay and 1 - decay, times 2
-    numbers.assert_within(layer.export_state()["moving_mean"], expected, TOLERANCE["float64"] + rounding)
+    numbers.assert_within(
+        layer.export_state()["moving_mean"], expected, TOLERANCE[layer.configuration.dtype] + rounding
+    )
 
 
 def test_training_calls_of_both_kinds_are_counted_from_0(offer: Offer, layers: LayerKit) -> None:
@@ -123,7 +127,9 @@ def test_the_ends_of_the_decay_are_meant_literally(
     train(layer, drawn, gradients=False)
     expected = moments(layer, drawn)[1] if decay == 0 else drawn.state["moving_variance"]
     warm_up_left = 1e-7 if layer.configuration.conventions.warm_up and decay else 0.0  # 9 / 10^9, and float32's step
-    numbers.assert_within(layer.export_state()["moving_variance"], expected, TOLERANCE["float64"] + warm_up_left)
+    numbers.assert_within(
+        layer.export_state()["moving_variance"], expected, TOLERANCE[layer.configuration.dtype] + warm_up_left
+    )
 
 
 def test_inference_leaves_the_state_alone(offer: Offer, layers: LayerKit, numbers: Numbers) -> None:
