@@ -10,14 +10,12 @@ What its user must remember:
 
 from __future__ import annotations
 
-import keras
-import numpy as np
 import tensorflow as tf
 
+from bn_impls import keras_api as api
 from bn_impls import tensorflow_boundary as boundary
 from bn_impls.interface import (
     Configuration,
-    Conventions,
     Implementation,
     Layer,
     Trainer,
@@ -29,66 +27,17 @@ from bn_impls.networks.keras_network import keras_trainer
 from bn_impls.state import State
 from bn_impls.variants import found_in
 
-
-def batch_norm(settings: Configuration, name: str | None = None) -> keras.layers.BatchNormalization:
-    """The layer as Keras' users write it."""
-    return keras.layers.BatchNormalization(
-        axis=settings.usual_axis,
-        momentum=settings.decay,
-        epsilon=settings.epsilon,
-        center=settings.center,
-        scale=settings.scale,
-        moving_mean_initializer=keras.initializers.Constant(settings.conventions.initial_mean),
-        moving_variance_initializer=keras.initializers.Constant(settings.conventions.initial_variance),
-        dtype=settings.dtype if settings.parameter_dtype == settings.dtype else f"mixed_{settings.dtype}",
-        name=name,
-    )
-
-
 # ---- the adapter ----------------------------------------------------------------------------------------------------
-
-
-def conventions_refusal(conventions: Conventions) -> Unsupported | None:
-    """Why these conventions are not offered, or None."""
-    if keras.backend.backend() != "tensorflow":
-        return Unsupported(f"Keras runs on {keras.backend.backend()} here; this implementation is for TensorFlow")
-    if conventions.ddof:
-        return Unsupported("keras.layers.BatchNormalization divides by n; ddof 1 is not offered")
-    if conventions.warm_up:
-        return Unsupported("keras.layers.BatchNormalization keeps its momentum constant; warm-up is not offered")
-    if conventions.decay_in_float32:
-        return Unsupported("keras.layers.BatchNormalization applies its momentum as given, not rounded to float32")
-    return None
-
-
-def _export(layer: keras.layers.BatchNormalization, settings: Configuration, updates: int) -> State:
-    ones, zeros = (np.full(settings.channels, value, settings.parameter_dtype) for value in (1, 0))
-    return State(
-        gamma=layer.gamma.numpy() if settings.scale else ones,
-        beta=layer.beta.numpy() if settings.center else zeros,
-        moving_mean=layer.moving_mean.numpy(),
-        moving_variance=layer.moving_variance.numpy(),
-        num_updates=updates,
-    )
-
-
-def _load(layer: keras.layers.BatchNormalization, settings: Configuration, state: State) -> None:
-    layer.moving_mean.assign(state["moving_mean"])
-    layer.moving_variance.assign(state["moving_variance"])
-    if settings.scale:
-        layer.gamma.assign(state["gamma"])
-    if settings.center:
-        layer.beta.assign(state["beta"])
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
-    if reason or (reason := conventions_refusal(configuration.conventions)):
+    if reason or (reason := api.refusal(configuration.conventions, "tensorflow", "TensorFlow")):
         return reason
     with boundary.placed(configuration.device):
-        layer = batch_norm(configuration, "layer")
-        model = keras.Sequential([keras.Input(batch_shape=configuration.input_shape, dtype=configuration.dtype), layer])
+        layer = api.batch_norm(configuration, "layer")
+        model = api.model_around(layer, configuration)
     parameters = (
         layer.gamma.value if configuration.scale else None,
         layer.beta.value if configuration.center else None,
@@ -96,7 +45,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     counter = boundary.Counted()
 
     def load(state: State) -> None:
-        _load(layer, configuration, state)
+        api.load_state(layer, configuration, state)
         counter.updates = state["num_updates"]
 
     def forward(x: tf.Tensor) -> tf.Tensor:
@@ -115,7 +64,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         to_native=boundary.to_native(configuration.device, configuration.dtype),
         to_numpy=boundary.to_numpy,
         synchronize=boundary.synchronize,
-        export_state=lambda: _export(layer, configuration, counter.updates),
+        export_state=lambda: api.export_state(layer, configuration, counter.updates, boundary.to_numpy),
         load_state=load,
         observe=boundary.observe,
         formats=keras_formats(lambda: model),
@@ -123,14 +72,14 @@ def build(configuration: Configuration) -> Layer | Unsupported:
 
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
-    """Build a Keras model around :func:`batch_norm`, with a Keras optimizer."""
-    if reason := conventions_refusal(configuration.conventions):
+    """Build a Keras model around :func:`bn_impls.keras_api.batch_norm`, with a Keras optimizer."""
+    if reason := api.refusal(configuration.conventions, "tensorflow", "TensorFlow"):
         return reason
-    return keras_trainer(configuration, batch_norm)
+    return keras_trainer(configuration, api.batch_norm)
 
 
 IMPLEMENTATION = Implementation(
-    conventions=Conventions(ddof=0, initial_mean=0.0, initial_variance=1.0, warm_up=False, decay_in_float32=False),
+    conventions=api.OWN,
     packages=("keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,

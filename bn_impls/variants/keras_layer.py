@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 
 from bn_impls.interface import Configuration, Layer, Unsupported
-from bn_impls.keras_layer import batch_norm, conventions_refusal
+from bn_impls.keras_api import batch_norm
+from bn_impls.keras_api import refusal as keras_refusal
 from bn_impls.variants.tensorflow_variants import Family, broadcast_mask, traced
 
 
@@ -41,7 +42,7 @@ def _with(**changes: Any) -> Callable[[Configuration], Taken]:
 
 
 def _refusal(settings: Configuration) -> Unsupported | None:
-    return conventions_refusal(settings.conventions)
+    return keras_refusal(settings.conventions, "tensorflow", "TensorFlow")
 
 
 FAMILY = Family(lambda settings: Taken(batch_norm(settings), settings), _refusal)

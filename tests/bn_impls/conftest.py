@@ -49,8 +49,7 @@ from bn_impls.state import State
 Array = npt.NDArray[Any]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr
-
-WITHOUT_FLOAT64 = ("tf-fused",)  # has tests of its own, in float32; whatever else refuses fails the test
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # a process has one; test_keras_backends.py sees to the others
 
 
 @dataclass(frozen=True)
@@ -70,17 +69,10 @@ class Offer:
         """The implementation's name."""
         return self.descriptor.name
 
-    @property
-    def dtype(self) -> str:
-        """The widest that it offers."""
-        return "float32" if self.name in WITHOUT_FLOAT64 else "float64"
-
     def implementation(self) -> Implementation:
         """Import it, or skip the test with the reason."""
         if reason := self.descriptor.missing():
             pytest.skip(reason)
-        for variable, value in self.descriptor.environment:
-            os.environ.setdefault(variable, value)
         found: Implementation = load(self.descriptor)
         return found
 
@@ -89,7 +81,7 @@ class Offer:
         usual: dict[str, Any] = {
             "input_shape": (8, 3, 2, 4),
             "layout": "channels_last",
-            "dtype": self.dtype,
+            "dtype": self.usual_dtype(),
             "decay": 0.75,  # float32 represents it and 1 - decay
             "epsilon": 1e-3,
             "center": True,
@@ -100,11 +92,21 @@ class Offer:
         }
         return Configuration(**usual | changes)  # in one go: conventions are settled for one rank and dtype
 
+    def usual_dtype(self) -> str:
+        """float64, which shows small mistakes best, or float32 where there is no layer in float64."""
+        if self.name not in USUAL_DTYPES:
+            implementation = self.implementation()
+            USUAL_DTYPES[self.name] = "float64"
+            settings = replace(self, style=self.descriptor.styles[0]).configuration()
+            if isinstance(implementation.build(settings), Unsupported):
+                USUAL_DTYPES[self.name] = "float32"
+        return USUAL_DTYPES[self.name]
+
     def build(self, **changes: Any) -> Layer:
         """A fresh layer."""
         built = self.implementation().build(self.configuration(**changes))
-        if "dtype" in changes and isinstance(built, Unsupported) and self.name in WITHOUT_FLOAT64:
-            pytest.skip(built.reason)
+        if isinstance(built, Unsupported):
+            pytest.skip(built.reason)  # test_layer_refusals.py sees that not too much is refused
         assert isinstance(built, Layer), built
         return built
 
@@ -115,7 +117,7 @@ class Offer:
             optimizer=optimizer,
             conventions=self.implementation().conventions,
             batch_size=BATCH,
-            dtype=self.dtype,
+            dtype=self.usual_dtype(),
             style=self.style,
             device="cpu",
         )
@@ -124,16 +126,30 @@ class Offer:
     def trainer(self, network: Network, optimizer: Optimizer, **changes: Any) -> Trainer:
         """A fresh trainer with initial weights of seed 3 and the tests' data loaded."""
         built = build_trainer(self.implementation(), self.trainer_configuration(network, optimizer, **changes))
+        if isinstance(built, Unsupported):
+            pytest.skip(built.reason)
         assert isinstance(built, Trainer), built
         built.import_weights({**built.export_weights(), **network.initial_weights(3)})
         built.load_data(*data_for(network))
         return built
 
 
+USUAL_DTYPES: dict[str, str] = {}
+
+
+def _testable() -> list[Descriptor]:
+    """The implementations that do not need another environment than this process was started with."""
+    return [
+        descriptor
+        for descriptor in descriptors().values()
+        if all(os.environ.get(variable) == value for variable, value in descriptor.environment)
+    ]
+
+
 def _offers(*fields: str) -> list[Offer]:
     """One offer for each combination of the descriptor's fields: of styles, and of formats."""
     found = []
-    for descriptor in descriptors().values():
+    for descriptor in _testable():
         styles = getattr(descriptor, fields[0])
         if len(fields) == 1:
             found += [Offer(descriptor, style) for style in styles]
@@ -152,11 +168,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize from the registry, so that a new implementation is tested without an edit here."""
     makers: dict[str, Callable[[], list[Any]]] = {
         "offer": lambda: _offers("styles"),
-        "usual_offer": lambda: [Offer(d, d.styles[0]) for d in descriptors().values()],
+        "usual_offer": lambda: [Offer(d, d.styles[0]) for d in _testable()],
         "format_offer": lambda: _offers("styles", "formats"),
         "trainer_offer": lambda: _offers("trainer_styles"),
         "usual_trainer_offer": lambda: [
-            Offer(d, "graph" if "graph" in d.trainer_styles else d.trainer_styles[0]) for d in descriptors().values()
+            Offer(d, "graph" if "graph" in d.trainer_styles else d.trainer_styles[0]) for d in _testable()
         ],
         "trainer_format_offer": lambda: _offers("trainer_styles", "formats"),
     }
@@ -171,8 +187,8 @@ def float64_where_a_test_needs_it(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("in_float64") is None:
         return
     for value in request.node.callspec.params.values():
-        if isinstance(value, Offer) and value.dtype != "float64":
-            pytest.skip(f"formulas are compared in float64; {value.name} computes in {value.dtype}")
+        if isinstance(value, Offer) and value.usual_dtype() != "float64":
+            pytest.skip(f"formulas are compared in float64; {value.name} computes in {value.usual_dtype()}")
 
 
 @pytest.fixture(scope="session")

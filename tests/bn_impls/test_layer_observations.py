@@ -62,7 +62,7 @@ def test_a_network_in_training_is_what_its_configuration_says(trainer_offer: Off
     """Device, dtype and style of the call that trains."""
     found = networks.trained(trainer_offer, "adam").trainer.observe()
     labels = {label: observation.observed for label, observation in found.items()}
-    assert labels == {"device": "cpu", "dtype": trainer_offer.dtype, "style": trainer_offer.style}
+    assert labels == {"device": "cpu", "dtype": trainer_offer.usual_dtype(), "style": trainer_offer.style}
 
 
 @pytest.mark.parametrize("style", ["eager", "graph", "xla"])

@@ -28,7 +28,8 @@ def test_the_layers_of_exactly_the_declared_styles_are_built(usual_offer: Offer)
 
 def test_the_networks_of_exactly_the_declared_styles_are_built(usual_offer: Offer, networks: NetworkKit) -> None:
     """Every other style is refused with a reason that says what there is."""
-    settings = usual_offer.trainer_configuration(networks.every_layer, SGD(0.1))
+    dtype = usual_offer.usual_dtype()
+    settings = usual_offer.trainer_configuration(networks.every_layer, SGD(0.1), dtype=dtype)
     for style in STYLES:
         found = build_trainer(usual_offer.implementation(), replace(settings, style=style))
         assert isinstance(found, Trainer) == (style in usual_offer.descriptor.trainer_styles), (style, found)
@@ -38,7 +39,8 @@ def test_the_networks_of_exactly_the_declared_styles_are_built(usual_offer: Offe
 
 def test_the_declared_formats_are_those_of_the_network(usual_trainer_offer: Offer, networks: NetworkKit) -> None:
     """In the same order: the usual one first."""
-    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.1))
+    dtype = usual_trainer_offer.usual_dtype()
+    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.1), dtype=dtype)
     assert list(trainer.formats) == list(usual_trainer_offer.descriptor.formats)
 
 

@@ -165,7 +165,7 @@ def test_a_constant_channel_has_output_beta(offer: Offer, layers: LayerKit, numb
     got = layer.to_numpy(layer.training_step(layer.to_native(constant)))
     expected = np.broadcast_to(drawn.state["beta"], constant.shape)
     # multiplied out, gamma / sqrt(epsilon) * 0.5 <= 32 is added and taken away again, each with two roundings
-    numbers.assert_within(got, expected, 4 * 32 * 2.0**-53)
+    numbers.assert_within(got, expected, 4 * 32 * UNIT_ROUNDOFF[layer.configuration.dtype])
 
 
 def test_nan_in_one_channel_stays_in_that_channel(offer: Offer, layers: LayerKit) -> None:

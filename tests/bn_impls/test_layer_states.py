@@ -48,8 +48,9 @@ def test_the_state_of_one_implementation_is_that_of_another(
     layer.training_step(native)
     reference = layers.exact(layer.configuration, layer.export_state())
     # gamma / s below 4 times |x| + |mean| below 16, a few roundings of each
-    allowed = 64 * 4 * UNIT_ROUNDOFF[usual_offer.dtype]
-    numbers.assert_within(layer.to_numpy(layer.inference(native)), reference.inference(drawn.x), allowed)
+    allowed = 64 * 4 * UNIT_ROUNDOFF[layer.configuration.dtype]
+    exact = reference.inference(drawn.x.astype(np.float64))
+    numbers.assert_within(layer.to_numpy(layer.inference(native)), exact, allowed)
 
 
 def test_exported_arrays_share_no_memory_with_the_layer(usual_offer: Offer, layers: LayerKit, numbers: Numbers) -> None:

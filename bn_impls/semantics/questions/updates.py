@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.semantics.asking import Answer, NotOffered, Probed, Question, Subject, shown
+from bn_impls.semantics.asking import Answer, Probed, Question, Subject, shown
 from bn_impls.semantics.questions.averages import LATE
 from bn_impls.semantics.questions.epsilon import alternating
 

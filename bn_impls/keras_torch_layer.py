@@ -1,0 +1,107 @@
+"""The Keras 3 layer on PyTorch: a module that is called, recorded by autograd, with Keras' own arguments.
+
+What its user must remember:
+
+- ``KERAS_BACKEND=torch`` is read when Keras is imported, and holds for the whole process.
+- The layer is a ``torch.nn.Module``, but ``training`` is an argument of the call; ``train()`` and ``eval()`` are ignored.
+- Channels are last by default, unlike in PyTorch, and the moving variance divides by n, unlike PyTorch's.
+- The variance is E[x^2] - E[x]^2 without a lower limit: wrong where the mean is large beside the deviation.
+- There is no float64: the layer casts its input to float32, also where its dtype is float64 and so are its results.
+- ``torch.compile`` cannot take the layer as one graph: Keras' bookkeeping in ``__call__`` breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import torch
+
+from bn_impls import keras_api as api
+from bn_impls import torch_boundary as boundary
+from bn_impls.canonical import npz_format
+from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
+from bn_impls.state import State
+
+
+class Counting:
+    """The layer's calls, counted, as Keras keeps no count."""
+
+    def __init__(self, layer: keras.layers.BatchNormalization) -> None:
+        """Start at 0."""
+        self.layer, self.updates = layer, 0
+
+    def inference(self, x: torch.Tensor) -> torch.Tensor:
+        """Output by the moving statistics; nothing is recorded."""
+        with torch.inference_mode():
+            return self.layer(x, training=False)
+
+    def training_step(self, x: torch.Tensor) -> torch.Tensor:
+        """Output by the batch's statistics, which move the moving ones."""
+        self.updates += 1
+        return self.layer(x, training=True)
+
+    def with_gradients(
+        self, parameters: Sequence[torch.Tensor | None], x: torch.Tensor, dy: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
+        """Output, and the gradients of input, gamma and beta; autograd records what the layer does."""
+        x = x.detach().requires_grad_()
+        y = self.training_step(x)
+        used = [parameter for parameter in parameters if parameter is not None]
+        dx, *found = torch.autograd.grad(y, (x, *used), dy)
+        remaining = iter(found)
+        return y, dx, *(None if parameter is None else next(remaining) for parameter in parameters)
+
+
+# ---- the adapter ----------------------------------------------------------------------------------------------------
+
+
+def build(configuration: Configuration) -> Layer | Unsupported:
+    """Build a layer."""
+    if configuration.style == "graph":
+        return Unsupported("torch.compile cannot take Keras' layer as one graph; this implementation is called eager")
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    if reason or (reason := api.refusal(configuration.conventions, "torch", "PyTorch")):
+        return reason
+    if reason := api.dtype_refusal(configuration.dtype, "PyTorch"):
+        return reason
+    with keras.device("gpu" if configuration.device == "gpu" else "cpu"):
+        layer = api.batch_norm(configuration, "layer")
+        api.model_around(layer, configuration)
+    counting = Counting(layer)
+    parameters = (
+        layer.gamma.value if configuration.scale else None,
+        layer.beta.value if configuration.center else None,
+    )
+
+    def export() -> State:
+        return api.export_state(layer, configuration, counting.updates, boundary.array_of)
+
+    def load(state: State) -> None:
+        api.load_state(layer, configuration, state)
+        counting.updates = state["num_updates"]
+
+    gradients: Any = partial(counting.with_gradients, parameters)
+    built = Layer(
+        configuration=configuration,
+        inference=counting.inference,
+        training_step=counting.training_step,
+        training_step_with_gradients=gradients,
+        to_native=boundary.to_native(configuration.device, configuration.dtype, "channels_first"),  # Keras permutes
+        to_numpy=boundary.to_numpy("channels_first"),
+        synchronize=boundary.synchronize,
+        export_state=export,
+        load_state=load,
+        observe=boundary.observe,
+        formats={"npz": npz_format(export, lambda state: built.import_state(state))},
+    )
+    return built
+
+
+IMPLEMENTATION = Implementation(
+    conventions=api.OWN,
+    packages=("keras", "torch", "numpy"),
+    build=build,
+)
