@@ -6,9 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from benchmarks.cases import plan
+from benchmarks.settings import Settings
+from bn_impls.registry import describe
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -28,6 +33,26 @@ def bn_bench() -> Run:
         )  # fmt: skip
 
     return run
+
+
+@dataclass(frozen=True)
+class Quick:
+    """A quick run's agreement cases of one eager layer in NumPy."""
+
+    planned: int
+    offered: int
+
+    @property
+    def refused(self) -> int:
+        """16 bits, and the second-order gradient."""
+        return self.planned - self.offered
+
+
+@pytest.fixture(scope="session")
+def quick() -> Quick:
+    """Counted from the plan; every case is offered but the two that the class names."""
+    planned = len(plan(Settings(size="quick", axes=("agreement",)), [describe("numpy-reference")]))
+    return Quick(planned, planned - 2)
 
 
 @pytest.fixture(scope="session")
