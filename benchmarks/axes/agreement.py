@@ -121,6 +121,7 @@ def _compare(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
 
 
 def _compare_second_order(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
+    began = time.perf_counter_ns()
     steps: list[Figures] = compare_second_order(layer, parameters["seed"], parameters["steps"])
     settings = layer.configuration
     labels, wrong = layer_labels(layer, np.zeros(settings.input_shape, numpy_dtype(settings.dtype)))
@@ -130,7 +131,7 @@ def _compare_second_order(layer: Layer, parameters: Mapping[str, Any]) -> Outcom
     metrics = summarize(steps) | {"num_updates": updates} | _facts(settings)
     reason = judge(metrics, updates, len(steps), [])
     status = "disagrees" if reason else "ok"
-    samples = {"steps": _short(by_quantity(steps))}
+    samples = {"steps": _short(by_quantity(steps)), "durations_ns": [time.perf_counter_ns() - began]}
     return Outcome(status=status, reason=reason, metrics=metrics, samples=samples, labels=labels)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.datasets import Dataset, load
 from bn_impls.interface import Array, Layer, Observation
 
@@ -46,7 +48,9 @@ def layer_labels(layer: Layer, x: Array) -> tuple[dict[str, dict[str, str]], str
     """Look at a layer's inference: the labels of a record, and which claim was not observed, or None."""
     settings = layer.configuration
     claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
-    return labelled(claims, layer.observe(layer.inference, layer.to_native(x)))
+    with np.errstate(all="ignore"):  # a layer of NumPy's, after values that are not finite
+        seen = layer.observe(layer.inference, layer.to_native(x))
+    return labelled(claims, seen)
 
 
 def labelled(

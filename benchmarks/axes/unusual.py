@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -49,10 +50,12 @@ def run(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
     Returns:
         ``ok`` with what was seen.
     """
+    began = time.perf_counter_ns()
     found = _empty(layer) if parameters["input"] == EMPTY else _one_value(layer, parameters)
     settings = layer.configuration
     labels, _ = layer_labels(layer, np.zeros(settings.input_shape, numpy_dtype(settings.dtype)))
-    return replace(found, labels=labels)
+    durations = {"durations_ns": [time.perf_counter_ns() - began]}
+    return replace(found, labels=labels, samples=found.samples | durations)
 
 
 def _one_value(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.report.errors import severity
+from benchmarks.report.errors import SIXTEEN_BITS, severity
 from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.run import Record
 
@@ -66,6 +66,21 @@ class Graded:
         """Why an unusual batch is refused."""
         reasons = [r.reason for r in self.records if r.text("input") == condition and r.status == "unsupported"]
         return next((reason for reason in reasons if reason), None)
+
+
+def usual(grades: Sequence[Graded]) -> dict[str, list[Graded]]:
+    """By implementation, without 16 bits, whose errors stand in a table of their own."""
+    found: dict[str, list[Graded]] = defaultdict(list)
+    for graded in grades:
+        if graded.records[0].text("dtype") not in SIXTEEN_BITS:
+            found[graded.implementation].append(graded)
+    return dict(found)
+
+
+def worst_of(of: Sequence[Graded], *conditions: str) -> float | None:
+    """The worst error over its bound under some conditions, or under all."""
+    found = [value for graded in of for c in conditions or CONDITIONS if (value := graded.over_bound(c)) is not None]
+    return max(found, key=severity, default=None)
 
 
 def collect(records: Sequence[Record]) -> list[Graded]:

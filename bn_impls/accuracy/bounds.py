@@ -94,11 +94,21 @@ def roundoff(dtype: str, quality: Quality) -> float:
     return UNIT_ROUNDOFF["float32" if quality == "good" and dtype in SIXTEEN_BITS else dtype]
 
 
-def rounding(dtype: str, quality: Quality, values: Array) -> Array | float:
-    """What the one rounding of a result to 16 bits costs; 0 where the arithmetic is that of the dtype."""
+def rounded(bound: Array, dtype: str, quality: Quality, *factors: Array) -> Array:
+    """A bound, and what the one rounding of a result to 16 bits costs where the arithmetic is wider.
+
+    Args:
+        bound: of the result before it.
+        dtype: of the input.
+        quality: of the evaluation.
+        *factors: whose product is the result.
+
+    Returns:
+        The bound of the rounded result.
+    """
     if roundoff(dtype, quality) == UNIT_ROUNDOFF[dtype]:
-        return 0.0
-    return UNIT_ROUNDOFF[dtype] * np.abs(values) + SMALLEST[dtype] / 2
+        return bound
+    return bound + UNIT_ROUNDOFF[dtype] * np.abs(math.prod(factors)) + SMALLEST[dtype] / 2
 
 
 def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, gamma: Array, beta: Array) -> Bounds:
@@ -133,7 +143,7 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     apart = cancelling(quality, x, mean, s)
     d_xhat = d_mean / s + np.abs(deviation) * d_inverse + 2 * u * np.abs(xhat) + 3 * u * apart
     output = gamma * d_xhat + 2 * u * (gamma * np.abs(xhat) + beta)
-    output = output + rounding(settings.dtype, quality, signed_gamma * xhat + signed_beta)
+    output = rounded(output, settings.dtype, quality, signed_gamma * xhat + signed_beta)
 
     d_beta = k * u * np.abs(dy).sum(axis=axes, keepdims=True)
     product = (np.abs(dy) * (np.abs(xhat) + apart)).sum(axis=axes, keepdims=True)
@@ -143,15 +153,15 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     inner += 4 * u * (np.abs(b) + np.abs(xhat * g))
     exact = dy - b - xhat * g
     gradient_input = gamma / s * inner + gamma * np.abs(exact) * (d_inverse + 2 * u / s)
-    gradient_input = gradient_input + rounding(settings.dtype, quality, gamma / s * exact)
+    gradient_input = rounded(gradient_input, settings.dtype, quality, gamma / s, exact)
     return Bounds(
         output, gradient_input, d_gamma.reshape(-1), d_beta.reshape(-1), d_mean.reshape(-1), d_variance.reshape(-1)
     )
 
 
-def cancelling(quality: Quality, x: Array, mean: Array, s: Array) -> Array:
+def cancelling(quality: Quality, x: Array, mean: Array, s: Array) -> Array | float:
     """Size of the two terms that cancel where the normalization is multiplied out; 0 where it is not."""
-    return (np.abs(x) + np.abs(mean)) / s if quality == "plain" else np.zeros_like(x)
+    return (np.abs(x) + np.abs(mean)) / s if quality == "plain" else 0.0
 
 
 def moving_bound(
@@ -202,4 +212,4 @@ def inference_bound(
     d_xhat = d_mean / s + np.abs(x - mean) * d_inverse + 2 * u * np.abs(xhat)
     d_xhat = d_xhat + 3 * u * cancelling(quality, x, mean, s)
     bound = np.abs(gamma) * d_xhat + 2 * u * (np.abs(gamma * xhat) + np.abs(beta))
-    return np.asarray(bound + rounding(settings.dtype, quality, gamma * xhat + beta))
+    return np.asarray(rounded(bound, settings.dtype, quality, gamma * xhat + beta))

@@ -35,7 +35,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bn_impls.accuracy.bounds import Quality, cancelling, rounding, roundoff, step_bounds, sum_factor
+from bn_impls.accuracy.bounds import Quality, cancelling, rounded, roundoff, step_bounds, sum_factor
 from bn_impls.accuracy.comparison import QUALITIES, Compared, Comparison, Figures
 from bn_impls.interface import Array, Configuration, Layer
 
@@ -109,7 +109,7 @@ def second_order_bound(settings: Configuration, quality: Quality, x: Array, dy: 
     d_t = d_t + 4 * u * (np.abs(xhat * inner) + np.abs(b * q) + np.abs(a * p))
     size = np.abs(gamma).reshape(settings.parameter_shape)
     bound = size / (s * s) * d_t + size * np.abs(t) * (2 * d_inverse / s + 3 * u / (s * s))
-    return np.asarray(bound + rounding(settings.dtype, quality, size / (s * s) * t))
+    return rounded(bound, settings.dtype, quality, size / (s * s), t)
 
 
 def compare_second_order(layer: Layer, seed: int, steps: int) -> list[Figures]:

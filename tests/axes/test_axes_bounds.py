@@ -19,6 +19,7 @@ from bn_impls.accuracy.bounds import (
     step_bounds,
     sum_factor,
 )
+from bn_impls.accuracy.inputs import NORMAL, Condition, conditioned, conditions
 from bn_impls.interface import Configuration
 from bn_impls.numpy_reference import IMPLEMENTATION, BatchNorm
 
@@ -79,11 +80,14 @@ def arithmetic(dtype: str, quality: Quality) -> str:
     return "float32" if quality == "good" and dtype == "float16" else dtype
 
 
-def over_bounds(rows: int, dtype: str, quality: Quality, seed: int, offset: float = 0.0) -> dict[str, float]:
+def over_bounds(
+    rows: int, dtype: str, quality: Quality, seed: int, offset: float = 0.0, condition: Condition = NORMAL
+) -> dict[str, float]:
     """Largest error over its bound, by quantity, of one drawn case with 16 channels."""
     generator = np.random.default_rng((seed, rows))
     x, dy = (generator.standard_normal((rows, 16)).astype(dtype) for _ in range(2))
     x = (x + np.asarray(offset, dtype)).astype(dtype)
+    x = conditioned(x, settings_of(x.shape, dtype), (condition,))
     gamma, beta = (generator.normal(center, 0.5, 16).astype(dtype) for center in (1.0, 0.0))
     settings = settings_of(x.shape, dtype)
     wide_x, wide_dy, wide_gamma, wide_beta = (array.astype(np.float64) for array in (x, dy, gamma, beta))
@@ -140,6 +144,35 @@ def test_the_bounds_hold_away_from_0_too(quality: Quality, offset: float) -> Non
     for seed in range(5):
         found = over_bounds(256, "float32", quality, seed, offset)
         assert max(found.values()) <= 1, found
+
+
+@pytest.mark.parametrize("rows", [7, 63, 1000])
+@pytest.mark.parametrize("name", [one.name for one in conditions("float32") if one.one_value is None])
+def test_a_good_evaluation_stays_within_its_bound_under_every_condition(name: str, rows: int) -> None:
+    """Sums by halves, in float32: from a mean of 0 to one of a million deviations, tiny variances, a constant, huge."""
+    condition = next(one for one in conditions("float32") if one.name == name)
+    for seed in range(5):
+        found = over_bounds(rows, "float32", "good", seed, condition=condition)
+        assert max(found.values()) <= 1, found
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e2, 1e4])
+def test_a_multiplied_out_inference_is_graded_by_the_good_bound_and_allowed_by_the_plain_one(mean: float) -> None:
+    """By exact statistics: x r + (beta - mean r) cancels, while x - mean is nearly exact; u mean / s against u xhat."""
+    generator = np.random.default_rng(0)
+    x = (generator.standard_normal((64, 16)) + mean).astype(np.float32)
+    settings, exact_mean, variance, none = settings_of(x.shape, "float32"), np.full(16, mean), np.ones(16), np.zeros(16)
+    inverse = np.float32(1) / np.sqrt(np.float32(1 + settings.epsilon))
+    got = x * inverse + (np.float32(0) - np.float32(mean) * inverse)
+    error = np.abs(got - (x.astype(np.float64) - mean) / np.sqrt(1 + settings.epsilon))
+    over: dict[Quality, float] = {}
+    for quality in SUMS:
+        bound = inference_bound(
+            settings, quality, x.astype(np.float64), exact_mean, variance, none, none, np.ones(16), none
+        )
+        over[quality] = float(np.max(error / bound))
+    assert over["plain"] <= 1
+    assert over["good"] > mean / 100  # the cancellation, less what is common to both bounds
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bn_impls.accuracy.errors import distance, error_figures, max_ulp, over, ulp
+from bn_impls.accuracy.errors import distance, error_figures, max_ulp, over, pattern, ulp
 
 BFLOAT16 = ml_dtypes.bfloat16
 NAN, INF = math.nan, math.inf
@@ -137,3 +137,20 @@ def test_an_error_over_its_unit_is_never_not_a_number() -> None:
     """0 over 0 is 0; something over 0, or over no unit, is infinite."""
     found = over(array(0.0, 1.0, INF, 0.0, 1.0), array(0.0, 0.0, INF, NAN, NAN))
     assert found.tolist() == [0.0, INF, INF, 0.0, INF]
+
+
+@pytest.mark.parametrize(
+    ("got", "exact", "expected"),
+    [
+        ([1.0, math.nan], [2.0, math.nan], "same"),  # how far apart finite values are is another question
+        ([math.inf, -math.inf], [math.inf, -math.inf], "same"),
+        ([1.0, math.nan], [1.0, math.inf], "other kind"),
+        ([math.inf, 1.0], [-math.inf, 1.0], "other kind"),
+        ([math.nan, math.nan], [1.0, math.nan], "spread"),
+        ([1.0, 1.0], [1.0, math.nan], "hidden"),
+        ([1.0, math.nan], [math.nan, 1.0], "hidden"),  # the worse of the two
+    ],
+)
+def test_the_pattern_of_values_that_are_not_finite(got: list[float], exact: list[float], expected: str) -> None:
+    """Same, another kind, more of them, or fewer."""
+    assert pattern(np.array(got, np.float32), np.array(exact)) == expected

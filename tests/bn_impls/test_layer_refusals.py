@@ -62,12 +62,6 @@ def test_a_layer_remembers_what_it_was_built_from(offer: Offer) -> None:
 LAYERS: list[Any] = [
     pytest.param("numpy-reference", {"dtype": "bfloat16"}, "NumPy has no dtype bfloat16", id="numpy-bfloat16"),
     pytest.param("numpy-reference", {"device": "gpu"}, "NumPy computes on the CPU only", id="numpy-gpu"),
-    pytest.param(
-        "tf-manual", {"dtype": "float16"}, "float16 is not offered: only float32 and float64", id="tf-float16"
-    ),
-    pytest.param("tf-manual", {"dtype": "bfloat16"}, "bfloat16 is not offered", id="tf-bfloat16"),
-    pytest.param("keras", {"dtype": "float16"}, "float16 is not offered: only float32 and float64", id="keras-float16"),
-    pytest.param("keras", {"dtype": "bfloat16"}, "bfloat16 is not offered", id="keras-bfloat16"),
 ]
 
 
@@ -84,6 +78,19 @@ def test_a_dtype_or_device_that_is_not_offered_is_a_value(
     assert isinstance(trainer, Unsupported)
     assert reason in layer.reason
     assert str(next(iter(change.values()))) in trainer.reason or "CPU only" in trainer.reason
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["tf-manual", "keras", "tf-fused", "tf-keras", "torch", "flax"])
+def test_a_network_in_16_bits_is_not_offered(
+    name: str, dtype: str, named_offer: Callable[[str], Offer], networks: NetworkKit
+) -> None:
+    """A layer is; a network in mixed precision needs more than its layers, such as a scale of the loss."""
+    offer = named_offer(name)
+    settings = offer.trainer_configuration(networks.every_layer, SGD(0.1), dtype=dtype)
+    trainer = build_trainer(offer.implementation(), settings)
+    assert isinstance(trainer, Unsupported)
+    assert f"{dtype} is not offered: only float32 and float64" in trainer.reason
 
 
 CONVENTIONS: list[Any] = [

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from benchmarks.report.contest import Contest, smallest
 from benchmarks.report.document import Card, Cards, Rich, Span, enumerate_spans, name, say
 from benchmarks.report.errors import Worst, by_implementation
+from benchmarks.report.grades import usual
 from benchmarks.report.parameters import key_of, values
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.run import Record
+from benchmarks.report.sections.conditioning import losing
 from benchmarks.report.sections.fastest import choice, evidence
 from benchmarks.report.trainings import first_split, trains_alike, uses_batch_norm
 from benchmarks.report.view import View
@@ -74,13 +76,16 @@ def _accurate(view: View) -> list[Card]:
         for who, worst in worsts.items()
         if worst.over_bound is not None and worst.over_bound >= 0 and not worst.disagreeing
     }
+    grades = usual(view.grades)
+    careful = {who: worst for who, worst in right.items() if not losing(who, grades.get(who, []))}
     if not right:
         told = say("None agrees with the reference in {dtype}.", dtype=visible(dtype))
         return [Card("Most accurate", (Span("none"),), told, "bad")]
-    return [_accuracy(right, visible(dtype))]
+    losers = [name(who) for who in right if who not in careful] if careful else []
+    return [_accuracy(careful or right, visible(dtype), losers)]
 
 
-def _accuracy(right: dict[str, Worst], dtype: str) -> Card:
+def _accuracy(right: dict[str, Worst], dtype: str, losers: Sequence[Span]) -> Card:
     errors = {who: worst.over_bound or 0.0 for who, worst in right.items()}
     ranking = sorted(errors, key=lambda who: errors[who])
     best = [who for who in ranking if errors[who] <= SAME_ACCURACY * errors[ranking[0]]]
@@ -88,12 +93,15 @@ def _accuracy(right: dict[str, Worst], dtype: str) -> Card:
     worst = right[ranking[0]]
     told = say(
         "Worst error in {dtype} as a multiple of its bound: {errors}{rest}. The worst of {best} is its "
-        "{quantity}.{tie}",
+        "{quantity}.{tie}{apart}",
         dtype=dtype,
         errors=enumerate_spans(listed),
         rest=f", and {len(ranking) - 4} more" if len(ranking) > 4 else "",
         quantity=QUANTITIES.get(worst.quantity, visible(worst.quantity)),
         best=name(ranking[0]),
+        apart=say(" Left out for losing digits on ill-conditioned input: {who}.", who=enumerate_spans(losers, 4))
+        if losers
+        else "",
         tie=" Less than a factor of two apart is no difference: other inputs could turn it." if len(best) > 1 else "",
     )
     return Card("Most accurate", _names(best), told, "good")

@@ -8,7 +8,7 @@ from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich,
 
 from benchmarks.report.document import name, say, strong, verdict  # isort: skip
 from benchmarks.report.errors import severity
-from benchmarks.report.grades import CONDITIONS, EMPTY, MATTERS, MEANS, ONE_VALUE, POISONS, Graded
+from benchmarks.report.grades import EMPTY, MATTERS, MEANS, ONE_VALUE, POISONS, Graded, usual, worst_of
 from benchmarks.report.sections.conditioning_table import COLUMNS, LOST, grades_table
 from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, listing, significant, visible
@@ -44,20 +44,20 @@ def conditioning(view: View) -> list[Block]:
 def summaries(view: View) -> list[Rich]:
     """Who loses digits where, and how near the others stay to what it must cost."""
     found, careful = [], []
-    for who, of in _by_implementation(view.grades).items():
+    for who, of in usual(view.grades).items():
         sentence = losing(who, of)
         if sentence:
             found.append(sentence)
-        elif any(_worst(of, condition) is not None for condition in CONDITIONS):
+        elif worst_of(of) is not None:
             careful.append(who)
     if careful:
-        largest = max((_figure(view, who) for who in careful), key=severity)
+        largest = max((worst_of(usual(view.grades)[who]) for who in careful), key=severity)
         found.append(
             say(
                 "{who} {stay} within {largest} times what each condition must cost.",
                 who=enumerate_spans([name(who) for who in careful], 8),
                 stay="stays" if len(careful) == 1 else "stay",
-                largest=strong(significant(max(largest, 1.0), 2)),
+                largest=strong(significant(max(largest or 0.0, 1.0), 2)),
             )
         )
     return found
@@ -65,8 +65,8 @@ def summaries(view: View) -> list[Rich]:
 
 def losing(who: str, of: Sequence[Graded]) -> Rich | None:
     """Where an implementation's error matters; None where it does nowhere. Not of 16 bits, which have their table."""
-    means = [condition for condition in MEANS if (_worst(of, condition) or 0) > MATTERS]
-    others = [condition for condition in IN_WORDS if (_worst(of, condition) or 0) > MATTERS]
+    means = [condition for condition in MEANS if (worst_of(of, condition) or 0) > MATTERS]
+    others = [condition for condition in IN_WORDS if (worst_of(of, condition) or 0) > MATTERS]
     parts: list[Rich] = []
     if means:
         first, gone = means[0], next((c for c in means if any(graded.lost(c) for graded in of)), None)
@@ -74,7 +74,7 @@ def losing(who: str, of: Sequence[Graded]) -> Rich | None:
             say(
                 "at a mean of {mean} deviations its error is {over} times what it must be ({quantity}){gone}",
                 mean=f"{MEANS[first]:,}",
-                over=strong(significant(_worst(of, first) or 0, 2)),
+                over=strong(significant(worst_of(of, first) or 0, 2)),
                 quantity=_quantity(of, first),
                 gone=say(
                     ", and at {mean} {lost}", mean=f"{MEANS[gone]:,}", lost=verdict(f"{LOST[:10]} are lost", "bad")
@@ -85,7 +85,7 @@ def losing(who: str, of: Sequence[Graded]) -> Rich | None:
         )
     parts += [
         say("{where} {over} times ({quantity})", where=IN_WORDS[condition],
-            over=strong(significant(_worst(of, condition) or 0, 2)), quantity=_quantity(of, condition))
+            over=strong(significant(worst_of(of, condition) or 0, 2)), quantity=_quantity(of, condition))
         for condition in others
     ]  # fmt: skip
     if not parts:
@@ -108,7 +108,7 @@ def _joined(parts: Sequence[Rich]) -> Rich:
 
 def poisons(view: View) -> list[Rich]:
     """What a value that is not finite does beyond its own channel, and whether it is hidden there."""
-    of = _by_implementation(view.grades)
+    of = usual(view.grades)
     seen = {
         who: grades for who, grades in of.items() if any(_patterns(grades, c, "hidden") is not None for c in POISONS)
     }
@@ -144,7 +144,7 @@ def _odd(of: Sequence[Graded]) -> list[str]:
 
 def unusual(view: View) -> list[Rich]:
     """What an empty batch leaves behind, and who refuses unusual batches."""
-    of = _by_implementation(view.grades)
+    of = usual(view.grades)
     by_effect: dict[str, list[str]] = {}
     for who, grades in of.items():
         for effect in dict.fromkeys(text for graded in grades for text in graded.of_empty("statistics")):
@@ -168,25 +168,6 @@ def unusual(view: View) -> list[Rich]:
             verb = "refuses" if len(refusing) == 1 else "refuse"
             sentences.append(say("{who} {verb} to train on {what}.", who=names, verb=verb, what=text))
     return sentences
-
-
-def _by_implementation(grades: Sequence[Graded]) -> dict[str, list[Graded]]:
-    """Grades in the usual precisions; those of 16 bits only where there are no others."""
-    found: dict[str, list[Graded]] = {}
-    for graded in grades:
-        if graded.records[0].text("dtype") in ("float32", "float64", ""):
-            found.setdefault(graded.implementation, []).append(graded)
-    return found
-
-
-def _worst(of: Sequence[Graded], condition: str) -> float | None:
-    found = [value for graded in of if (value := graded.over_bound(condition)) is not None]
-    return max(found, key=severity, default=None)
-
-
-def _figure(view: View, who: str) -> float:
-    of = _by_implementation(view.grades)[who]
-    return max((value for c in CONDITIONS if (value := _worst(of, c)) is not None), key=severity, default=0.0)
 
 
 def _quantity(of: Sequence[Graded], condition: str) -> str:

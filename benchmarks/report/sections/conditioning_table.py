@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmarks.report.document import Cell, Column, Table, say
 from benchmarks.report.errors import severity
-from benchmarks.report.grades import CONDITIONS, EMPTY, MATTERS, PARAMETERS, POISONS, Graded
+from benchmarks.report.grades import CONDITIONS, EMPTY, MATTERS, PARAMETERS, POISONS, Graded, worst_of
 from benchmarks.report.parameters import varying
+from benchmarks.report.run import Record
 from benchmarks.report.tables import BLANK, implementation_cell, parameter_cell, parameter_column, table
 from benchmarks.report.view import View
 from benchmarks.report.wording import TIMES, listing, significant, visible
 
 COLUMNS = {
     "mean_1e2": ("Mean 100", "a mean of 100 standard deviations"),
-    "mean_1e3": ("1,000", "a mean of 1,000 standard deviations"),
-    "mean_1e4": ("10,000", "a mean of 10,000 standard deviations"),
-    "mean_1e6": ("1,000,000", "a mean of 1,000,000 standard deviations"),
+    "mean_1e3": ("Mean 1,000", "a mean of 1,000 standard deviations"),
+    "mean_1e4": ("Mean 10,000", "a mean of 10,000 standard deviations"),
+    "mean_1e6": ("Mean 1,000,000", "a mean of 1,000,000 standard deviations"),
     "variance_near_epsilon": ("Variance near epsilon", "variances from a hundredth of epsilon to 25 times epsilon"),
     "constant": ("Constant", "all values of a channel are equal"),
     "huge": ("Huge", "values whose squares are near the largest number"),
@@ -29,8 +32,7 @@ STATISTICS = {"unchanged": "unchanged", "not finite": "statistics lost", "change
 
 def grades_table(view: View) -> Table:
     """A row for each implementation, dtype and style; a column for each condition."""
-    firsts = [graded.records[0] for graded in view.grades]
-    parameters = varying(firsts, PARAMETERS)
+    parameters = [p for p in PARAMETERS if any(varying(rows, [p]) for rows in _by_name(view))]
     present = [c for c in CONDITIONS if any(_cell(graded, c) is not BLANK for graded in view.grades)]
     columns = [
         Column("Implementation"),
@@ -49,6 +51,24 @@ def grades_table(view: View) -> Table:
         "Multiples of what a good evaluation must cost; above {matters} it is worth knowing.", matters=f"{MATTERS:g}"
     )
     return table("conditioning-table", "Errors by condition", columns, rows, note)
+
+
+def _by_name(view: View) -> list[list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for graded in view.grades:
+        found.setdefault(graded.implementation, []).append(graded.records[0])
+    return list(found.values())
+
+
+def condition_cell(of: Sequence[Graded]) -> Cell:
+    """The worst grade of an implementation under any condition, for a table with one column for it."""
+    lost = any(graded.lost(condition) for graded in of for condition in CONDITIONS)
+    over = worst_of(of)
+    if over is None:
+        return BLANK
+    if lost:
+        return Cell(LOST, over, "bad")
+    return Cell(significant(over, 2), over, "warn" if severity(over) > MATTERS else "good")
 
 
 def _cell(graded: Graded, condition: str) -> Cell:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from benchmarks.report.contest import Contest
 from benchmarks.report.document import Cell, Column, Table, say
+from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost, unknown
+from benchmarks.report.sections.conditioning_table import condition_cell
 from benchmarks.report.tables import BLANK, MOST_ROWS, implementation_cell, number_cell, table
 from benchmarks.report.trainings import first_split, trains_alike
 from benchmarks.report.view import View
@@ -22,6 +24,7 @@ def glance(view: View) -> Table:
         Column("Implementation"),
         Column("Agrees"),
         Column("Error over bound", True, "the worst of all cases"),
+        *([Column("Ill-conditioned", True, "the same for data far from 0 and the like")] if view.grades else []),
         Column("Training time", True, RATIO),
         Column("Inference time", True, RATIO),
         Column("Trains the same"),
@@ -31,6 +34,7 @@ def glance(view: View) -> Table:
         (
             implementation_cell(view, who),
             *_agrees(view, who),
+            *([condition_cell(usual(view.grades).get(who, []))] if view.grades else []),
             _time(training, who),
             _time(inference, who),
             _trains(view, who),

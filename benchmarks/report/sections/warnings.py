@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
+from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost
+from benchmarks.report.sections.conditioning import losing, unusual
 from benchmarks.report.sections.fastest import entry_name, exceptions
 from benchmarks.report.speeds import NETWORK
 from benchmarks.report.statistics import Estimate, compare
@@ -33,6 +35,8 @@ def warnings(view: View) -> list[Rich]:
     """All warnings that the records give reason for."""
     return [
         *_first(_disagreements(view), "#agreement"),
+        *_first(_ill_conditioned(view), "#conditioning"),
+        *unusual(view),
         *_first(_inaccurate(view), "#agreement"),
         *_first(_restores(view), "#checkpoint"),
         *_splits(view),
@@ -68,6 +72,11 @@ def _disagreements(view: View) -> list[Rich]:
         for who, worst in view.worst.items()
         if worst.disagreeing
     ]
+
+
+def _ill_conditioned(view: View) -> list[Rich]:
+    """Who is right around 0 and loses digits elsewhere."""
+    return [sentence for who, of in usual(view.grades).items() if (sentence := losing(who, of))]
 
 
 def _inaccurate(view: View) -> list[Rich]:
