@@ -54,7 +54,7 @@ class Question:
         title: its name for readers, in the field's terms.
         meaning: what is asked, in one sentence.
         probe: finds the answer; may raise anything.
-        watch: what to watch out for: the beginning of an observed value, and the sentence that follows "In {who}".
+        watch: what to watch out for: the words that an observed value begins with, and the sentence that they call for.
         early: whether it must be asked before the framework has chosen its devices.
     """
 
@@ -64,10 +64,6 @@ class Question:
     probe: Callable[[Subject], Answer]
     watch: Mapping[str, str] = field(default_factory=dict)
     early: bool = False
-
-    def warning(self, observed: str) -> str | None:
-        """What to watch out for if this was observed."""
-        return next((sentence for start, sentence in self.watch.items() if observed.startswith(start)), None)
 
 
 class Probed:

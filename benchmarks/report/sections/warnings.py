@@ -7,6 +7,7 @@ from collections import Counter
 from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
 from benchmarks.report.restores import lost
 from benchmarks.report.sections.fastest import entry_name, exceptions
+from benchmarks.report.sections.semantics import semantic_warnings
 from benchmarks.report.speeds import NETWORK
 from benchmarks.report.statistics import Estimate, compare
 from benchmarks.report.trainings import first_split
@@ -35,6 +36,7 @@ def warnings(view: View) -> list[Rich]:
         *_first(_disagreements(view), "#agreement"),
         *_first(_inaccurate(view), "#agreement"),
         *_first(_restores(view), "#checkpoint"),
+        *_first(semantic_warnings(view), "#semantics"),
         *_splits(view),
         *_styles(view),
         *_orders(view),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -129,17 +128,13 @@ def _declared_rounding(settings: Configuration) -> str:
     return "1 - decay in float32" if conventions.complement_in_float32 else "none"
 
 
-def _question(key: str, title: str, meaning: str, probe: Any, **watch: str) -> Question:
-    return Question(key, title, meaning, probe, watch)
-
-
 QUESTIONS = (
     Question(
         "default_decay",
         "Default decay",
         "The weight of the old moving value where the user gives none, solved from one update.",
         _default_decay,
-        {"0": "", "0.": ""},
+        {"0": "a user who gives no decay has no average: each update replaces the statistics"},
     ),
     Question(
         "parameter_weighs",
