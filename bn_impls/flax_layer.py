@@ -101,9 +101,7 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
 class HeldState:
     """The state between calls, and how often it was updated."""
 
-    def __init__(
-        self, settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = batch_norm
-    ) -> None:
+    def __init__(self, settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = batch_norm) -> None:
         """Build the module on the device and take it apart."""
         self.settings, self.place = settings, boundary.placed(settings.device)
         with jax.default_device(self.place):

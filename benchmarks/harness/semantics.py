@@ -42,7 +42,8 @@ def observe_all(folder: RunFolder, descriptors: Sequence[Descriptor], display: D
 def as_json(answers: dict[str, Any]) -> dict[str, Any]:
     """What the file holds: the questions in their order with their texts, and the answers."""
     questions = [
-        {"key": q.key, "title": q.title, "meaning": q.meaning, "watch": dict(q.watch)} for q in QUESTIONS
+        {"key": q.key, "title": q.title, "meaning": q.meaning, "watch": dict(q.watch), "gravity": q.gravity}
+        for q in QUESTIONS
     ]
     return {"schema": SCHEMA, "questions": questions, "answers": answers}
 

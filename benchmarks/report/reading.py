@@ -1,7 +1,7 @@
 """Reading a run folder: what is whole is kept, what is damaged is skipped and reported.
 
-Only ``plan.json``, ``records.jsonl``, ``environment.json`` and ``semantics.json`` are read here; curves are read when they are
-drawn. The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
+Only ``plan.json``, ``records.jsonl``, ``environment.json`` and ``semantics.json`` are read here; curves are read when
+they are drawn. The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
 """
 
 from __future__ import annotations

@@ -38,12 +38,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its texts; ``watch`` maps the beginning of an observed value to a sentence."""
+    """A question with its texts; ``watch`` maps the beginning of an observed value to a sentence of this gravity."""
 
     key: str
     title: str
     meaning: str
     watch: Mapping[str, str]
+    gravity: int
     cells: tuple[Seen, ...]
 
     @property
@@ -117,12 +118,15 @@ def _question(entry: Mapping[str, object], answers: object) -> Question:
         if (cell := row.get(entry["key"])) is not None:
             cells.append(_seen(str(who), cell))
             others = cell.get("by_style", {}).items()
-            cells += [_seen(f"{who} ({style})", other) for style, other in others if other["observed"] != cell["observed"]]
+            cells += [
+                _seen(f"{who} ({style})", other) for style, other in others if other["observed"] != cell["observed"]
+            ]
     return Question(
         str(entry["key"]),
         str(entry["title"]),
         str(entry["meaning"]),
         {str(start): str(sentence) for start, sentence in watch.items()},
+        int(str(entry["gravity"])),
         tuple(cells),
     )
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from bn_impls.registry import descriptors, describe
+from bn_impls.registry import describe, descriptors
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -55,6 +55,7 @@ class Question:
         meaning: what is asked, in one sentence.
         probe: finds the answer; may raise anything.
         watch: what to watch out for: the words that an observed value begins with, and the sentence that they call for.
+        gravity: how much a warning of this question matters beside others'.
         early: whether it must be asked before the framework has chosen its devices.
     """
 
@@ -63,6 +64,7 @@ class Question:
     meaning: str
     probe: Callable[[Subject], Answer]
     watch: Mapping[str, str] = field(default_factory=dict)
+    gravity: int = 0
     early: bool = False
 
 
@@ -117,7 +119,8 @@ class Probed:
 
     def channel(self, array: Array, index: int = 0) -> Array:
         """All values of one channel, batch first."""
-        return np.moveaxis(array, self.settings.channel_axis, 0)[index].reshape(-1)
+        values: Array = np.moveaxis(array, self.settings.channel_axis, 0)[index].reshape(-1)
+        return values
 
 
 class Subject:

@@ -84,7 +84,11 @@ def _answers(
             while left:
                 style, question = left.pop(0)
                 report(f"{descriptor.name} {style}: {question.title}")
-                yield style, question, _cell_of(process.ask({"do": "ask", "question": question.key, "style": style}, answer_s))
+                yield (
+                    style,
+                    question,
+                    _cell_of(process.ask({"do": "ask", "question": question.key, "style": style}, answer_s)),
+                )
             return
         except WorkerLost as why:
             lost = f"the process was lost {MOST_STARTS} times, the last time because {why.reason}"

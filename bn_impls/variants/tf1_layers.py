@@ -11,10 +11,10 @@ import tensorflow.compat.v1 as v1
 from tf_keras.src.legacy_tf_layers import normalization
 
 from bn_impls.interface import Configuration, Layer, Unsupported
+from bn_impls.keras2_kernels import kernel_refusal
 from bn_impls.tf1_boundary import Drawn, Feeds
 from bn_impls.tf1_boundary import refusal as tf1_refusal
 from bn_impls.tf1_layers import draw, found_by_name
-from bn_impls.keras2_kernels import kernel_refusal
 from bn_impls.variants.tf1_variants import Family, Untouched, as_drawn
 
 

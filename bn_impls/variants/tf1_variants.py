@@ -96,9 +96,7 @@ class Family:
 
         return self._fetching(settings, fetch, arguments=1, training=False)
 
-    def _fetching(
-        self, settings: Configuration, fetch: Fetch, arguments: int, training: bool
-    ) -> Layer | Unsupported:
+    def _fetching(self, settings: Configuration, fetch: Fetch, arguments: int, training: bool) -> Layer | Unsupported:
         if reason := self.refusal(settings):
             return reason
         host = Host(settings.device, ["layer"])

@@ -34,7 +34,6 @@ replicas_synchronized = Unsupported("tf.nn.moments knows of no replicas; an all-
 def forward_only(settings: Configuration) -> Any:
     """Moments and normalization, without ``ExponentialMovingAverage.apply``."""
 
-
     def forward(layer: BatchNorm) -> Any:
         def call(x: tf.Tensor) -> tf.Tensor:
             mean, variance = tf.nn.moments(x, layer.axes)

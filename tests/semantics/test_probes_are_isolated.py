@@ -10,7 +10,7 @@ from bn_impls.registry import Descriptor, describe
 from bn_impls.semantics.observing import MOST_STARTS, observe
 from bn_impls.semantics.questions import BY_KEY
 
-ROGUE = '''
+ROGUE = """
 import os, time
 from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
 from dataclasses import replace
@@ -22,7 +22,7 @@ def build(settings):
     return GOOD.build(settings)
 
 ROGUE = replace(GOOD, build=build)
-'''
+"""
 ASKED = [BY_KEY[key] for key in ("start_values", "epsilon_place", "training_uses")]
 
 
@@ -70,7 +70,12 @@ def test_a_module_that_does_not_import_is_a_row_of_reasons(tmp_path: Path, rogue
 def test_a_framework_that_is_missing_is_a_row_with_the_reason() -> None:
     """Nothing is started for it."""
     absent = Descriptor(
-        name="absent", framework="?", summary="", target="absent:A", modules=("no_such_module",), install="pip install it"
+        name="absent",
+        framework="?",
+        summary="",
+        target="absent:A",
+        modules=("no_such_module",),
+        install="pip install it",
     )
     row = observe(absent, ["eager"], ASKED)
     assert row["start_values"] == {

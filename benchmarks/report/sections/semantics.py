@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.report.document import Asked, Block, Found, Heading, Matrix, Paragraph, Rich, Section
+from benchmarks.report.document import Asked, Block, Bullets, Found, Heading, Matrix, Paragraph, Rich, Section
 
 from benchmarks.report.document import code, enumerate_spans, name, say, verdict  # isort: skip
-from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.semantics import TROUBLE, Question, Seen
 from benchmarks.report.view import View
 from benchmarks.report.wording import count, shorten, visible
@@ -26,15 +25,15 @@ def build(view: View) -> Section:
     warnings = semantic_warnings(view)
     if warnings:
         blocks.append(Heading("What to watch out for", "semantics-warnings"))
-        blocks.append(bullets([(0, sentence) for sentence in warnings]))
+        blocks.append(Bullets(tuple(warnings)))
     blocks.append(_matrix(asked))
     return Section("semantics", "What they do", tuple(blocks), "Semantics")
 
 
 def semantic_warnings(view: View) -> list[Rich]:
-    """The sentences that observed values call for, with everyone whom each concerns."""
+    """The sentences that observed values call for, the gravest first, with everyone whom each concerns."""
     sentences = []
-    for question in view.run.semantics.questions:
+    for question in sorted(view.run.semantics.questions, key=lambda question: -question.gravity):
         for sentence, whom in question.warnings().items():
             sentences.append(say("{who}: {what}.", who=_everyone(question, whom), what=visible(sentence)))
     return sentences
@@ -58,8 +57,8 @@ def _lead(asked: tuple[Question, ...]) -> Rich:
                  not_so=verdict("not what was observed", "bad"))
     )  # fmt: skip
     return say(
-        "Black-box probes asked {questions} of each implementation in its usual call style, and solved the answers from "
-        "outputs and states. In {differing} of them the answers differ. {said}",
+        "Black-box probes asked {questions} of each implementation in its usual call style, and solved the answers "
+        "from outputs and states. In {differing} of them the answers differ. {said}",
         questions=count(len(asked), "question"),
         differing=differing,
         said=said,

@@ -46,7 +46,9 @@ def _start(subject: Subject) -> Answer:
     given = probed.settings.conventions
     y = probed.channel(probed.infer(np.full(probed.settings.input_shape, 2.0)))[0]
     declared = _starts(given.initial_mean, given.initial_variance)
-    return Answer(_starts(mean, variance), declared, f"exported by a fresh layer; its inference turned 2 into {shown(y)}")
+    return Answer(
+        _starts(mean, variance), declared, f"exported by a fresh layer; its inference turned 2 into {shown(y)}"
+    )
 
 
 def _starts(mean: float, variance: float) -> str:
@@ -135,6 +137,7 @@ QUESTIONS = (
         "The weight of the old moving value where the user gives none, solved from one update.",
         _default_decay,
         {"0": "a user who gives no decay has no average: each update replaces the statistics"},
+        gravity=1,
     ),
     Question(
         "parameter_weighs",
@@ -142,13 +145,16 @@ QUESTIONS = (
         "Whether the API's own parameter, often called momentum, is the weight of the old or of the new value.",
         _weighs,
         {"the new value": "the parameter is the weight of the new value, the opposite of other APIs"},
+        gravity=1,
     ),
     Question(
         "start_values",
         "Start values",
         "Moving mean and variance before the first update.",
         _start,
-        {"mean 0, variance 0": "the moving variance starts at 0, so inference after few updates multiplies by too much"},
+        {"mean 0, variance 0":
+         "the moving variance starts at 0, so after few updates inference multiplies by too much"},
+        gravity=1,
     ),
     Question(
         "warm_up",

@@ -40,7 +40,9 @@ def _one(subject: Subject) -> Answer:
     else:
         what = "no variance" if variance == 2 else f"{shown((variance - 2 * DECAY) / (1 - DECAY))}"
     output = "beta" if np.all(np.abs(y) < 1e-6) else listed(y[:, 0])
-    evidence = f"7 came out as {shown(y[0, 0])}; moving mean 1 became {shown(mean)}, variance 2 became {shown(variance)}"
+    evidence = (
+        f"7 came out as {shown(y[0, 0])}; moving mean 1 became {shown(mean)}, variance 2 became {shown(variance)}"
+    )
     return Answer(f"output {output}, {what} averaged as variance", None, evidence)
 
 
@@ -106,6 +108,7 @@ QUESTIONS = (
         _one,
         {"refused": "a batch of one raises an error in training", "output beta, NaN": "a batch of one makes the moving "
          "variance NaN"},
+        gravity=1,
     ),
     Question(
         "empty_batch",
@@ -114,6 +117,7 @@ QUESTIONS = (
         _empty,
         {"statistics become NaN": "an empty batch makes the moving statistics NaN, for good",
          "statistics move": "an empty batch moves the statistics"},
+        gravity=1,
     ),
     Question(
         "nan",

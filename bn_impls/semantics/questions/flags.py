@@ -22,7 +22,11 @@ def _mask(subject: Subject) -> Answer:
         y = probed.channel(probed.train(x, MASK)).reshape(6, -1)[:, 0]
         mean, variance = (float(value[0]) / (1 - DECAY) for value in probed.moving())
         valid, whole = ROWS[MASK], ROWS
-        by_mean = {"valid rows": valid.mean(), "all rows, masked ones as 0": (ROWS * MASK).mean(), "all rows": whole.mean()}
+        by_mean = {
+            "valid rows": valid.mean(),
+            "all rows, masked ones as 0": (ROWS * MASK).mean(),
+            "all rows": whole.mean(),
+        }
         used = next((name for name, value in by_mean.items() if abs(value - mean) < 1e-3), "another mean")
         found[place] = {"valid rows": "left out of mean and variance", "all rows": "ignored"}.get(used, used)
         if used == "valid rows" and not 0.999 < variance / valid.var() < 1.4:  # up to n / (n - 1) at 4 values
@@ -67,6 +71,7 @@ QUESTIONS = (
         _mask,
         {"ignored": "a mask is ignored without an error", "left out of mean and variance at": "a mask is ignored for "
          "some ranks without an error"},
+        gravity=3,
     ),
     Question(
         "tensor_flag",

@@ -31,7 +31,9 @@ def _kept(dtype: str, subject: Subject) -> Answer:
     mean = float(probed.moving()[0][0])
     finer = mean != float(representable(mean, dtype))
     observed = found if finer or found == dtype else f"{found}, holding {dtype} values"
-    evidence = f"the exported moving mean is {found}; after an update of one {dtype} step by a quarter it is {shown(mean, 10)}"
+    evidence = (
+        f"the exported moving mean is {found}; after an update of one {dtype} step by a quarter it is {shown(mean, 10)}"
+    )
     return Answer(observed, None, evidence)
 
 
@@ -56,10 +58,8 @@ def _moves(dtype: str, subject: Subject) -> Answer:
         step()
     mean = float(probed.moving()[0][0])
     right = 1.25 - 0.25 * DECAY**STEPS
-    if mean == 1:
-        observed = "stands still"
-    else:
-        observed = "moves" if abs(mean - right) < 0.02 else "moves to a wrong value"
+    moved = "moves" if abs(mean - right) < 0.02 else "moves to a wrong value"
+    observed = "stands still" if mean == 1 else moved
     evidence = f"1 became {shown(mean)} after {STEPS} batches of mean 1.25 with decay {DECAY}; right is {shown(right)}"
     return Answer(observed, None, evidence)
 

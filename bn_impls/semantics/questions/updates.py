@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.semantics.asking import Answer, NotOffered, Probed, Question, Subject, shown
+from bn_impls.semantics.asking import Answer, Probed, Question, Subject, shown
 from bn_impls.semantics.questions.averages import LATE
 from bn_impls.semantics.questions.epsilon import alternating
 
@@ -52,7 +52,7 @@ def _trigger(subject: Subject) -> Answer:
 def _inference(subject: Subject) -> Answer:
     probed = subject.usual(SHAPE, decay=DECAY)
     probed.set(moving_mean=0.5, moving_variance=2.0, num_updates=3)
-    before = probed.state()
+    before: Any = probed.state()
     x = 5.0 + alternating(SHAPE, 3.0)
     first, second = probed.infer(x), probed.infer(x)
     after: Any = probed.state()
@@ -61,7 +61,9 @@ def _inference(subject: Subject) -> Answer:
     parts = [f"changes {', '.join(moved)}"] if moved else []
     parts += [] if same else ["a second call gives another result"]
     y = probed.channel(first)[0]
-    evidence = f"8 came out as {shown(y)} and then as {shown(probed.channel(second)[0])}; state changed: {moved or 'nothing'}"
+    evidence = (
+        f"8 came out as {shown(y)} and then as {shown(probed.channel(second)[0])}; state changed: {moved or 'nothing'}"
+    )
     return Answer("; ".join(parts) or "changes nothing", "changes nothing", evidence)
 
 
@@ -123,10 +125,11 @@ QUESTIONS = (
     Question(
         "update_trigger",
         "What triggers the update",
-        "Whether the API's training forward call moves the statistics, or only something that the caller runs or keeps.",
+        "Whether the API's training forward call moves the statistics, or something that the caller runs or keeps.",
         _trigger,
         {"something": "the statistics move only if the caller runs the update or keeps the result; forgetting it is "
          "silent"},
+        gravity=2,
     ),
     Question(
         "training_uses",
@@ -146,6 +149,7 @@ QUESTIONS = (
         "Whether an inference call changes the state, or the result of the next one.",
         _inference,
         {"changes moving": "inference moves the statistics", "a second": "inference does not repeat its result"},
+        gravity=3,
     ),
     Question(
         "frozen",
@@ -154,6 +158,9 @@ QUESTIONS = (
         _frozen,
         {"batch statistics, which move": "freezing stops the gradients of gamma and beta alone: the layer still "
          "normalizes by the batch and moves its statistics",
+         "batch statistics, which stay": "a frozen layer still normalizes by the batch in training; its statistics "
+         "only stop moving",
          "moving statistics": "a frozen layer normalizes by the moving statistics in training too"},
+        gravity=2,
     ),
 )  # fmt: skip
