@@ -375,6 +375,8 @@ class Trainer:
 VARIANTS = {
     "defaults": "a layer with the API's own epsilon, decay and start values; those of the configuration are ignored",
     "frozen": "a layer frozen as the API's users freeze it; its training calls are the ones that users then make",
+    "evaluating": "a layer whose training calls are made in the API's inference mode, as eval() or training=False, and "
+    "differentiated for its parameters all the same",
     "masked": "a layer whose training_step takes (x, mask); mask is an array (batch,), True where a row is valid",
     "tensor_flag": "a layer whose training_step takes (x, flag); flag is a bool that it makes a tensor of the "
     "framework before it hands it to the API as the training flag",

@@ -62,6 +62,25 @@ def forward_only(settings: Configuration) -> Layer | Unsupported:
     return _layer(held, training_step=lambda x: forward(held.parameters, held.statistics, x)[0])
 
 
+def evaluating(settings: Configuration) -> Layer | Unsupported:
+    """``use_running_average=True`` under ``jax.vjp``."""
+    held = _held(settings)
+    if isinstance(held, Unsupported):
+        return held
+
+    def compute(parameters: nnx.State, statistics: nnx.State, x: jax.Array, dy: jax.Array) -> tuple[Any, ...]:
+        y, pull_back = jax.vjp(lambda p, x: held.pure.inference(p, statistics, x), parameters, x)
+        for_parameters, dx = pull_back(dy)
+        return y, dx, *(for_parameters[name].get_value() for name in own.PARAMETERS)
+
+    built, styled = own.layer_of(held), boundary.styled(compute, settings.style)
+    return replace(
+        built,
+        training_step=built.inference,
+        training_step_with_gradients=lambda *given: styled(held.parameters, held.statistics, *given),
+    )
+
+
 def _called(settings: Configuration, call: Callable[..., Any]) -> Layer | Unsupported:
     """A training step of the input and one more argument; ``call`` takes the module and both."""
     held = _held(settings)

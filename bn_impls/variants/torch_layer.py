@@ -74,6 +74,11 @@ def frozen(settings: Configuration) -> Layer | Unsupported:
     return _refused(settings) or _around(settings, own.started(settings).requires_grad_(False))
 
 
+def evaluating(settings: Configuration) -> Layer | Unsupported:
+    """``eval()``, and autograd all the same."""
+    return _refused(settings) or _around(settings, own.started(settings).eval())
+
+
 def second_order(settings: Configuration) -> Layer | Unsupported:
     """``autograd.grad`` of ``autograd.grad``."""
     if reason := _refused(settings):

@@ -58,7 +58,10 @@ def test_one_question_of_a_module_of_ones_own() -> None:
 
 def test_unknown_names_and_questions_are_usage_errors() -> None:
     """With what is close, and without a traceback."""
-    for arguments, hint in ((["numpy-referense"], "numpy-reference"), (["--question", "epsilon_plays"], "epsilon_place")):
+    for arguments, hint in (
+        (["numpy-referense"], "numpy-reference"),
+        (["--question", "epsilon_plays"], "epsilon_place"),
+    ):
         done = bn_bench(*arguments)
         assert done.returncode == 2
         assert f"did you mean {hint}" in done.stderr
@@ -67,7 +70,9 @@ def test_unknown_names_and_questions_are_usage_errors() -> None:
 
 def test_the_majority_needs_two() -> None:
     """What is not offered does not vote, and a tie has no majority."""
-    matrix = {name: {"k": cell(observed)} for name, observed in (("a", "x"), ("b", "not offered"), ("c", "not offered"))}
+    matrix = {
+        name: {"k": cell(observed)} for name, observed in (("a", "x"), ("b", "not offered"), ("c", "not offered"))
+    }
     assert most(matrix, "k") is None
     assert most({**matrix, "d": {"k": cell("x")}}, "k") == "x"
     assert most({**matrix, "d": {"k": cell("x")}, "e": {"k": cell("y")}, "f": {"k": cell("y")}}, "k") is None
