@@ -380,9 +380,11 @@ class Trainer:
 VARIANTS = {
     "defaults": "a layer with the API's own epsilon, decay and start values; those of the configuration are ignored",
     "frozen": "a layer frozen as the API's users freeze it; its training calls are the ones that users then make",
+    "evaluating": "a layer whose training calls are made in the API's inference mode, as eval() or training=False, and "
+    "differentiated for its parameters all the same",
     "masked": "a layer whose training_step takes (x, mask); mask is an array (batch,), True where a row is valid",
-    "tensor_flag": "a layer whose training_step takes (x, flag); flag is a bool that it makes a tensor of the framework "
-    "before it hands it to the API as the training flag",
+    "tensor_flag": "a layer whose training_step takes (x, flag); flag is a bool that it makes a tensor of the "
+    "framework before it hands it to the API as the training flag",
     "second_order": "a layer whose training_step_with_gradients takes (x, dy, v) and returns (dx, gradient of "
     "sum(v dx) for x, the same for dy); it updates the statistics as any training call",
     "inference_gradient": "a layer whose training_step_with_gradients takes (x, dy), normalizes by the moving "

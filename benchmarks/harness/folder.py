@@ -87,6 +87,10 @@ class RunFolder:
         """Write what machine and versions this run has."""
         self._write(ENVIRONMENT, json.dumps(environment, indent=1, ensure_ascii=False))
 
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file of the run, in place of the one that was there."""
+        self._write(name, json.dumps(value, indent=1, ensure_ascii=False))
+
     def records(self) -> dict[str, dict[str, Any]]:
         """Records by case; the last line of a case counts. Damaged lines are noted in ``damage``."""
         return {line["case_id"]: line for line in self._lines(RECORDS, contents.record_complaint)}

@@ -13,6 +13,7 @@ from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
+from benchmarks.harness.semantics import observe_all
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
 from bn_impls.registry import Descriptor, descriptors
@@ -60,6 +61,8 @@ class Session:
         wanted = with_gates(selected)
         folder = self.open_folder(wanted)
         Scheduler(folder, self.descriptors, display).run(wanted)
+        if self.settings.size != "quick":  # importing every framework once more takes longer than a quick run may
+            observe_all(folder, self.descriptors, display)
         return folder.records()
 
     def open_folder(self, wanted: Sequence[Case]) -> RunFolder:

@@ -197,7 +197,36 @@ class Terms:
     items: tuple[tuple[str, Rich], ...]
 
 
-Block = Table | Figure | Paragraph | Bullets | Heading | Cards | Terms
+@dataclass(frozen=True)
+class Found:
+    """One answer to a question: its text, who gave it, and what was seen of each."""
+
+    text: str
+    names: tuple[str, ...]
+    tone: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question and its answers, the commonest first."""
+
+    title: str
+    meaning: str
+    answers: tuple[Found, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Questions with their answers grouped by what was found, so that it stays readable with many names."""
+
+    key: str
+    title: str
+    rows: tuple[Asked, ...]
+    note: Rich = ()
+
+
+Block = Table | Figure | Paragraph | Bullets | Heading | Cards | Terms | Matrix
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from benchmarks.report.document import (
     Cards,
     Figure,
     Heading,
+    Matrix,
     Paragraph,
     Report,
     Rich,
@@ -72,6 +73,8 @@ def _block(block: Block) -> list[str]:
             return [f"![{escape(block.title)}](figures/{block.key}.svg)", "", inline(block.caption)]
         case Table():
             return _table(block)
+        case Matrix():
+            return _matrix(block)
 
 
 def _cards(block: Cards) -> list[str]:
@@ -89,6 +92,17 @@ def _table(block: Table) -> list[str]:
     total = block.total or len(block.rows)
     if total > len(rows):
         lines += ["", f"{len(rows):,} of {total:,} rows; all records are in `results.csv`."]
+    return [*lines, "", inline(block.note)] if block.note else lines
+
+
+def _matrix(block: Matrix) -> list[str]:
+    """One list for each question: an answer and who gave it; the marks repeat what colour says on the page."""
+    lines = [inline((name(block.title),))]
+    for row in block.rows:
+        lines += ["", f"**{escape(row.title)}** - {escape(row.meaning)}", ""]
+        for found in row.answers:
+            text = f"**{escape(found.text)}**" if found.tone in ("warn", "bad") else escape(found.text)
+            lines.append(f"- {text}: {escape(', '.join(found.names))}")
     return [*lines, "", inline(block.note)] if block.note else lines
 
 

@@ -1,7 +1,7 @@
 """Reading a run folder: what is whole is kept, what is damaged is skipped and reported.
 
-Only ``plan.json``, ``records.jsonl`` and ``environment.json`` are read here; curves are read when they are
-drawn. The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
+Only ``plan.json``, ``records.jsonl``, ``environment.json`` and ``semantics.json`` are read here; curves are read when
+they are drawn. The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report.run import AXES, STATUSES, Plan, Planned, Record, Run
+from benchmarks.report.semantics import read_semantics
 from bn_impls.errors import BadRunFolder
 
 SCHEMA = 1
@@ -38,7 +39,8 @@ def read_run(folder: Path) -> Run:
     damage: list[str] = []
     plan = _read_plan(plan_path, damage)
     records = _in_plan_order(_read_records(records_path, damage), plan)
-    return Run(folder, plan, records, _read_environment(folder / "environment.json", damage), damage)
+    environment = _read_environment(folder / "environment.json", damage)
+    return Run(folder, plan, records, environment, damage, read_semantics(folder / "semantics.json", damage))
 
 
 def _read_plan(path: Path, damage: list[str]) -> Plan:

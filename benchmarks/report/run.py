@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.semantics import NOTHING_ASKED, Semantics
+
 AXES = ("agreement", "throughput", "convergence", "checkpoint")
 MEASURED = ("ok", "disagrees")
 NOT_MEASURED = (
@@ -100,6 +102,7 @@ class Run:
     records: tuple[Record, ...]
     environment: Mapping[str, Any]
     damage: list[str] = field(default_factory=list)
+    semantics: Semantics = NOTHING_ASKED
 
     @cached_property
     def missing(self) -> tuple[Planned, ...]:

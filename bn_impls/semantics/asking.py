@@ -54,7 +54,8 @@ class Question:
         title: its name for readers, in the field's terms.
         meaning: what is asked, in one sentence.
         probe: finds the answer; may raise anything.
-        watch: what to watch out for: the beginning of an observed value, and the sentence that follows "In {who}".
+        watch: what to watch out for: the words that an observed value begins with, and the sentence that they call for.
+        gravity: how much a warning of this question matters beside others'.
         early: whether it must be asked before the framework has chosen its devices.
     """
 
@@ -63,11 +64,8 @@ class Question:
     meaning: str
     probe: Callable[[Subject], Answer]
     watch: Mapping[str, str] = field(default_factory=dict)
+    gravity: int = 0
     early: bool = False
-
-    def warning(self, observed: str) -> str | None:
-        """What to watch out for if this was observed."""
-        return next((sentence for start, sentence in self.watch.items() if observed.startswith(start)), None)
 
 
 class Probed:
@@ -121,7 +119,8 @@ class Probed:
 
     def channel(self, array: Array, index: int = 0) -> Array:
         """All values of one channel, batch first."""
-        return np.moveaxis(array, self.settings.channel_axis, 0)[index].reshape(-1)
+        values: Array = np.moveaxis(array, self.settings.channel_axis, 0)[index].reshape(-1)
+        return values
 
 
 class Subject:

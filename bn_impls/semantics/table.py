@@ -22,7 +22,7 @@ def most(matrix: Matrix, key: str) -> str | None:
     ranked = counted.most_common(2)
     if not ranked or ranked[0][1] < 2 or (len(ranked) > 1 and ranked[1][1] == ranked[0][1]):
         return None
-    return ranked[0][0]
+    return str(ranked[0][0])
 
 
 def as_text(matrix: Matrix, questions: Sequence[Question]) -> str:

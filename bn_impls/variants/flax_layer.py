@@ -14,6 +14,9 @@ from bn_impls import flax_layer as own
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import Configuration, Layer, Unsupported
 
+replicas = Unsupported(
+    "jax.vmap and jax.pmap give back each replica's statistics side by side; which to keep is the caller's choice"
+)
 frozen = Unsupported("nnx modules have no switch that freezes: what is not given to the optimizer stays")
 
 
@@ -57,6 +60,25 @@ def forward_only(settings: Configuration) -> Layer | Unsupported:
         return held
     forward = boundary.styled(held.pure.forward, settings.style)
     return _layer(held, training_step=lambda x: forward(held.parameters, held.statistics, x)[0])
+
+
+def evaluating(settings: Configuration) -> Layer | Unsupported:
+    """``use_running_average=True`` under ``jax.vjp``."""
+    held = _held(settings)
+    if isinstance(held, Unsupported):
+        return held
+
+    def compute(parameters: nnx.State, statistics: nnx.State, x: jax.Array, dy: jax.Array) -> tuple[Any, ...]:
+        y, pull_back = jax.vjp(lambda p, x: held.pure.inference(p, statistics, x), parameters, x)
+        for_parameters, dx = pull_back(dy)
+        return y, dx, *(for_parameters[name].get_value() for name in own.PARAMETERS)
+
+    built, styled = own.layer_of(held), boundary.styled(compute, settings.style)
+    return replace(
+        built,
+        training_step=built.inference,
+        training_step_with_gradients=lambda *given: styled(held.parameters, held.statistics, *given),
+    )
 
 
 def _called(settings: Configuration, call: Callable[..., Any]) -> Layer | Unsupported:
@@ -126,23 +148,14 @@ def inference_gradient(settings: Configuration) -> Layer | Unsupported:
     return _layer(held, training_step_with_gradients=lambda *given: styled(held.parameters, held.statistics, *given))
 
 
-def replicas(settings: Configuration) -> Layer | Unsupported:
-    """Halves of the batch under ``jax.vmap``; each replica's statistics are kept, the first one's are exported."""
-    return _on_replicas(settings, own.batch_norm)
-
-
 def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
-    """The same with the module's ``axis_name``."""
+    """Halves of the batch under ``jax.vmap``, with the module's ``axis_name``."""
 
     def make(given: Configuration) -> nnx.BatchNorm:
         layer = own.batch_norm(given)
         layer.axis_name = "replica"
         return layer
 
-    return _on_replicas(settings, make)
-
-
-def _on_replicas(settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm]) -> Layer | Unsupported:
     held = _held(settings, make)
     if isinstance(held, Unsupported):
         return held
@@ -150,23 +163,22 @@ def _on_replicas(settings: Configuration, make: Callable[[Configuration], nnx.Ba
         boundary.styled(jax.vmap(function, in_axes=(None, 0, 0), axis_name="replica"), settings.style)
         for function in (held.pure.forward, held.pure.inference)
     )
-    copies: list[Any] = [None]
+    copies: list[Any] = []  # of the statistics, side by side; empty while all replicas have the layer's
 
     def given() -> Any:
-        if copies[0] is None:
-            copies[0] = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), held.statistics)
-        return copies[0]
+        return copies[0] if copies else jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), held.statistics)
 
     def training_step(x: jax.Array) -> jax.Array:
-        y, copies[0] = forward(held.parameters, given(), x.reshape(2, -1, *x.shape[1:]))
-        held.statistics = jax.tree.map(lambda leaf: leaf[0], copies[0])
+        y, moved = forward(held.parameters, given(), x.reshape(2, -1, *x.shape[1:]))
+        copies[:] = [moved]
+        held.statistics = jax.tree.map(lambda leaf: leaf[0], moved)
         return y.reshape(x.shape)
 
     def inference(x: jax.Array) -> jax.Array:
         return infer(held.parameters, given(), x.reshape(2, -1, *x.shape[1:])).reshape(x.shape)
 
     def load(state: Any) -> None:
-        copies[0] = None
+        copies.clear()
         held.load(state)
 
     return _layer(held, training_step=training_step, inference=inference, load_state=load)

@@ -47,6 +47,7 @@ def _refusal(settings: Configuration) -> Unsupported | None:
 
 FAMILY = Family(lambda settings: Taken(batch_norm(settings), settings), _refusal)
 verbatim = forward_only = FAMILY.forward_only
+evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient

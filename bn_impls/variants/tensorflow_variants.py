@@ -80,6 +80,17 @@ class Family:
         """The layer's own training call, which updates by itself."""
         return self.offered(settings)
 
+    def evaluating(self, settings: Configuration) -> Layer | Unsupported:
+        """``training=False`` under a tape."""
+
+        def inference(layer: Uncounted) -> Callable[..., Any]:
+            return lambda x: layer(x, training=False)
+
+        def differentiate(layer: Uncounted) -> Callable[..., Any]:
+            return boundary.gradients(inference(layer), (layer.gamma, layer.beta))
+
+        return self.offered(settings, forward=inference, differentiate=differentiate)
+
     def tensor_flag(self, settings: Configuration) -> Layer | Unsupported:
         """``training`` is a tensor."""
 

@@ -30,6 +30,7 @@ FAMILY = Family(draw, _refusal)
 UNREFUSED = Family(draw, _style_refusal)
 verbatim = UNREFUSED.verbatim
 forward_only = FAMILY.forward_only
+evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient

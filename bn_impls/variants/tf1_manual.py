@@ -9,6 +9,7 @@ from bn_impls.variants.tf1_variants import Family
 FAMILY = Family(draw, configuration_refusal)
 verbatim = FAMILY.verbatim
 forward_only = FAMILY.forward_only
+evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient

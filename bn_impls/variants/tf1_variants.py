@@ -67,6 +67,19 @@ class Family:
             Tf1Layer(settings, as_drawn(self.draw, updates=[]), two_calls=False)
         )
 
+    def evaluating(self, settings: Configuration) -> Layer | Unsupported:
+        """Output and gradients fetched with training false."""
+        if reason := self.refusal(settings):
+            return reason
+        layer = Tf1Layer(settings, as_drawn(self.draw, updates=[]), two_calls=False)
+
+        def differentiate(x: Any, dy: Any) -> tuple[Any, ...]:
+            (y, *found), _ = layer.run_gradients(x, *layer.host.values(False), dy)
+            given = iter(found)
+            return y, *(None if g is None else next(given) for g in layer.wanted)
+
+        return layer_around(layer, training_step=layer.inference, training_step_with_gradients=differentiate)
+
     def tensor_flag(self, settings: Configuration) -> Layer | Unsupported:
         """The flag is the placeholder that it always is; the update runs with it where the form has it beside."""
         if reason := self.refusal(settings):

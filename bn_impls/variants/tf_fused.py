@@ -42,6 +42,7 @@ def _dtype_refusal(settings: Configuration) -> Unsupported | None:
 
 
 FAMILY = Family(BatchNorm, configuration_refusal)
+evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient

@@ -22,6 +22,7 @@ def _built(settings: Configuration, **arguments: Any) -> tf_keras.layers.BatchNo
 
 FAMILY = Family(batch_norm, kernel_refusal)
 forward_only = FAMILY.forward_only
+evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient

@@ -21,6 +21,7 @@ def _set_count(layer: Any, updates: int) -> None:
 
 FAMILY = Family(BatchNorm, _refusal, _set_count)
 verbatim = FAMILY.forward_only
+evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient

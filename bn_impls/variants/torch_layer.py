@@ -24,7 +24,7 @@ def _around(settings: Configuration, layer: nn.Module, differentiate: Callable[.
     """The layer of the interface around a module."""
     evaluating = copy.copy(layer).eval()
 
-    def gradients(x: torch.Tensor, dy: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def gradients(x: torch.Tensor, dy: torch.Tensor) -> Any:
         x = x.detach().requires_grad_()
         y = layer(x)
         parameters = [p for p in (layer.weight, layer.bias) if p.requires_grad]
@@ -54,8 +54,9 @@ def _refused(settings: Configuration) -> Unsupported | None:
 def defaults(settings: Configuration) -> Layer | Unsupported:
     """Nothing given but the number of channels and the dtype."""
     module = own.MODULES[len(settings.input_shape)]
-    make = lambda: module(settings.channels, dtype=boundary.TORCH_DTYPES[settings.dtype])  # noqa: E731  # after refusal
-    return _refused(settings) or _around(settings, make())
+    return _refused(settings) or _around(
+        settings, module(settings.channels, dtype=boundary.TORCH_DTYPES[settings.dtype])
+    )
 
 
 def verbatim(settings: Configuration) -> Layer | Unsupported:
@@ -71,6 +72,11 @@ def forward_only(settings: Configuration) -> Layer | Unsupported:
 def frozen(settings: Configuration) -> Layer | Unsupported:
     """``requires_grad_(False)``, as parameters are frozen; the mode stays training."""
     return _refused(settings) or _around(settings, own.started(settings).requires_grad_(False))
+
+
+def evaluating(settings: Configuration) -> Layer | Unsupported:
+    """``eval()``, and autograd all the same."""
+    return _refused(settings) or _around(settings, own.started(settings).eval())
 
 
 def second_order(settings: Configuration) -> Layer | Unsupported:

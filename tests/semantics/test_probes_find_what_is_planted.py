@@ -159,6 +159,7 @@ def test_an_epsilon_raised_at_one_rank_is_found_there(planted: Callable[..., Any
     assert answer.observed == "used as given at rank 2; raised to 1.001e-05 at rank 4"
 
 
+@pytest.mark.parametrize(("key", "variant"), [("frozen", "frozen"), ("evaluation_in_training", "evaluating")])
 @pytest.mark.parametrize(
     ("semantics", "observed"),
     [
@@ -169,11 +170,11 @@ def test_an_epsilon_raised_at_one_rank_is_found_there(planted: Callable[..., Any
     ],
 )
 def test_a_frozen_layer_shows_what_it_uses_and_whether_it_moves(
-    planted: Callable[..., Any], layer_with: Any, semantics: Semantics, observed: str
+    planted: Callable[..., Any], layer_with: Any, key: str, variant: str, semantics: Semantics, observed: str
 ) -> None:
     """Statistics used and statistics moved are told apart."""
-    variants = {"frozen": lambda settings: layer_with(settings, semantics)}
-    assert planted("frozen", variants=variants).observed.startswith(f"{observed}; gradients of parameters: ")
+    variants = {variant: lambda settings: layer_with(settings, semantics)}
+    assert planted(key, variants=variants).observed == f"{observed}; gradients of parameters: gamma, beta"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from benchmarks.report.sections import (
     convergence,
     environment,
     glossary,
+    semantics,
     throughput,
     unmeasured,
 )
@@ -23,6 +24,7 @@ SECTIONS: tuple[Callable[[View], Section], ...] = (
     throughput.build,
     convergence.build,
     checkpoint.build,
+    semantics.build,
     unmeasured.build,
     environment.build,
     glossary.build,

@@ -9,6 +9,7 @@ from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost
 from benchmarks.report.sections.conditioning import losing, unusual
 from benchmarks.report.sections.fastest import entry_name, exceptions
+from benchmarks.report.sections.semantics import semantic_warnings
 from benchmarks.report.speeds import NETWORK
 from benchmarks.report.statistics import Estimate, compare
 from benchmarks.report.trainings import first_split
@@ -39,6 +40,7 @@ def warnings(view: View) -> list[Rich]:
         *unusual(view),
         *_first(_inaccurate(view), "#agreement"),
         *_first(_restores(view), "#checkpoint"),
+        *_first(semantic_warnings(view), "#semantics"),
         *_splits(view),
         *_styles(view),
         *_orders(view),

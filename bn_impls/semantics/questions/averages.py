@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -131,17 +130,14 @@ def _declared_rounding(settings: Configuration) -> str:
     return "1 - decay in float32" if conventions.complement_in_float32 else "none"
 
 
-def _question(key: str, title: str, meaning: str, probe: Any, **watch: str) -> Question:
-    return Question(key, title, meaning, probe, watch)
-
-
 QUESTIONS = (
     Question(
         "default_decay",
         "Default decay",
         "The weight of the old moving value where the user gives none, solved from one update.",
         _default_decay,
-        {"0": "", "0.": ""},
+        {"0": "a user who gives no decay has no average: each update replaces the statistics"},
+        gravity=1,
     ),
     Question(
         "parameter_weighs",
@@ -149,13 +145,16 @@ QUESTIONS = (
         "Whether the API's own parameter, often called momentum, is the weight of the old or of the new value.",
         _weighs,
         {"the new value": "the parameter is the weight of the new value, the opposite of other APIs"},
+        gravity=1,
     ),
     Question(
         "start_values",
         "Start values",
         "Moving mean and variance before the first update.",
         _start,
-        {"mean 0, variance 0": "the moving variance starts at 0, so inference after few updates multiplies by too much"},
+        {"mean 0, variance 0":
+         "the moving variance starts at 0, so after few updates inference multiplies by too much"},
+        gravity=1,
     ),
     Question(
         "warm_up",

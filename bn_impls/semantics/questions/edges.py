@@ -108,6 +108,7 @@ QUESTIONS = (
         _one,
         {"refused": "a batch of one raises an error in training", "output beta, NaN": "a batch of one makes the moving "
          "variance NaN"},
+        gravity=1,
     ),
     Question(
         "empty_batch",
@@ -116,6 +117,7 @@ QUESTIONS = (
         _empty,
         {"statistics become NaN": "an empty batch makes the moving statistics NaN, for good",
          "statistics move": "an empty batch moves the statistics"},
+        gravity=1,
     ),
     Question(
         "nan",

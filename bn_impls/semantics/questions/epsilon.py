@@ -11,7 +11,7 @@ with s = 2^-27, whose square is 10^4 times smaller than the smallest epsilon ask
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def _place(subject: Subject) -> Answer:
         size = math.sqrt(ratio * 1e-2)
         probed.set()
         found.append((size, effective(probed, size)[1]))
-    formulas = {
+    formulas: dict[str, Callable[[float], float]] = {
         "inside the root": lambda s: s / math.sqrt(s**2 + 1e-2),
         "outside the root": lambda s: s / (s + 1e-2),
         "a floor of the variance": lambda s: s / math.sqrt(max(s**2, 1e-2)),

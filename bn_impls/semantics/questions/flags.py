@@ -71,6 +71,7 @@ QUESTIONS = (
         _mask,
         {"ignored": "a mask is ignored without an error", "left out of mean and variance at": "a mask is ignored for "
          "some ranks without an error"},
+        gravity=3,
     ),
     Question(
         "tensor_flag",

@@ -54,10 +54,11 @@ def _second_order(subject: Subject) -> Answer:
     right_x, right_dy = differences(subject, x, dy, v)
     errors = [float(np.max(np.abs(found - right)) / np.max(np.abs(right)))
               for found, right in ((for_x, right_x), (for_dy, right_dy))]  # fmt: skip
-    right = max(errors) < CLOSE[probed.settings.dtype]
+    dtype = probed.settings.dtype
+    right = max(errors) < CLOSE[dtype]
     evidence = (
-        f"{probed.settings.dtype}: off by {shown(errors[0], 3)} for the input and {shown(errors[1], 3)} for the output's "
-        "gradient, relative to central differences of the reference's gradient"
+        f"{dtype}: off by {shown(errors[0], 3)} for the input and {shown(errors[1], 3)} for the output's gradient, "
+        "relative to central differences of the reference's gradient"
     )
     return Answer("right" if right else "wrong", None, evidence)
 
@@ -95,5 +96,6 @@ QUESTIONS = (
         _second_order,
         {"wrong": "the second-order gradient is wrong", "refused": "there is no second-order gradient",
          "none": "there is no second-order gradient"},
+        gravity=3,
     ),
 )  # fmt: skip

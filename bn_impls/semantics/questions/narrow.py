@@ -58,10 +58,8 @@ def _moves(dtype: str, subject: Subject) -> Answer:
         step()
     mean = float(probed.moving()[0][0])
     right = 1.25 - 0.25 * DECAY**STEPS
-    if mean == 1:
-        observed = "stands still"
-    else:
-        observed = "moves" if abs(mean - right) < 0.02 else "moves to a wrong value"
+    moved = "moves" if abs(mean - right) < 0.02 else "moves to a wrong value"
+    observed = "stands still" if mean == 1 else moved
     evidence = f"1 became {shown(mean)} after {STEPS} batches of mean 1.25 with decay {DECAY}; right is {shown(right)}"
     return Answer(observed, None, evidence)
 

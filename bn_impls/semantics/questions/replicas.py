@@ -40,8 +40,9 @@ def _replicas(variant: str, subject: Subject) -> Answer:
     if not np.allclose(saved, probed_moving(mean, variance)):
         observed += "; something else is saved"
     evidence = (
-        f"halves of mean 2 and 14, variance 1 and 16: batch mean {shown(mean)} and variance {shown(variance)} were averaged; "
-        f"replicas then read the means {listed(read)}; a checkpoint brought back {listed(saved)}; outputs {listed(y, 3)}"
+        f"halves of mean 2 and 14, variance 1 and 16: batch mean {shown(mean)} and variance {shown(variance)} were "
+        f"averaged; replicas then read the means {listed(read)}; a checkpoint brought back {listed(saved)}; "
+        f"outputs {listed(y, 3)}"
     )
     return Answer(observed, None, evidence)
 
@@ -92,17 +93,19 @@ def _saved(probed: Any) -> tuple[float, float]:
 
 def _question(variant: str, title: str, meaning: str) -> Question:
     watch = {
+        "normalized each by its own half; moving mean of the first replica": "each replica averages statistics of its "
+        "own, and a checkpoint keeps those of the first one alone",
         "normalized each": "replicas normalize by their own part of the batch unless told to synchronize",
         "refused": "it does not run under a strategy of several replicas as it is written",
     }
-    return Question(variant, title, meaning, partial(_replicas, variant), watch, early=True)
+    return Question(variant, title, meaning, partial(_replicas, variant), watch, gravity=2, early=True)
 
 
 QUESTIONS = (
     _question(
         "replicas",
         "Two replicas",
-        "Whose statistics normalize on two replicas (tf.distribute, or jax.vmap), what they become, what is saved.",
+        "Whose statistics normalize on two replicas, what the moving ones become, and what a checkpoint saves.",
     ),
     _question(
         "replicas_synchronized",

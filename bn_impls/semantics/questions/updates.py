@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def _trigger(subject: Subject) -> Answer:
 def _inference(subject: Subject) -> Answer:
     probed = subject.usual(SHAPE, decay=DECAY)
     probed.set(moving_mean=0.5, moving_variance=2.0, num_updates=3)
-    before = probed.state()
+    before: Any = probed.state()
     x = 5.0 + alternating(SHAPE, 3.0)
     first, second = probed.infer(x), probed.infer(x)
     after: Any = probed.state()
@@ -90,14 +91,14 @@ def _used(probed: Probed, call: Any, declared: str) -> Answer:
     return Answer(f"{observed}", declared, f"8 came out as {shown(y)}; statistics would give: {expected}")
 
 
-def frozen_facts(probed: Probed) -> tuple[str, str, str]:
-    """Which statistics a frozen layer's training call uses, whether they move, and which gradients it gives."""
+def training_facts(probed: Probed) -> tuple[str, str, str]:
+    """Which statistics a training call uses, whether they move, and which gradients it gives."""
     used = _used(probed, probed.train, "")
     mean, variance = (value[0] for value in probed.moving())
     moved = not (abs(mean - 1) < 1e-6 and abs(variance - 4) < 1e-6)
     probed.set(moving_mean=1.0, moving_variance=4.0, num_updates=LATE)
     x = 5.0 + alternating(SHAPE, 3.0)
-    _, _, dgamma, dbeta = probed.differentiate(x, np.ones(SHAPE))
+    _, _, dgamma, dbeta = probed.differentiate(x, 0.5 + alternating(SHAPE, 1.0))  # neither sum is 0
     given = [name for name, value in (("gamma", dgamma), ("beta", dbeta)) if value is not None and np.any(value != 0)]
     evidence = (
         f"{used.evidence}; moving mean 1 became {shown(mean)}, variance 4 became {shown(variance)}; "
@@ -106,9 +107,8 @@ def frozen_facts(probed: Probed) -> tuple[str, str, str]:
     return used.observed, "move" if moved else "stay", evidence
 
 
-def _frozen(subject: Subject) -> Answer:
-    probed = subject.usual(SHAPE, variant="frozen", decay=DECAY)
-    used, moves, evidence = frozen_facts(probed)
+def _facts(variant: str, subject: Subject) -> Answer:
+    used, moves, evidence = training_facts(subject.usual(SHAPE, variant=variant, decay=DECAY))
     gradients = evidence.rpartition("gradients: ")[2]
     kind = "moving statistics" if used == "moving" else f"{used} statistics"
     return Answer(f"{kind}, which {moves}; gradients of parameters: {gradients}", None, evidence)
@@ -125,10 +125,11 @@ QUESTIONS = (
     Question(
         "update_trigger",
         "What triggers the update",
-        "Whether the API's training forward call moves the statistics, or only something that the caller runs or keeps.",
+        "Whether the API's training forward call moves the statistics, or something that the caller runs or keeps.",
         _trigger,
         {"something": "the statistics move only if the caller runs the update or keeps the result; forgetting it is "
          "silent"},
+        gravity=2,
     ),
     Question(
         "training_uses",
@@ -148,14 +149,27 @@ QUESTIONS = (
         "Whether an inference call changes the state, or the result of the next one.",
         _inference,
         {"changes moving": "inference moves the statistics", "a second": "inference does not repeat its result"},
+        gravity=3,
+    ),
+    Question(
+        "evaluation_in_training",
+        "Inference mode in training",
+        "What a training call in inference mode does: statistics used and moved, gradients of gamma and beta.",
+        partial(_facts, "evaluating"),
+        {"batch": "inference mode still normalizes by the batch",
+         "moving statistics, which move": "inference mode still moves the statistics"},
+        gravity=2,
     ),
     Question(
         "frozen",
         "Frozen layer in training",
         "What a layer that its user froze does in a training call: statistics used and moved, gradients given.",
-        _frozen,
+        partial(_facts, "frozen"),
         {"batch statistics, which move": "freezing stops the gradients of gamma and beta alone: the layer still "
          "normalizes by the batch and moves its statistics",
+         "batch statistics, which stay": "a frozen layer still normalizes by the batch in training; its statistics "
+         "only stop moving",
          "moving statistics": "a frozen layer normalizes by the moving statistics in training too"},
+        gravity=2,
     ),
 )  # fmt: skip

@@ -119,6 +119,7 @@ QUESTIONS = (
         _moving,
         {"n - 1": "the moving variance divides by n - 1, the normalizing one by n",
          "n at": "the divisor of the moving variance depends on the rank"},
+        gravity=1,
     ),
     Question(
         "normalizing_variance_divisor",
@@ -133,5 +134,6 @@ QUESTIONS = (
         "Whether the variance is E[(x - m)^2] or E[x^2] - E[x]^2, from the digits lost where mean/std is 1e3 and 1e4.",
         _passes,
         {"one pass": "the variance loses all digits where the mean is 1e4 times the deviation"},
+        gravity=3,
     ),
 )  # fmt: skip

@@ -1,0 +1,58 @@
+"""The semantics of a run's implementations, observed once each and kept beside what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.progress import Display
+from bn_impls.registry import Descriptor
+from bn_impls.semantics.observing import observe
+from bn_impls.semantics.questions import QUESTIONS
+
+SEMANTICS = "semantics.json"
+SCHEMA = 1
+
+
+def observe_all(folder: RunFolder, descriptors: Sequence[Descriptor], display: Display) -> None:
+    """Ask every question of every implementation in its usual style; what an earlier run asked is kept.
+
+    Args:
+        folder: where the answers go, written after each implementation.
+        descriptors: of the run's implementations.
+        display: is told what is asked now.
+    """
+    answers = known(folder)
+    left = [descriptor for descriptor in descriptors if descriptor.name not in answers]
+    if not left:
+        return
+    display.start(len(left))
+    try:
+        for descriptor in left:
+            styles: Any = descriptor.styles[:1]
+            answers[descriptor.name] = observe(descriptor, styles, report=display.now)
+            folder.write_json(SEMANTICS, as_json(answers))
+            display.advance()
+    finally:
+        display.stop()
+
+
+def as_json(answers: dict[str, Any]) -> dict[str, Any]:
+    """What the file holds: the questions in their order with their texts, and the answers."""
+    questions = [
+        {"key": q.key, "title": q.title, "meaning": q.meaning, "watch": dict(q.watch), "gravity": q.gravity}
+        for q in QUESTIONS
+    ]
+    return {"schema": SCHEMA, "questions": questions, "answers": answers}
+
+
+def known(folder: RunFolder) -> dict[str, Any]:
+    """Answers of an earlier part of this run; a damaged file is as good as none."""
+    try:
+        stored = json.loads((folder.path / SEMANTICS).read_bytes())
+        answers = dict(stored["answers"]) if stored["schema"] == SCHEMA else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return answers
