@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
+from bn_impls.errors import BadSpecification
 from bn_impls.interface import FLOATS, STYLES
+
+if TYPE_CHECKING:
+    from bn_impls.explain.question import Question
 
 SAME_OR_EXPLAINED, UNEXPLAINED, FAILED = 0, 1, 3
 
@@ -15,8 +20,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "exit codes: 0 the same, or explained; 1 a difference that nothing explains; 2 usage; 3 a side failed"
     )
-    parser.add_argument("a", metavar="A", help="a name of `bn-bench list`, or module:OBJECT")
-    parser.add_argument("b", metavar="B", help="the other one")
+    parser.add_argument("a", metavar="A", nargs="?", help="a name of `bn-bench list`, or module:OBJECT")
+    parser.add_argument("b", metavar="B", nargs="?", help="the other one")
+    parser.add_argument("--all", action="store_true", help="every pair of what is installed, in place of A and B")
     parser.add_argument("--json", action="store_true", help="the same facts as JSON")
     parser.add_argument("--shape", type=_shape, default=(32, 8), metavar="NxC", help="of the inputs (default 32x8)")
     parser.add_argument("--channels-first", action="store_true", help="the channels are the second axis, not the last")
@@ -54,13 +60,9 @@ def act(options: argparse.Namespace) -> int:
         0 the same or explained, 1 a residual that nothing explains, 3 a side failed.
 
     Raises:
-        BnBenchError: an unknown name, a missing framework, or something that one side does not offer.
+        BnBenchError: no two names, an unknown one, a missing framework, or something that one side does not offer.
     """
-    from bn_impls.explain.answer import explain
-    from bn_impls.explain.asking import SideLost, side
     from bn_impls.explain.question import Question
-    from bn_impls.explain.rendering import json_ready, text
-    from bn_impls.isolation.lines import encode
 
     question = Question(
         shape=options.shape, layout="channels_first" if options.channels_first else "channels_last",
@@ -68,6 +70,17 @@ def act(options: argparse.Namespace) -> int:
         defaults=options.defaults,
     )  # fmt: skip
     question.check()
+    if options.all != (options.a is None) or (options.a is None) != (options.b is None):
+        raise BadSpecification("got neither two implementations nor --all alone; `bn-bench explain A B` compares two")
+    return _every_pair(options, question) if options.all else _one_pair(options, question)
+
+
+def _one_pair(options: argparse.Namespace, question: Question) -> int:
+    from bn_impls.explain.answer import explain
+    from bn_impls.explain.asking import SideLost, side
+    from bn_impls.explain.rendering import json_ready, text
+    from bn_impls.isolation.lines import encode
+
     try:
         with side(options.a, options.style) as a, side(options.b, options.style) as b:
             answer = explain(question, a, b)
@@ -76,3 +89,14 @@ def act(options: argparse.Namespace) -> int:
         return FAILED
     print(encode(json_ready(answer)).decode() if options.json else text(answer))
     return UNEXPLAINED if answer.verdict == "unexplained" else SAME_OR_EXPLAINED
+
+
+def _every_pair(options: argparse.Namespace, question: Question) -> int:
+    from bn_impls.explain.every import explanations
+    from bn_impls.explain.rendering import pairs_text
+    from bn_impls.isolation.lines import encode
+    from bn_impls.registry import descriptors
+
+    found = explanations(descriptors(), question)
+    print(encode(found).decode() if options.json else pairs_text(found))
+    return UNEXPLAINED if any(row["unexplained"] for row in found["differences"]) else SAME_OR_EXPLAINED

@@ -173,15 +173,16 @@ class _Walk:
         return bool(np.all(distance(answers, goal.answers[self.quantity]) <= WITHIN * goal.bounds[self.quantity]))
 
     def _steps(self, at: Semantics, goal: Semantics, open_fields: list[str]) -> dict[str, float]:
-        """Field -> what is left after its step, of the fields that matter to this quantity."""
+        """Field -> what is left after its step, of the fields that change this quantity by more than a bound."""
         here, found = self.pair.replay(at).answers[self.quantity], {}
+        bounds = self.pair.replay(goal).bounds[self.quantity]
         for field in open_fields:
             changed = at.changed(**{field: getattr(goal, field)})
             try:
                 answers = self.pair.replay(changed).answers[self.quantity]
             except BadConfiguration:  # axes that do not fit these sizes
                 continue
-            if not np.array_equal(answers, here, equal_nan=True):
+            if np.any(distance(answers, here) > bounds):
                 found[field] = self._left(changed)
         return found
 

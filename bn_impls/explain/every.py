@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
 from bn_impls.errors import BnBenchError
 from bn_impls.explain.answer import OneSide, compare, look
 from bn_impls.explain.asking import SideLost, side
-from bn_impls.explain.attribution import Explained
 from bn_impls.explain.question import Question, plain
+from bn_impls.explain.rendering import row_of
 
 
 def look_at_all(names: Iterable[str], question: Question) -> tuple[dict[str, OneSide], dict[str, str]]:
@@ -42,28 +41,15 @@ def rows(question: Question, found: Mapping[str, OneSide]) -> list[dict[str, Any
         found: what was found, by name.
 
     Returns:
-        Rows with ``a``, ``b``, ``quantity``, ``difference``, ``over_bound``, ``causes``, ``rounding`` and
-        ``unexplained``, as JSON takes them.
+        Rows with ``a``, ``b``, ``quantity``, ``difference``, ``over_bound``, ``scale``, ``causes``, ``rounding``,
+        ``unexplained`` and ``missing``, as JSON takes them.
     """
     return [
-        _row(one.name, other.name, quantity)
+        row_of(one.name, other.name, quantity)
         for one, other in combinations(found.values(), 2)
         for quantity in compare(question, one, other)
         if not quantity.same
     ]
-
-
-def _row(a: str, b: str, quantity: Explained) -> dict[str, Any]:
-    return {
-        "a": a,
-        "b": b,
-        "quantity": quantity.quantity,
-        "difference": quantity.difference,
-        "over_bound": quantity.over_bound,
-        "causes": [asdict(cause) for cause in quantity.causes],
-        "rounding": [asdict(rounding) for rounding in quantity.rounding],
-        "unexplained": quantity.unexplained,
-    }
 
 
 def explanations(names: Iterable[str], question: Question) -> dict[str, Any]:

@@ -80,15 +80,23 @@ def estimates(
         deviation = x - mean.reshape(wide)
         slope = (y * deviation).mean(axis=axes) / variance  # gamma / s
         epsilon = _middle(np.square(inputs.gamma / slope) - variance)
-        old, new = observed.initial_mean, observed.answers["moving_mean"][0]
-        decay = _middle((new - mean) / (old - mean))
+        decays = [_middle(weights) for weights in _old_weights(observed, inputs, axes)]
     starts = {"initial_mean": observed.initial_mean, "initial_variance": observed.initial_variance}
     constant = {name: [float(v[0])] if np.all(v == v[0]) else [] for name, v in starts.items() if v.size}
     return {
         **constant,
         "epsilon": _written(epsilon) if epsilon > 0 else [],
-        "decay": _written(decay) if 0 < decay < 1 else [],
+        "decay": [written for decay in decays if 0 < decay < 1 for written in _written(decay)],
     }
+
+
+def _old_weights(observed: Observed, inputs: Inputs, axes: tuple[int, ...]) -> Iterator[Array]:
+    """Weight of the old moving mean in the last update and in the first, which may be warmed up; by channel."""
+    moving = observed.answers["moving_mean"]
+    for step in dict.fromkeys((len(moving) - 1, 0)):
+        batch = inputs.x[step].mean(axis=axes)
+        old = moving[step - 1] if step else observed.initial_mean
+        yield (moving[step] - batch) / (old - batch)
 
 
 def _middle(values: Array) -> float:
@@ -103,10 +111,10 @@ def _written(value: float) -> list[float]:
 def rounding_alternatives(base: Semantics, configuration: Configuration) -> Iterator[Semantics]:
     """Every single choice that changes only the rounding, the mildest first."""
     known = [name for name in FLOATS[FLOATS.index(configuration.dtype) + 1 :] if _numpy_knows(name)]
-    yield base.changed(output="multiplied_out")
     yield base.changed(sums="in_order")
     yield base.changed(variance="one_pass_clamped")
     yield base.changed(variance="one_pass")
+    yield base.changed(output="multiplied_out")
     for name in known:
         yield base.changed(moving_dtype=name)
         yield base.changed(accumulation_dtype=name)

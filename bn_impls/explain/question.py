@@ -88,7 +88,7 @@ class Inputs:
 def draw(question: Question, settings: Configuration) -> Inputs:
     """Inputs that tell semantics apart: each channel has a mean and a deviation of its own.
 
-    Variances go down to 4e-4, so that it matters where an epsilon of 1e-3 stands; no gamma and no beta is close to 0 or 1.
+    Variances go down to 4e-4, so that the place of an epsilon of 1e-3 matters; no gamma and no beta is near 0 or 1.
 
     Args:
         question: the circumstances.

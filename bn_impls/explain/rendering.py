@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,27 +28,25 @@ def text(answer: Answer) -> str:
         f"{question.layout.replace('_', ' ')}, mean/std of the inputs {question.offset:g}, {settings}; "
         f"{answer.a.name} {answer.a.style}, {answer.b.name} {answer.b.style}"
     )
-    return "\n".join([*told, "", *_table(answer), "", textwrap.fill(around, WIDTH)])
-
-
-def _table(answer: Answer) -> list[str]:
     rows = [HEADINGS, *(_row(answer, quantity) for quantity in answer.quantities)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS) - 1)]
+    return "\n".join([*told, "", *_table(rows), "", textwrap.fill(around, WIDTH)])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
     ]
 
 
-def _row(answer: Answer, quantity: Explained) -> tuple[str, str, str, str]:
-    parts = [f"{FIELD_WORDS[cause.field].removeprefix('the ')} {percent(cause.share)}" for cause in quantity.causes]
-    parts += [
-        f"rounding of {getattr(answer, rounding.side).name} {percent(rounding.share)}" for rounding in quantity.rounding
-    ]
-    if quantity.unexplained:
-        parts.append(f"unexplained {size(quantity.unexplained)}")
-    name = QUANTITY_WORDS[quantity.quantity].removeprefix("the ")
-    words = "the same within rounding" if quantity.same else "; ".join(parts)
-    return name, size(quantity.difference), f"{quantity.over_bound:.3g}", words
+def _row(answer: Answer, quantity: Explained) -> tuple[str, ...]:
+    *_, name, difference, over_bound, parts = _pair_row(row_of(answer.a.name, answer.b.name, quantity))
+    return name, difference, over_bound, "the same within rounding" if quantity.same else parts
+
+
+def row_of(a: str, b: str, quantity: Explained) -> dict[str, Any]:
+    """One quantity of a pair, as JSON takes it."""
+    return {"a": a, "b": b} | asdict(quantity)
 
 
 def json_ready(answer: Answer) -> dict[str, Any]:
@@ -59,15 +58,7 @@ def json_ready(answer: Answer) -> dict[str, Any]:
         "verdict": answer.verdict,
         "sentences": sentences(answer),
         "quantities": {
-            quantity.quantity: {
-                "difference": quantity.difference,
-                "over_bound": quantity.over_bound,
-                "same": quantity.same,
-                "causes": [asdict(cause) for cause in quantity.causes],
-                "rounding": [asdict(rounding) for rounding in quantity.rounding],
-                "unexplained": quantity.unexplained,
-            }
-            for quantity in answer.quantities
+            quantity.quantity: {**asdict(quantity), "same": quantity.same} for quantity in answer.quantities
         },
         "causes": answer.causes(),
         "sides": {side.name: _side(side) for side in (answer.a, answer.b)},
@@ -87,3 +78,29 @@ def _side(side: OneSide) -> dict[str, Any]:
         "also": side.alternatives(),
         "dtypes": side.observed.dtypes,
     }  # fmt: skip
+
+
+PAIR_HEADINGS = ("A", "B", "quantity", "difference", "over bound", "explained by")
+
+
+def pairs_text(found: dict[str, Any]) -> str:
+    """Every pair that differs, as a table.
+
+    Args:
+        found: what :func:`bn_impls.explain.every.explanations` gives.
+    """
+    rows = [PAIR_HEADINGS, *(_pair_row(row) for row in found["differences"])]
+    names = ", ".join(found["implementations"]) or "none"
+    told = [textwrap.fill(f"compared: {names}; a pair and quantity that are not listed are the same within rounding",
+                          WIDTH)]  # fmt: skip
+    told += [textwrap.fill(f"left out: {name}: {reason}", WIDTH) for name, reason in found["left_out"].items()]
+    return "\n".join([*told, "", *_table(rows)])
+
+
+def _pair_row(row: dict[str, Any]) -> tuple[str, ...]:
+    parts = [f"{FIELD_WORDS[cause['field']].removeprefix('the ')} {percent(cause['share'])}" for cause in row["causes"]]
+    parts += [f"rounding of {row[rounding['side']]} {percent(rounding['share'])}" for rounding in row["rounding"]]
+    if row["unexplained"]:
+        parts.append(f"unexplained {size(row['unexplained'])}")
+    name = QUANTITY_WORDS[row["quantity"]].removeprefix("the ")
+    return row["a"], row["b"], name, size(row["difference"]), f"{row['over_bound']:.3g}", "; ".join(parts)

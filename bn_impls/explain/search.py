@@ -101,6 +101,7 @@ class Search:
                 break
             levels.append(further)
         if solved:
+            solved = sorted(solved, key=lambda node: _written_out(start.semantics, node.semantics))
             return self._found(solved[0], others=_of_other_fields(start, solved))
         best = [node for level in levels for node in level[:2]]
         for node in best:  # the fewest changes first: where rounding is large, further ones only follow the noise
@@ -200,6 +201,12 @@ class Search:
 
 def _changed_field(base: Semantics, changed: Semantics) -> str:
     return next(name for name, value in vars(base).items() if getattr(changed, name) != value)
+
+
+def _written_out(declared: Semantics, found: Semantics) -> int:
+    """How many digits the changed numbers have: of answers as good, the one that somebody would write is meant."""
+    changed = [value for name, value in vars(found).items() if value != getattr(declared, name)]
+    return sum(len(f"{value:g}") for value in changed if isinstance(value, float))
 
 
 def _of_other_fields(start: _Node, solved: list[_Node]) -> tuple[Semantics, ...]:

@@ -39,8 +39,8 @@ class Semantics:
         output: ``centered``, gamma (x - mean) / s + beta; ``multiplied_out``, x (gamma / s) + (beta - mean gamma / s).
         compute_dtype: in which moments and normalization are evaluated, sums included; None for the configured one,
             whose sums are as wide as NumPy takes them (float32 for float16).
-        sums: of mean and variance: ``usual``, as NumPy takes them (row by row over the batch of a matrix, in blocks where
-            values lie side by side), or ``in_order``, one term after the other.
+        sums: of mean and variance: ``usual``, as NumPy takes them (row by row over the batch of a matrix, in blocks
+            where values lie side by side), or ``in_order``, one term after the other.
         accumulation_dtype: in which the terms of mean and variance are summed; None as said under ``compute_dtype``.
         moving_dtype: in which the moving statistics are kept and moved.
         axes: what a channel is: the configured axis, the ``last``, the ``second``, or everything but the batch axis

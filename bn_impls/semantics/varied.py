@@ -18,6 +18,7 @@ from bn_impls.semantics.description import PLAIN, Semantics
 from bn_impls.state import State
 
 Array = npt.NDArray[Any]
+QUIET = np.errstate(invalid="ignore", divide="ignore")  # NaN and infinity are what some semantics give
 
 
 class VariedBatchNorm:
@@ -53,6 +54,7 @@ class VariedBatchNorm:
         self.moving_variance = np.full(self.statistics_shape, chosen.initial_variance, self.moving_dtype)
         self.num_updates = 0
 
+    @QUIET
     def inference(self, x: Array) -> Array:
         """Normalize by the moving statistics, or as the semantics say."""
         if self.semantics.inference_updates:
@@ -60,6 +62,7 @@ class VariedBatchNorm:
         used = self._moments(x) if self.semantics.inference_uses == "batch" else self.read_statistics()
         return self._normalized(x, *used)[0]
 
+    @QUIET
     def forward(self, x: Array) -> Array:
         """Normalize by the batch and move the statistics, or as the semantics say."""
         mean, variance = self._moments(x)
@@ -72,6 +75,7 @@ class VariedBatchNorm:
         self.x, self.mean, self.variance = x.astype(self.dtype), *used
         return y
 
+    @QUIET
     def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
         """Gradients of input, gamma and beta for the last ``forward``; None for a parameter that is off."""
         dy, settings = dy.astype(self.dtype), self.settings
@@ -256,16 +260,15 @@ class VariedBatchNorm:
 
     def _inverse(self, variance: Array, epsilon: Any) -> Array:
         inverse: Array
-        with np.errstate(invalid="ignore", divide="ignore"):  # NaN and infinity are what a layer of this kind gives
-            match self.semantics.epsilon_place:
-                case "inside":
-                    inverse = 1 / np.sqrt(variance + epsilon)
-                case "outside":
-                    inverse = 1 / (np.sqrt(variance) + epsilon)
-                case "maximum":
-                    inverse = 1 / np.sqrt(np.maximum(variance, epsilon))
-                case "none":
-                    inverse = 1 / np.sqrt(variance)
+        match self.semantics.epsilon_place:
+            case "inside":
+                inverse = 1 / np.sqrt(variance + epsilon)
+            case "outside":
+                inverse = 1 / (np.sqrt(variance) + epsilon)
+            case "maximum":
+                inverse = 1 / np.sqrt(np.maximum(variance, epsilon))
+            case "none":
+                inverse = 1 / np.sqrt(variance)
         return inverse
 
 

@@ -1,0 +1,1 @@
+"""Golden vectors: inputs and exact results in files that any language reads."""
