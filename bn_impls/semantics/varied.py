@@ -162,10 +162,11 @@ class VariedBatchNorm:
         chosen = self.semantics
         if chosen.warm_up == "replace" and self.num_updates == 0:
             return 0.0
+        counted = max(self.num_updates + chosen.first_update, 0)
         if chosen.warm_up is None:
-            weight = given.decay_of(self.decay, self.num_updates)
+            weight = given.decay_of(self.decay, counted)
         elif chosen.warm_up == "count":
-            weight = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
+            weight = min(self.decay, (1 + counted) / (10 + counted))
         else:
             weight = self.decay
         return float(weight if chosen.decay_weighs == "old" else 1 - weight)
