@@ -51,7 +51,7 @@ def _labels(subject: Subject) -> Failure | None:
     return None
 
 
-CHECKS = (
-    Check("builds", "build gives a complete Layer for a usual configuration", _builds),
+CHECKS = (Check("builds", "build gives a complete Layer for a usual configuration", _builds),)
+LAST = (
     Check("labels", "device, dtype and style are observed to be what the configuration says", _labels),
 )

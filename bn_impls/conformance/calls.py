@@ -184,7 +184,7 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
         batch = {"moving_mean": bounds.mean, "moving_variance": bounds.variance * _correction(settings)}
         after_bounds = advanced(settings, dict(before), dict(reference.export_state()), after_bounds, batch)
     after = reference.export_state()
-    parameters = {name: Exact(np.asarray(after[name]), np.zeros(1)) for name in ("gamma", "beta", "num_updates")}  # type: ignore[literal-required]  # the names of State
+    parameters = {name: Exact(np.asarray(after[name]), np.zeros(np.shape(after[name]))) for name in ("gamma", "beta", "num_updates")}  # type: ignore[literal-required]  # the names of State
     statistics = {name: Exact(np.asarray(after[name]), bound) for name, bound in after_bounds.items()}  # type: ignore[literal-required]  # the same
     return found | statistics | parameters
 
@@ -232,6 +232,9 @@ def advanced(
 
 def supposed(settings: Configuration, semantics: Semantics, call: Call) -> Quantities:
     """What a batch norm with one choice changed makes of a call, in float64.
+
+    Raises:
+        ValueError: what the changed choice computes does not fit together.
 
     Args:
         settings: of the layer under test.

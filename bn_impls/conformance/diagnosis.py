@@ -1,7 +1,8 @@
 """Which mistake explains wrong numbers: the one whose own results are those numbers.
 
-Every hypothesis computes the same calls. It explains them if each wrong quantity is the hypothesis's own, within the
-bounds of rounding. Where no hypothesis does, the check may know what is special about its calls; then the accuracy is
+Every hypothesis computes the same calls. It explains them if each quantity is the hypothesis's own, within the bounds
+of rounding; if there is none, it is enough that each wrong quantity is (a mistake may be made in one place of two).
+Where no hypothesis does, the check may know what is special about its calls; then the accuracy is
 looked at (a float64 result with float32's error), and the place of the wrong elements.
 """
 
@@ -40,15 +41,23 @@ def nothing() -> Cause | None:
 
 @dataclass(frozen=True)
 class Played:
-    """A call, what the layer made of it, and what it should have made."""
+    """A call, what the layer made of it, and what it should have made.
+
+    Attributes:
+        call: the call.
+        got: every quantity that came of it.
+        exact: what each should be.
+        judged: names of those that the check is about; the others help to tell mistakes apart.
+    """
 
     call: Call
     got: Quantities
     exact: dict[str, Exact]
+    judged: tuple[str, ...]
 
     def wrong(self) -> list[str]:
-        """Names of the quantities that rounding does not explain, in the order in which they were computed."""
-        return [name for name in self.got if name in self.exact and not within(self.got[name], self.exact[name])]
+        """Names of judged quantities that rounding does not explain, in the order in which they were computed."""
+        return [name for name in self.judged if not within(self.got[name], self.exact[name])]
 
 
 def within(got: Array, expected: Exact) -> bool:
@@ -73,34 +82,51 @@ def diagnose(settings: Configuration, played: Sequence[Played], otherwise: Other
     """
     if (found := _counter(played)) is not None:
         return found
-    for hypothesis in hypotheses(settings):
-        if _explains(hypothesis, settings, played):
-            return Cause(hypothesis.cause, hypothesis.sentence)
-    found = otherwise() or _precision(settings, played) or _channels(settings, played)
+    if (hypothesis := _best(settings, played)) is not None:
+        return Cause(hypothesis.cause, hypothesis.sentence)
+    found = otherwise() or _not_finite(played) or _precision(settings, played) or _channels(settings, played)
     return found or Cause(UNKNOWN, "no single known mistake gives these numbers")
 
 
-def _explains(hypothesis: Hypothesis, settings: Configuration, played: Sequence[Played]) -> bool:
+def _best(settings: Configuration, played: Sequence[Played]) -> Hypothesis | None:
+    """The first hypothesis that explains everything, or else the first that explains what is wrong."""
+    partly = None
     with np.errstate(all="ignore"):  # a mistake may divide by nothing
-        return all(_explains_call(hypothesis, settings, one) for one in played)
+        for hypothesis in hypotheses(settings):
+            degree = min(_explained(hypothesis, settings, one) for one in played)
+            if degree == EVERYTHING:
+                return hypothesis
+            if degree == WRONG_ONES and partly is None:
+                partly = hypothesis
+    return partly
 
 
-def _explains_call(hypothesis: Hypothesis, settings: Configuration, one: Played) -> bool:
+NOTHING, WRONG_ONES, EVERYTHING = range(3)
+
+
+def _explained(hypothesis: Hypothesis, settings: Configuration, one: Played) -> int:
+    """How much of a call a hypothesis explains."""
+    assumed = settings if hypothesis.layout is None else replace(settings, layout=hypothesis.layout)
     try:
-        own = supposed(settings, hypothesis.semantics, one.call)
+        own = supposed(assumed, hypothesis.semantics, one.call)
     except ValueError:  # statistics of another shape than the parameters
-        return False
+        return NOTHING
     for name in one.wrong():
-        if name == "num_updates" and hypothesis.semantics.updates == 1:
-            return False
-        value, expected = own.get(name), one.exact[name]
-        if value is None or value.shape != one.got[name].shape:
-            return False
-        size = np.abs(value).max(initial=0.0) / max(np.abs(expected.value).max(initial=0.0), np.finfo(float).tiny)
-        bound = SLACK * max(1.0, float(size)) * np.maximum(expected.bound, np.max(_finite(expected.bound), initial=0.0))
-        if not within(one.got[name], Exact(value, bound)):
-            return False
-    return True
+        value, right = own.get(name), one.exact[name]
+        if value is None or within(value, right) or not _matches(one.got[name], value, right):
+            return NOTHING  # a hypothesis that is right here does not explain a wrong value
+    others = (name for name in one.exact if name in one.got and name in own)
+    return EVERYTHING if all(_matches(one.got[name], own[name], one.exact[name]) for name in others) else WRONG_ONES
+
+
+def _matches(got: Array, supposed_value: Array, right: Exact) -> bool:
+    """Whether a result is a hypothesis's, within the bound, which grows with the size of what is computed."""
+    tiny = np.finfo(np.float64).tiny
+    size = float(np.abs(supposed_value).max(initial=0.0) / max(np.abs(right.value).max(initial=0.0), tiny))
+    widest = np.max(_finite(right.bound), initial=0.0)
+    return got.shape == supposed_value.shape and within(
+        got, Exact(supposed_value, np.full(got.shape, SLACK * max(1.0, size) * widest))
+    )
 
 
 def _counter(played: Sequence[Played]) -> Cause | None:
@@ -117,6 +143,19 @@ def _counter(played: Sequence[Played]) -> Cause | None:
     )
 
 
+def _not_finite(played: Sequence[Played]) -> Cause | None:
+    """NaN or infinity where there should be none."""
+    for one in played:
+        for name in one.wrong():
+            if np.any(~np.isfinite(one.got[name]) & np.isfinite(one.exact[name].value)):
+                return Cause(
+                    "nan_given",
+                    "NaN or infinity comes out of finite input: a division by 0, the root of a negative variance, or "
+                    "memory that was never written",
+                )
+    return None
+
+
 def _precision(settings: Configuration, played: Sequence[Played]) -> Cause | None:
     """Wrong by no more than a less exact dtype explains."""
     for dtype in LESS_EXACT.get(settings.dtype, ()):
@@ -130,8 +169,8 @@ def _precision(settings: Configuration, played: Sequence[Played]) -> Cause | Non
         if not names:
             return Cause(
                 f"computed_in_{dtype}",
-                f"the error is that of {dtype}: somewhere a value is rounded to {dtype} (a constant, an accumulator, "
-                f"a buffer); everything should stay in {settings.dtype}",
+                f"the error is no larger than that of {dtype}: somewhere a value is rounded to {dtype} (a constant, an "
+                f"accumulator, a buffer); everything should stay in {settings.dtype}",
             )
     return None
 
@@ -150,9 +189,9 @@ def _channels(settings: Configuration, played: Sequence[Played]) -> Cause | None
     good = sorted(set(range(settings.channels)) - bad)
     if not bad or not good:
         return None
-    listed = ", ".join(map(str, good))
+    listed = f"channel {good[0]}" if len(good) == 1 else f"channels {', '.join(map(str, good))}"
     return Cause(
         "some_channels",
-        f"only channel {listed} of {settings.channels} is right (counted from 0): statistics or parameters of one "
+        f"only {listed} of {settings.channels} (counted from 0) came out right: statistics or parameters of one "
         "channel are used for others; each channel has its own",
     )

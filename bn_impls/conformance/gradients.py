@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bn_impls.conformance.diagnosis import Cause
 from bn_impls.conformance.judging import judged, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure
-from bn_impls.conformance.subject import Subject, calls
+from bn_impls.conformance.subject import TABLE, Subject, calls
 
 
 def _of(name: str) -> Callable[[Subject], Failure | None]:
@@ -19,7 +19,7 @@ def _of(name: str) -> Callable[[Subject], Failure | None]:
 
 
 def _of_a_table(subject: Subject) -> Failure | None:
-    layer = subject.build(input_shape=(9, 4))
+    layer = subject.build(input_shape=TABLE)
     return judged(layer, calls(layer.configuration, "gradients", seed=11))
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bn_impls.interface import Configuration
-from bn_impls.semantics.description import Semantics
+from bn_impls.interface import Configuration, Layout
+from bn_impls.semantics.description import PLAIN, Semantics
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,13 @@ class Hypothesis:
         cause: its short name.
         semantics: what a layer with it computes.
         sentence: to its author, with what right would be.
+        layout: the one that it assumes; None for the configured one.
     """
 
     cause: str
     semantics: Semantics
     sentence: str
+    layout: Layout | None = None
 
 
 def hypotheses(settings: Configuration) -> list[Hypothesis]:
@@ -174,6 +176,11 @@ FIXED = (
         "your input gradient treats the variance as a constant: it lacks the term - gamma / s xhat dgamma / n",
     ),
     Hypothesis(
+        "gradient_count",
+        Semantics(gradient_ddof=1),
+        "your input gradient divides dbeta and dgamma by n - 1; it should divide them by n",
+    ),
+    Hypothesis(
         "gamma_missing_in_gradient",
         Semantics(gamma_in_gradient=False),
         "gamma is missing in your input gradient; it should be gamma / s (dy - dbeta / n - xhat dgamma / n)",
@@ -197,6 +204,18 @@ FIXED = (
         "axis_last",
         Semantics(axes="last"),
         "you take the last axis for the channels; in this layout they are another one (Configuration.channel_axis)",
+    ),
+    Hypothesis(
+        "axis_last",
+        PLAIN,
+        "you take the last axis for the channels of everything; ask Configuration.layout, or its channel_axis",
+        layout="channels_last",
+    ),
+    Hypothesis(
+        "axis_second",
+        PLAIN,
+        "you take axis 1 for the channels of everything; ask Configuration.layout, or its channel_axis",
+        layout="channels_first",
     ),
     Hypothesis(
         "axis_second",

@@ -9,7 +9,7 @@ import numpy as np
 from bn_impls.conformance.calls import Call, exported, offered, played
 from bn_impls.conformance.diagnosis import Cause
 from bn_impls.conformance.judging import judged
-from bn_impls.conformance.model import Check, Failure
+from bn_impls.conformance.model import Check, Failure, NotOffered
 from bn_impls.conformance.subject import Subject, calls, drawn_state
 from bn_impls.interface import Array, Layer
 from bn_impls.state import CHANNEL_ARRAYS
@@ -127,17 +127,26 @@ PREVIOUS = Cause(
 )
 
 
+STALE = Cause(
+    "stale_gradient",
+    "alone a call's gradients are right, after another call they are not: what the forward pass leaves for the "
+    "backward pass is not renewed, or gradients are added to the ones before",
+)
+
+
 def _previous(subject: Subject) -> Failure | None:
     """The same call alone in a fresh layer, and after others whose inputs are far larger."""
     fresh, used = subject.build(), subject.build()
     last = calls(fresh.configuration, "training", "gradients", "inference", seed=56)
-    for call in last:
-        if (wrong := judged(subject.build(), [call])) is not None:
-            return wrong
+    if judged(fresh, last[:1]) or judged(subject.build(), last[1:2]) or judged(subject.build(), last[2:]):
+        raise NotOffered("the calls are wrong alone already, as other checks say")
     for call in last:
         for earlier in calls(used.configuration, "training", "gradients", "inference", seed=57, mean=-9.0, spread=7.0):
             played(used, earlier)
-        if (wrong := judged(used, [call], lambda: PREVIOUS)) is not None:
+        forward = ("output", "moving_mean", "moving_variance", "num_updates")
+        if (wrong := judged(used, [call], lambda: PREVIOUS, only=forward)) is not None:
+            return wrong
+        if (wrong := judged(used, [call], lambda: STALE)) is not None:
             return wrong
     return None
 
@@ -157,11 +166,11 @@ def _layers_apart(subject: Subject) -> Failure | None:
     return _aliased(", ".join(changed), what, "layers_share_state", after[name], before[name])
 
 
+FIRST = (Check("previous_call", "a call's results depend on state and input alone", _previous),)
 CHECKS = (
     Check("load_copies", "load_state copies the caller's arrays", _load_copies),
     Check("export_copies", "export_state gives copies", _export_copies),
     Check("inputs_are_kept", "no call writes into its input or its gradient", _input_kept),
     Check("results_are_kept", "no call writes into an earlier result", _result_kept),
     Check("layers_are_apart", "two layers share nothing", _layers_apart),
-    Check("previous_call", "a call's results depend on state and input alone", _previous),
 )

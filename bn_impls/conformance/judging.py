@@ -40,8 +40,8 @@ def judged(
     found = []
     for call in calls:
         got, expected = played(layer, call), exact(settings, call)
-        names = [name for name in got if name in expected and (not only or name in only)]
-        found.append(Played(call, {name: got[name] for name in names}, expected))
+        names = tuple(name for name in got if name in expected and (not only or name in only))
+        found.append(Played(call, got, expected, names))
     return verdict(layer, found, otherwise)
 
 

@@ -149,7 +149,7 @@ def _lost(lost: WorkerLost) -> Failure:
 
 def _not_loaded(lost: WorkerLost) -> Result:
     if lost.status == "refused":
-        message = f"it builds no layer of the usual configurations (batch 6 and 9, 4 channels): {lost.reason}"
+        message = f"it builds no layer of the usual configurations (shapes (6, 3, 2, 4) and (10, 4)): {lost.reason}"
         return failed(LOAD, Failure(message=message, got="Unsupported", expected="a Layer", cause="builds_nothing"))
     cause = {"timed_out": "hangs", "crashed": "kills_its_process"}.get(lost.status, "does_not_load")
     return failed(LOAD, Failure(message=lost.reason, got=lost.status, expected="an Implementation", cause=cause))

@@ -12,7 +12,7 @@ from bn_impls.conformance.calls import Exact as Value
 from bn_impls.conformance.diagnosis import Cause, within
 from bn_impls.conformance.judging import judged, told
 from bn_impls.conformance.model import Check, Failure
-from bn_impls.conformance.subject import Subject, calls
+from bn_impls.conformance.subject import TABLE, Subject, calls
 
 STATISTICS = ("moving_mean", "moving_variance")
 UPDATES = 60
@@ -53,7 +53,7 @@ def _one(kind: Kind, seed: int) -> Callable[[Subject], Failure | None]:
 
 
 def _of_a_table(subject: Subject) -> Failure | None:
-    layer = subject.build(input_shape=(9, 4))
+    layer = subject.build(input_shape=TABLE)
     return judged(layer, calls(layer.configuration, "training", seed=23), only=(*STATISTICS, "num_updates"))
 
 

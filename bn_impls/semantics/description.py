@@ -41,6 +41,7 @@ class Semantics:
         beta: ``offset``; ``ignored``.
         swapped: whether gamma offsets and beta scales.
         constant: statistics through which the input gradient does not flow: ``none``, ``mean``, ``variance``, ``both``.
+        gradient_ddof: 1 if the sums in the input gradient are divided by n - 1.
         gamma_in_gradient: whether the input gradient is multiplied by gamma.
         gamma_gradient_of: ``normalized``, sum dy xhat; ``centered``, sum dy (x - mean); ``input``, sum dy x.
         parameter_gradients: ``sum`` over the batch, or ``mean``.
@@ -69,6 +70,7 @@ class Semantics:
     beta: Literal["offset", "ignored"] = "offset"
     swapped: bool = False
     constant: Literal["none", "mean", "variance", "both"] = "none"
+    gradient_ddof: Literal[0, 1] = 0
     gamma_in_gradient: bool = True
     gamma_gradient_of: Literal["normalized", "centered", "input"] = "normalized"
     parameter_gradients: Literal["sum", "mean"] = "sum"

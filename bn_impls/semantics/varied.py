@@ -79,9 +79,9 @@ class VariedBatchNorm:
         dx = inner
         if chosen.training_uses == "batch":  # moving statistics are constants anyway
             if chosen.constant not in ("mean", "both"):
-                dx = dx - inner.mean(axis=self.axes, keepdims=True)
+                dx = dx - inner.sum(axis=self.axes, keepdims=True) / max(count - chosen.gradient_ddof, 1)
             if chosen.constant not in ("variance", "both"):
-                divisor = max(count - chosen.normalizing_ddof, 1)
+                divisor = max(count - max(chosen.normalizing_ddof, chosen.gradient_ddof), 1)
                 dx = dx - xhat * ((inner * xhat).sum(axis=self.axes, keepdims=True) / divisor)
         dx = dx * self.inverse
         if chosen.parameter_gradients == "mean":

@@ -83,7 +83,7 @@ MUTANTS = (
         ("CENTRES_IN_PLACE", "changes its input in place", "input_changed"),
         ("SHARED_STATISTICS", "keeps the moving mean in the class", "layers_share_state"),
         ("COUNTS_ON_FROM_ITS_OWN", "does not load the counter", "counter_lost"),
-        ("ADDS_TO_THE_LAST", "adds beta's gradient to the last one", "depends_on_previous_call"),
+        ("ADDS_TO_THE_LAST", "adds beta's gradient to the last one", "stale_gradient"),
         ("SAVES_NO_COUNTER", "saves no step counter", "checkpoint_counter"),
         ("SAVES_NO_STATISTICS", "saves no moving statistics", "checkpoint_statistics"),
         ("RESTORES_A_FRESH_GAMMA", "restores gamma as 1", "checkpoint_parameters"),
