@@ -93,7 +93,11 @@ def _best(settings: Configuration, played: Sequence[Played]) -> Hypothesis | Non
     partly = None
     with np.errstate(all="ignore"):  # a mistake may divide by nothing
         for hypothesis in hypotheses(settings):
-            degree = min(_explained(hypothesis, settings, one) for one in played)
+            degree = EVERYTHING
+            for one in played:
+                degree = min(degree, _explained(hypothesis, settings, one))
+                if degree == NOTHING:
+                    break
             if degree == EVERYTHING:
                 return hypothesis
             if degree == WRONG_ONES and partly is None:
