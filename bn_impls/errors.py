@@ -9,6 +9,7 @@
     ├── BadState               a state whose names, shapes, dtypes or values are wrong
     ├── BadCheckpoint          a checkpoint that cannot be read back
     ├── BadData                a data file that is missing, damaged or not what it should be
+    ├── BadTarget              a name or folder that `new` cannot write to
     ├── BadRunFolder           a folder that is no run folder, or one that cannot be written
     └── NeedsCheckout          a command of the suite outside a checkout
 
@@ -65,6 +66,10 @@ class BadCheckpoint(BnBenchError):
 
 class BadData(BnBenchError):
     """A data file that cannot be used."""
+
+
+class BadTarget(BnBenchError):
+    """A name that nothing new can have, or a file that would be overwritten."""
 
 
 class BadRunFolder(BnBenchError):

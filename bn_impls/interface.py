@@ -409,6 +409,8 @@ class Implementation:
         build: a layer, or why there is none for this configuration.
         build_trainer: a network in training; left out, the NumPy network hosts the layer through its gradients.
         variants: what explicit callables cannot show, by a name of :data:`VARIANTS`; a name left out is not offered.
+        documented: checks of the conformance kit that find what this API does on purpose -> that behaviour, in a
+            sentence; the kit shows it beside what it found, and fails where it finds nothing.
     """
 
     conventions: Conventions
@@ -416,6 +418,7 @@ class Implementation:
     build: Callable[[Configuration], Layer | Unsupported]
     build_trainer: Callable[[TrainerConfiguration], Trainer | Unsupported] | None = field(default=None)
     variants: Mapping[str, Callable[[Configuration], Layer | Unsupported]] = field(default_factory=dict)
+    documented: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_trainer(implementation: Implementation, configuration: TrainerConfiguration) -> Trainer | Unsupported:

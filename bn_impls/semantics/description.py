@@ -30,6 +30,7 @@ class Semantics:
         initial_variance: moving variance before the first update.
         warm_up: ``never``; ``count``, min(decay, (1 + t) / (10 + t)); ``debias``, the average divided by 1 - decay^t
             where it is read; ``replace``, the first batch takes the average's place.
+        first_update: what a warm-up that counts takes for t in the first update.
         updates: of the moving statistics in a training call.
         inference_updates: whether an inference call moves the statistics too.
         training_uses: what normalizes in training: the ``batch``'s statistics, or the moving ones ``before`` or
@@ -51,6 +52,7 @@ class Semantics:
         constant: statistics through which the input gradient does not flow: ``none``, ``mean``, ``variance``, ``both``.
         gradient: of the input: ``derived`` from the layer's own output, or the ``usual`` formula whatever the output,
             gamma / s (dy - mean dy - xhat mean(dy xhat)). They differ where epsilon or n stands elsewhere.
+        gradient_ddof: 1 if the sums in the input gradient are divided by n - 1.
         gamma_in_gradient: whether the input gradient is multiplied by gamma.
         gamma_gradient_of: ``normalized``, sum dy xhat; ``centered``, sum dy (x - mean); ``input``, sum dy x.
         parameter_gradients: ``sum`` over the batch, or ``mean``.
@@ -67,6 +69,7 @@ class Semantics:
     initial_mean: float | None = None
     initial_variance: float | None = None
     warm_up: Literal["never", "count", "debias", "replace"] | None = None
+    first_update: Literal[-1, 0, 1] = 0
     updates: Literal[0, 1, 2] = 1
     inference_updates: bool = False
     training_uses: Literal["batch", "before", "after"] = "batch"
@@ -83,6 +86,7 @@ class Semantics:
     swapped: bool = False
     constant: Literal["none", "mean", "variance", "both"] = "none"
     gradient: Literal["derived", "usual"] = "derived"
+    gradient_ddof: Literal[0, 1] = 0
     gamma_in_gradient: bool = True
     gamma_gradient_of: Literal["normalized", "centered", "input"] = "normalized"
     parameter_gradients: Literal["sum", "mean"] = "sum"

@@ -102,9 +102,10 @@ class VariedBatchNorm:
         dx = inner
         if chosen.training_uses == "batch":  # moving statistics are constants
             if chosen.constant not in ("mean", "both"):
-                dx = dx - inner.mean(axis=self.axes, keepdims=True)
+                dx = dx - inner.sum(axis=self.axes, keepdims=True) / max(count - chosen.gradient_ddof, 1)
             if chosen.constant not in ("variance", "both"):
-                through = (inner * self.xhat).sum(axis=self.axes, keepdims=True) / count
+                through = (inner * self.xhat).sum(axis=self.axes, keepdims=True)
+                through = through / max(count - chosen.gradient_ddof, 1)
                 dx = dx - self.xhat * (through if chosen.gradient == "usual" else through * self._variance_share())
         return dx * self.inverse
 
@@ -212,7 +213,7 @@ class VariedBatchNorm:
         """Weight of the old moving value in the next update."""
         if self.semantics.warm_up == "replace" and self.num_updates == 0:
             return 0.0
-        return self._steady_weight(self.num_updates)
+        return self._steady_weight(max(self.num_updates + self.semantics.first_update, 0))
 
     def _steady_weight(self, updates: int) -> float:
         assert self.semantics.decay is not None

@@ -1,0 +1,52 @@
+"""``bn-bench check``: the conformance kit on one implementation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bn_impls.errors import BadSpecification
+from bn_impls.registry import describe
+
+FAILED = 1
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("specification", metavar="SPEC", help="a name that `bn-bench list` shows, or module:OBJECT")
+    parser.add_argument("--json", action="store_true", help="a JSON object with the result of every check")
+    parser.add_argument("--quick", action="store_true", help="leave out the checks that take longest")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=60.0, metavar="S", help="deadline of one check in seconds (default: 60)"
+    )
+    parser.epilog = "exit codes: 0 passed; 1 a check failed; 2 usage"
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return value
+
+
+def act(options: argparse.Namespace) -> int:
+    """Test, and print what was found."""
+    descriptor = describe(options.specification)
+    if (reason := descriptor.missing()) is not None:
+        raise BadSpecification(f"{descriptor.name} cannot be tested here: {reason}")
+    from bn_impls.conformance import runner, wording
+
+    report = runner.run(
+        descriptor, quick=options.quick, check_s=options.timeout, path=runner.importable_from_here(), show=_show
+    )
+    _show(0, 0, "")
+    print(json.dumps(wording.as_json(report), indent=1) if options.json else wording.as_text(report))
+    return 0 if report.passed else FAILED
+
+
+def _show(done: int, all_of_them: int, name: str) -> None:
+    """One line on a terminal that is written over; nothing elsewhere."""
+    if sys.stderr.isatty():
+        line = f"{done} of {all_of_them}: {name}" if all_of_them else ""
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

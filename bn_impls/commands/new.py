@@ -1,0 +1,76 @@
+"""``bn-bench new``: an implementation that passes ``check``, to be changed into one's own."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from bn_impls.errors import BadTarget
+from bn_impls.registry import descriptors
+
+TEMPLATES = {
+    "{module}.py": "implementation.py.txt",
+    "{module}_descriptor.py": "descriptor.py.txt",
+    "test_{module}.py": "test.py.txt",
+    "pyproject.toml": "pyproject.toml.txt",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="of the module to write, a Python identifier such as my_bn")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder that the files go into (default: a new one called NAME)"
+    )
+
+
+def act(options: argparse.Namespace) -> int:
+    """Write the files, all or none."""
+    module = _usable(options.name)
+    folder: Path = options.output if options.output is not None else Path(module)
+    targets = {folder / name.format(module=module): template for name, template in TEMPLATES.items()}
+    for path in targets:
+        if path.exists() or path.is_symlink():
+            raise BadTarget(f"{path} exists and is not overwritten; choose another NAME, or another --output DIR")
+    texts = {path: _filled(template, module) for path, template in targets.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            with open(path, "x", encoding="utf-8") as stream:
+                stream.write(text)
+    except OSError as error:
+        raise BadTarget(f"{folder} cannot be written: {error}; choose another --output DIR") from error
+    for path in texts:
+        print(path)
+    print(f"\nnext: cd {folder}; bn-bench check {module}:IMPLEMENTATION; python -m pytest")
+    return 0
+
+
+def _filled(template: str, module: str) -> str:
+    text = (files("bn_impls.scaffold") / template).read_text(encoding="utf-8")
+    return text.replace("@MODULE@", module).replace("@NAME@", _registered(module))
+
+
+def _registered(module: str) -> str:
+    return module.replace("_", "-").strip("-").lower()
+
+
+def _usable(name: str) -> str:
+    """The name, if a module and an implementation can be called so.
+
+    Raises:
+        BadTarget: they cannot, or something else is.
+    """
+    if not (name.isidentifier() and name.isascii() and name.strip("_")):
+        raise BadTarget(f"{name!r} is no module's name; it should be a Python identifier in ASCII, such as my_bn")
+    if keyword.iskeyword(name):
+        raise BadTarget(f"{name!r} is a keyword of Python, but should be a name of your own, such as my_{name}")
+    if _registered(name) in {_registered(known) for known in descriptors()}:
+        raise BadTarget(f"the name {_registered(name)!r} is taken: `bn-bench list` shows it; choose another")
+    found = find_spec(name)
+    if found is not None and found.origin is not None:
+        raise BadTarget(f"a module {name!r} can be imported already, and yours would hide it; choose another name")
+    return name

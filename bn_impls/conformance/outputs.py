@@ -1,0 +1,41 @@
+"""What a layer gives: normalized by the batch in training, by the moving statistics in inference."""
+
+from __future__ import annotations
+
+from bn_impls.conformance.judging import judged
+from bn_impls.conformance.model import Check, Failure
+from bn_impls.conformance.subject import TABLE, Subject, calls
+
+
+def _training(subject: Subject) -> Failure | None:
+    layer = subject.build()
+    return judged(layer, calls(layer.configuration, "training", "training"), only=("output",))
+
+
+def _training_of_a_table(subject: Subject) -> Failure | None:
+    layer = subject.build(input_shape=TABLE)
+    return judged(layer, calls(layer.configuration, "training", seed=1), only=("output",))
+
+
+def _inference(subject: Subject) -> Failure | None:
+    layer = subject.build()
+    return judged(layer, calls(layer.configuration, "inference", "inference", seed=2), only=("output",))
+
+
+def _inference_of_a_table(subject: Subject) -> Failure | None:
+    layer = subject.build(input_shape=TABLE)
+    return judged(layer, calls(layer.configuration, "inference", seed=3), only=("output",))
+
+
+def _small_variance(subject: Subject) -> Failure | None:
+    layer = subject.build()
+    return judged(layer, calls(layer.configuration, "training", "inference", seed=4, spread=0.1), only=("output",))
+
+
+CHECKS = (
+    Check("training_output", "training normalizes maps by the batch: y = gamma xhat + beta", _training),
+    Check("training_output_table", "training normalizes a table (batch, channels) the same way", _training_of_a_table),
+    Check("inference_output", "inference normalizes maps by the moving statistics", _inference),
+    Check("inference_output_table", "inference normalizes a table the same way", _inference_of_a_table),
+    Check("small_variance_output", "a variance near epsilon is normalized with epsilon under the root", _small_variance),
+)

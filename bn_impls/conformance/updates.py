@@ -1,0 +1,57 @@
+"""Which calls change the state: training calls, once; inference, never; and only statistics and counter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bn_impls.conformance.calls import exported, offered, played
+from bn_impls.conformance.judging import judged
+from bn_impls.conformance.model import Check, Failure
+from bn_impls.conformance.subject import Subject, calls
+
+
+def _inference(subject: Subject) -> Failure | None:
+    layer = subject.build()
+    (call,) = calls(layer.configuration, "inference", seed=40)
+    layer.import_state(call.state)
+    offered(layer.inference)(layer.to_native(call.x))
+    found, names = exported(layer), ("moving_mean", "moving_variance", "num_updates", "gamma", "beta")
+    changed = [name for name in names if not np.array_equal(found[name], call.state[name])]  # type: ignore[literal-required]  # the names of State
+    if not changed:
+        return None
+    name = changed[0]
+    return Failure(
+        message=f"inference changed {', '.join(changed)}; it should change nothing, so update in training calls only",
+        got=str(found[name].tolist()), expected=str(np.asarray(call.state[name]).tolist()),  # type: ignore[literal-required]  # the names of State
+        cause="inference_updates",
+    )  # fmt: skip
+
+
+def _training(subject: Subject) -> Failure | None:
+    layer = subject.build()
+    kinds = calls(layer.configuration, "training", "gradients", seed=41)
+    return judged(layer, kinds, only=("gamma", "beta", "num_updates"))
+
+
+def _count(subject: Subject) -> Failure | None:
+    """Counted from fresh, without an import, through all kinds of calls."""
+    layer = subject.build()
+    started = int(exported(layer)["num_updates"])
+    order = calls(layer.configuration, "training", "inference", "gradients", "training", "inference", seed=42)
+    for call in order:
+        played(layer, call, load=False)
+    got = int(exported(layer)["num_updates"]) - started
+    if got == 3:
+        return None
+    return Failure(
+        message=f"num_updates went up by {got} in three training calls; it counts every training call once, "
+        "with gradients or without, and no other call",
+        got=str(got), expected="3", cause="counter",
+    )  # fmt: skip
+
+
+CHECKS = (
+    Check("inference_changes_nothing", "inference changes neither statistics nor parameters nor counter", _inference),
+    Check("training_keeps_parameters", "a training call leaves gamma and beta alone and counts itself", _training),
+    Check("counts_updates", "num_updates counts the training calls", _count),
+)

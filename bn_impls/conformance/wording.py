@@ -1,0 +1,57 @@
+"""A report as JSON, and as text for a person."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from bn_impls.conformance.model import UNKNOWN, Result
+from bn_impls.conformance.runner import Report
+
+WIDTH = 110
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The document that ``check --json`` prints."""
+    fields = ("name", "status", "got", "expected", "message")
+    return {
+        "implementation": report.implementation,
+        "passed": report.passed,
+        "checks": [{field: getattr(result, field) for field in fields} for result in report.results],
+    }
+
+
+def headline(report: Report) -> Result | None:
+    """The failure that says most: the first whose cause is known, or else the first."""
+    wrong = [result for result in report.results if result.status == "failed"]
+    return next((result for result in wrong if result.cause != UNKNOWN), wrong[0] if wrong else None)
+
+
+def as_text(report: Report) -> str:
+    """What ``check`` prints: the failures, each mistake explained once, then the count."""
+    return "\n".join([*_lines(report), _summary(report)])
+
+
+def _lines(report: Report) -> Iterator[str]:
+    explained: dict[str, str] = {}
+    for result in report.results:
+        if result.status == "passed" and not result.message:
+            continue
+        yield f"{result.status if not result.message or result.status != 'passed' else 'finding'}: {result.name}"
+        known = explained.get(result.cause) if result.cause not in ("", UNKNOWN) else None
+        if known is not None:
+            yield f"    the same mistake as in {known}"
+            continue
+        explained[result.cause] = result.name
+        yield from textwrap.wrap(result.message, WIDTH, initial_indent="    ", subsequent_indent="    ")
+        if result.status == "failed" and result.got:
+            yield f"    got {result.got}"
+            yield f"    expected {result.expected}"
+
+
+def _summary(report: Report) -> str:
+    count = {status: sum(r.status == status for r in report.results) for status in ("passed", "failed", "skipped")}
+    told = ", ".join(f"{number} {status}" for status, number in count.items() if number)
+    verdict = "passed" if report.passed else "failed"
+    return f"{report.implementation}: {verdict}; {len(report.results)} checks: {told}"

@@ -1,0 +1,64 @@
+"""The process in which an implementation is tested: it imports it, and runs one check a request."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bn_impls.isolation.serving import serve
+
+
+class Server:
+    """What can be asked. Each method returns a reply."""
+
+    def do_start(self, specification: str, path: list[str], printed: str, scratch: str) -> dict[str, Any]:
+        """Import the implementation, with a watch on global state and standard output."""
+        from bn_impls import registry
+        from bn_impls.conformance import surroundings
+        from bn_impls.conformance.subject import Subject
+
+        sys.path += [folder for folder in path if folder not in sys.path]
+        os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
+        self.scratch = Path(scratch)
+        before = surroundings.seen()
+        descriptor = registry.describe(specification)
+        implementation = registry.load(descriptor)
+        self.subject = Subject(
+            implementation=implementation,
+            style=descriptor.styles[0],  # type: ignore[arg-type]  # a descriptor names styles as plain strings
+            styles=descriptor.styles,  # type: ignore[arg-type]  # the same
+            scratch=self.scratch,
+            printed=Path(printed),
+            import_changes=surroundings.changed_by_import(before),
+        )
+        documented = dict(implementation.documented)
+        return {"status": "ok", "documented": documented}
+
+    def do_settle(self) -> dict[str, Any]:
+        """Find the dtype and shape to test with."""
+        from bn_impls.conformance.model import NotOffered
+
+        try:
+            self.subject = self.subject.settled()
+        except NotOffered as refusal:
+            return {"status": "refused", "reason": str(refusal)}
+        return {"status": "ok", "dtype": self.subject.dtype}
+
+    def do_check(self, name: str) -> dict[str, Any]:
+        """Run one check."""
+        from dataclasses import replace
+
+        from bn_impls.conformance.kit import CHECKS, outcome
+
+        (check,) = [check for check in CHECKS if check.name == name]
+        scratch = Path(tempfile.mkdtemp(dir=self.scratch))
+        result = asdict(outcome(check, replace(self.subject, scratch=scratch)))
+        return {"status": "ok", "result": result}
+
+
+if __name__ == "__main__":
+    serve(Server(), parent=int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""What ``bn-bench new`` writes: templates, in which ``@MODULE@`` and ``@NAME@`` stand for the chosen name."""
