@@ -232,7 +232,8 @@ class Layer:
         inference: input -> output, normalized by the moving statistics; changes nothing.
         training_step: input -> output, normalized by the batch; updates the moving statistics exactly once.
         training_step_with_gradients: (input, gradient of the output) -> (output, gradient of input, of gamma, of
-            beta); updates the moving statistics exactly once. A parameter that is off has the gradient None.
+            beta); updates the moving statistics exactly once. A parameter that is off has the gradient None. An API
+            that computes no gradients has the reason instead.
         to_native: array to the framework's tensor on the device, not timed.
         to_numpy: tensor to array, which also waits for it, not timed.
         synchronize: wait until a callable's result is computed.
@@ -246,7 +247,9 @@ class Layer:
     configuration: Configuration
     inference: Callable[[Native], Native]
     training_step: Callable[[Native], Native]
-    training_step_with_gradients: Callable[[Native, Native], tuple[Native, Native, Native | None, Native | None]]
+    training_step_with_gradients: (
+        Callable[[Native, Native], tuple[Native, Native, Native | None, Native | None]] | Unsupported
+    )
     to_native: Callable[[Array], Native]
     to_numpy: Callable[[Native], Array]
     synchronize: Callable[[Any], None]

@@ -181,6 +181,17 @@ BUILT_IN = (
         environment=(("KERAS_BACKEND", "torch"),),
     ),
     Descriptor(
+        name="onnxruntime",
+        framework="ONNX Runtime",
+        summary="the ONNX operator BatchNormalization: a node to infer and one in training mode; no gradients",
+        target="bn_impls.onnxruntime_layer:IMPLEMENTATION",
+        modules=("onnxruntime", "onnx"),
+        install='pip install "bn-bench[onnx]"',
+        styles=("graph",),
+        trainer_styles=("graph",),
+        formats=("onnx",),
+    ),
+    Descriptor(
         name="numba",
         framework="Numba",
         summary="a kernel of our own for the CPU: statistics in one pass over memory, all results in a second",

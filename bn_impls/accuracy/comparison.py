@@ -14,7 +14,7 @@ import numpy as np
 
 from bn_impls.accuracy.bounds import Bounds, Quality, inference_bound, moving_bound, step_bounds
 from bn_impls.accuracy.errors import error_figures
-from bn_impls.interface import Array, Layer
+from bn_impls.interface import Array, Layer, Unsupported
 from bn_impls.numpy_reference import BatchNorm as Reference
 
 QUALITIES: dict[Quality, str] = {"good": "over_bound", "plain": "over_limit"}
@@ -75,8 +75,10 @@ class Comparison:
         x, dy = self.draw()
         exact_x, exact_dy = x.astype(np.float64), dy.astype(np.float64)  # now: the call may overwrite its input
         native = self.layer.to_native(x)
-        if gradients:
-            results = self.layer.training_step_with_gradients(native, self.layer.to_native(dy))
+        differentiate = self.layer.training_step_with_gradients
+        gradients = gradients and not isinstance(differentiate, Unsupported)
+        if gradients and not isinstance(differentiate, Unsupported):
+            results = differentiate(native, self.layer.to_native(dy))
             y, dx, dgamma, dbeta = (self.layer.to_numpy(tensor) for tensor in results)
         else:
             y = self.layer.to_numpy(self.layer.training_step(native))
@@ -158,8 +160,9 @@ def summarize(steps: list[Figures]) -> dict[str, Any]:
     for quantity in QUANTITIES:
         for measure in MEASURES:
             found = [step[quantity][measure] for step in steps if quantity in step]
-            metrics[f"{quantity}_error_{measure}"] = max(found)
-    worst = max(QUANTITIES, key=lambda quantity: metrics[f"{quantity}_error_over_bound"])
+            metrics[f"{quantity}_error_{measure}"] = max(found, default=None)  # an API may have no gradients
+    measured = [quantity for quantity in QUANTITIES if metrics[f"{quantity}_error_over_bound"] is not None]
+    worst = max(measured, key=lambda quantity: metrics[f"{quantity}_error_over_bound"])
     metrics["worst_quantity"] = worst
     metrics["worst_error_over_bound"] = metrics[f"{worst}_error_over_bound"]
     return metrics
@@ -170,7 +173,7 @@ def judge(metrics: Mapping[str, Any], updates: int, steps: int, changed: list[st
     complaints = []
     for quantity in QUANTITIES:
         over_limit = metrics[f"{quantity}_error_over_limit"]
-        if not over_limit <= 1:
+        if over_limit is not None and not over_limit <= 1:
             off = metrics[f"{quantity}_error_abs"]
             complaints.append(f"{quantity} is {off:.3g} off, {over_limit:.3g} times what rounding explains")
     if updates != steps:
