@@ -74,6 +74,8 @@ def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | No
         return Unsupported(f"FusedBatchNormV3 has no kernel for {settings.dtype}; float32 is offered")
     if not settings.conventions.ddof:
         return Unsupported("fused_batch_norm returns a variance divided by n - 1; ddof 0 is not offered")
+    if settings.conventions.debias:
+        return Unsupported("exponential_avg_factor weighs every new value alike; a debiased average is not offered")
     if settings.conventions.warm_up:
         return Unsupported("exponential_avg_factor is a Python float, frozen into a graph; warm-up is not offered")
     if isinstance(settings, Configuration):
