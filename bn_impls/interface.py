@@ -54,11 +54,13 @@ class OtherKernel:
         ranks: of the inputs.
         dtypes: of the inputs.
         ddof: of that kernel.
+        layouts: of the inputs; of rank 2 there is one only, which counts as either.
     """
 
     ranks: tuple[int, ...]
     dtypes: tuple[str, ...]
     ddof: Literal[0, 1]
+    layouts: tuple[Layout, ...] = ("channels_last", "channels_first")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,9 @@ class Conventions:
             as ``tf.train.ExponentialMovingAverage`` does; a float64 average is then off by up to 1e-8.
         complement_in_float32: whether 1 - decay alone is rounded to float32, after an exact subtraction, as the layers
             of Keras 2 do.
+        debias: whether the average starts at 0 and is divided by 1 - decay^t after t updates, as Sonnet's and Haiku's:
+            it weighs all batches so far and no start value. Such an average is the one that is exported; it moves
+            with a decay of its own, which is 0 at the first update.
         fused: where another ddof holds; None in the conventions of one layer, whose rank and dtype are known.
     """
 
@@ -84,13 +89,14 @@ class Conventions:
     warm_up: bool
     decay_in_float32: bool
     complement_in_float32: bool = False
+    debias: bool = False
     fused: OtherKernel | None = None
 
-    def of_input(self, rank: int, dtype: str) -> Conventions:
-        """What holds for inputs of one rank and dtype."""
+    def of_input(self, rank: int, dtype: str, layout: Layout = "channels_last") -> Conventions:
+        """What holds for inputs of one rank, dtype and layout."""
         if self.fused is None:
             return self
-        fused = rank in self.fused.ranks and dtype in self.fused.dtypes
+        fused = rank in self.fused.ranks and dtype in self.fused.dtypes and layout in self.fused.layouts
         return replace(self, ddof=self.fused.ddof if fused else self.ddof, fused=None)
 
     def of_dtype(self, dtype: str) -> Conventions:
@@ -107,8 +113,10 @@ class Conventions:
             updates: number of updates before this one.
 
         Returns:
-            The weight of the old moving value.
+            The weight of the old moving value: ``decay (1 - decay^t) / (1 - decay^(t + 1))`` where t updates debias.
         """
+        if self.debias and decay < 1:  # h <- d h + (1 - d) new, average = h / (1 - d^t), with h eliminated
+            return decay * (1 - decay**updates) / (1 - decay ** (updates + 1))
         if not self.decay_in_float32:
             exact = min(decay, (1 + updates) / (10 + updates)) if self.warm_up else decay
             return 1.0 - float(np.float32(1.0 - exact)) if self.complement_in_float32 else exact
@@ -164,7 +172,7 @@ class Configuration:
         for passed, name, got, expected in checks:
             if not passed:
                 raise BadConfiguration(f"{name} is {got!r}, but should be {expected} [Configuration]")
-        resolved = self.conventions.of_input(len(self.input_shape), self.dtype)
+        resolved = self.conventions.of_input(len(self.input_shape), self.dtype, self.layout)
         object.__setattr__(self, "conventions", resolved)  # so that nobody downstream can forget to ask
 
     @property
@@ -237,7 +245,8 @@ class Layer:
         inference: input -> output, normalized by the moving statistics; changes nothing.
         training_step: input -> output, normalized by the batch; updates the moving statistics exactly once.
         training_step_with_gradients: (input, gradient of the output) -> (output, gradient of input, of gamma, of
-            beta); updates the moving statistics exactly once. A parameter that is off has the gradient None.
+            beta); updates the moving statistics exactly once. A parameter that is off has the gradient None. An API
+            that computes no gradients has the reason instead.
         to_native: array to the framework's tensor on the device, not timed.
         to_numpy: tensor to array, which also waits for it, not timed.
         synchronize: wait until a callable's result is computed.
@@ -251,7 +260,9 @@ class Layer:
     configuration: Configuration
     inference: Callable[[Native], Native]
     training_step: Callable[[Native], Native]
-    training_step_with_gradients: Callable[[Native, Native], tuple[Native, Native, Native | None, Native | None]]
+    training_step_with_gradients: (
+        Callable[[Native, Native], tuple[Native, Native, Native | None, Native | None]] | Unsupported
+    )
     to_native: Callable[[Array], Native]
     to_numpy: Callable[[Native], Array]
     synchronize: Callable[[Any], None]
@@ -260,6 +271,16 @@ class Layer:
     observe: Observe
     formats: Mapping[str, Format]
     close: Callable[[], None] = lambda: None
+
+    def differentiated(self, *inputs: Native) -> tuple[Any, ...]:
+        """Call ``training_step_with_gradients`` of a layer that is known to have it; never timed.
+
+        Raises:
+            BadConfiguration: the API computes no gradients.
+        """
+        if isinstance(self.training_step_with_gradients, Unsupported):
+            raise BadConfiguration(f"no gradients can be asked for: {self.training_step_with_gradients.reason}")
+        return self.training_step_with_gradients(*inputs)
 
     def import_state(self, state: Mapping[str, Any]) -> None:
         """Check a canonical state, then set it.

@@ -20,6 +20,8 @@ def kernel_refusal(settings: Configuration | TrainerConfiguration) -> Unsupporte
         settings: of a layer, or of a network, whose batch normalization layers are then asked one by one.
     """
     conventions = settings.conventions
+    if conventions.debias:
+        return Unsupported("Keras 2 does not debias its averages")
     if conventions.warm_up:
         return Unsupported("Keras 2 keeps its momentum constant; warm-up is not offered")
     if conventions.decay_in_float32 or not conventions.complement_in_float32:

@@ -41,6 +41,8 @@ def refusal(conventions: Conventions, backend: str, spelled: str) -> Unsupported
         return Unsupported(f"Keras runs on {keras.backend.backend()} here; this implementation is for {spelled}")
     if conventions.ddof:
         return Unsupported("keras.layers.BatchNormalization divides by n; ddof 1 is not offered")
+    if conventions.debias:
+        return Unsupported("keras.layers.BatchNormalization does not debias its averages")
     if conventions.warm_up:
         return Unsupported("keras.layers.BatchNormalization keeps its momentum constant; warm-up is not offered")
     if conventions.decay_in_float32:

@@ -3,7 +3,7 @@
 What its user must remember:
 
 - ``KERAS_BACKEND=torch`` is read when Keras is imported, and holds for the whole process.
-- The layer is a ``torch.nn.Module``, but ``training`` is an argument of the call; ``train()`` and ``eval()`` are ignored.
+- The layer is a ``torch.nn.Module``, but its mode is the call's ``training``; ``train()`` and ``eval()`` are ignored.
 - Channels are last by default, unlike in PyTorch, and the moving variance divides by n, unlike PyTorch's.
 - The variance is E[x^2] - E[x]^2 without a lower limit: wrong where the mean is large beside the deviation.
 - There is no float64: the layer casts its input to float32, also where its dtype is float64 and so are its results.

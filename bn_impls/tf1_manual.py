@@ -81,6 +81,8 @@ def configuration_refusal(configuration: Configuration | TrainerConfiguration) -
         return reason
     if configuration.conventions.ddof:
         return Unsupported("tf.nn.moments divides by n; ddof 1 is not offered")
+    if configuration.conventions.debias:
+        return Unsupported("document 004 leaves zero_debias at its default, False; a debiased average is not offered")
     if not configuration.conventions.decay_in_float32:
         return Unsupported("tf.train.ExponentialMovingAverage rounds its decay to float32; an exact one is not offered")
     return None

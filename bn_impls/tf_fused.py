@@ -77,6 +77,8 @@ def configuration_refusal(settings: Configuration | TrainerConfiguration) -> Uns
         return reason
     if not settings.conventions.ddof:
         return Unsupported("fused_batch_norm returns a variance divided by n - 1; ddof 0 is not offered")
+    if settings.conventions.debias:
+        return Unsupported("exponential_avg_factor weighs every new value alike; a debiased average is not offered")
     if settings.conventions.warm_up:
         return Unsupported("exponential_avg_factor is a Python float, frozen into a graph; warm-up is not offered")
     if isinstance(settings, Configuration):

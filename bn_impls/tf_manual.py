@@ -71,6 +71,8 @@ def conventions_refusal(conventions: Conventions) -> Unsupported | None:
     """Why these conventions are not offered, or None."""
     if conventions.ddof:
         return Unsupported("tf.nn.moments divides by n; ddof 1 is not offered")
+    if conventions.debias:
+        return Unsupported("tf.train.ExponentialMovingAverage debiases shadows of tensors only; here are variables")
     if not conventions.decay_in_float32:
         return Unsupported("tf.train.ExponentialMovingAverage rounds its decay to float32; an exact one is not offered")
     return None

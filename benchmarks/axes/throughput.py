@@ -13,6 +13,7 @@ import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +169,17 @@ def _layer(
         layer.to_native(generator.standard_normal(settings.input_shape, np.float32).astype(settings.dtype))
         for _ in range(2)
     )
-    works: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    works: dict[str, tuple[Callable[..., Any] | Unsupported, tuple[Any, ...]]] = {
         "inference": (layer.inference, (x,)),
         "training_forward": (layer.training_step, (x,)),
         "training_forward_backward": (layer.training_step_with_gradients, (x, dy)),
     }
     function, inputs = works[parameters["work"]]
+    if isinstance(function, Unsupported):
+        layer.close()
+        return refused(function)
     loop = one_input(function, x, layer) if len(inputs) == 1 else two_inputs(function, x, dy, layer)
-    return Timed(loop, 1, layer.close), lambda: layer.observe(function, *inputs), build_s
+    return Timed(loop, 1, layer.close), partial(layer.observe, function, *inputs), build_s
 
 
 def one_input(function: Callable[..., Any], x: Any, layer: Layer) -> Callable[[int], int]:

@@ -30,7 +30,7 @@ def refusal(implementation: Implementation, settings: Configuration) -> str | No
         try:
             with np.errstate(all="ignore"):
                 x, dy = layer.to_native(zeros), layer.to_native(zeros)
-                layer.to_numpy(layer.training_step_with_gradients(x, dy)[0])
+                layer.to_numpy(layer.differentiated(x, dy)[0])
                 layer.to_numpy(layer.training_step(x))
         finally:
             layer.close()
@@ -71,7 +71,7 @@ def _empty(layer: Layer) -> Outcome:
     before: Mapping[str, Any] = {name: np.array(value) for name, value in layer.export_state().items()}
     nothing = np.zeros(settings.input_shape, numpy_dtype(settings.dtype))
     with np.errstate(all="ignore"):
-        results = layer.training_step_with_gradients(layer.to_native(nothing), layer.to_native(nothing))
+        results = layer.differentiated(layer.to_native(nothing), layer.to_native(nothing))
         y, dx, *gradients = (layer.to_numpy(tensor) for tensor in results)
         after: Mapping[str, Any] = layer.export_state()
         inferred = layer.to_numpy(layer.inference(layer.to_native(nothing)))

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.costs.interleave import interleaved, interval, publish, replicate
 from bn_impls import registry
-from bn_impls.interface import Configuration, Implementation, Layer
+from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
 
 SMALL, MILLISECOND = (8, 4), (32, 28, 28, 16)
 PASSES, PROCESSES = 150, 12
@@ -40,7 +40,9 @@ def through_the_interface(name: str, shape: tuple[int, ...]) -> Callable[..., An
     implementation = registry.load(registry.describe(name))
     layer = implementation.build(configuration(name, implementation, shape))
     assert isinstance(layer, Layer), layer
-    return layer.training_step_with_gradients
+    differentiate = layer.training_step_with_gradients
+    assert not isinstance(differentiate, Unsupported), differentiate
+    return differentiate
 
 
 def native(name: str) -> Callable[[Any], Any]:

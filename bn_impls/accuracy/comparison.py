@@ -16,7 +16,7 @@ from bn_impls.accuracy.bounds import Bounds, Quality, inference_bound, moving_bo
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.accuracy.errors import error_figures
 from bn_impls.accuracy.inputs import NORMAL, Condition, channels_of, conditioned
-from bn_impls.interface import Array, Layer
+from bn_impls.interface import Array, Layer, Unsupported
 from bn_impls.numpy_reference import BatchNorm as Reference
 
 QUALITIES: dict[Quality, str] = {"good": "over_bound", "plain": "over_limit"}
@@ -131,6 +131,7 @@ class Comparison:
         x, dy = self.draw()
         exact_x, exact_dy = x.astype(np.float64), dy.astype(np.float64)  # now: the call may overwrite its input
         native = self.layer.to_native(x)
+        gradients = gradients and not isinstance(self.layer.training_step_with_gradients, Unsupported)
         got = self._training_call(native, dy if gradients else None)
         before = self.reference.moving_mean, self.reference.moving_variance, self.reference.num_updates
         exact: dict[str, Array | None] = {"output": self.reference.forward(exact_x)}
@@ -151,7 +152,7 @@ class Comparison:
         """What the layer computes, a parameter that is off left out."""
         if dy is None:
             return {"output": self.layer.to_numpy(self.layer.training_step(native))}
-        results = self.layer.training_step_with_gradients(native, self.layer.to_native(dy))
+        results = self.layer.differentiated(native, self.layer.to_native(dy))
         names = ("output", "gradient_input", "gradient_gamma", "gradient_beta")
         used = (True, True, self.settings.scale, self.settings.center)
         return {name: self.layer.to_numpy(tensor) for name, tensor, on in zip(names, results, used, strict=True) if on}

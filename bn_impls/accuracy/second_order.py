@@ -136,7 +136,7 @@ def _step(comparison: Comparison, layer: Layer) -> Mapping[str, Compared]:
     beta = np.zeros_like(gamma)  # it enters no gradient
     arrays = *comparison.draw(), comparison.draw()[1]
     x, dy, v = (array.astype(np.float64) for array in arrays)
-    results = layer.training_step_with_gradients(*(layer.to_native(array) for array in arrays))
+    results = layer.differentiated(*(layer.to_native(array) for array in arrays))
     exact = second_order(settings, x, dy, v, gamma)
     first = {q: step_bounds(settings, q, x, dy, gamma, beta).gradient_input for q in QUALITIES}
     second = {q: second_order_bound(settings, q, x, dy, v, gamma) for q in QUALITIES}

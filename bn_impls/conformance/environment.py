@@ -55,7 +55,5 @@ def _prints(subject: Subject) -> Failure | None:
 
 
 FIRST = (Check("import_is_harmless", "the import leaves the process's global state alone", _import),)
-CHECKS = (
-    Check("calls_are_harmless", "building and calling leave the process's global state alone", _calls),
-)
+CHECKS = (Check("calls_are_harmless", "building and calling leave the process's global state alone", _calls),)
 LAST = (Check("prints_nothing", "nothing is written to standard output", _prints),)

@@ -106,6 +106,4 @@ def changed_by_import(before: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     ours = {name for name in now if name not in framework or name in usual}
     found = differences(expected, {name: now[name] for name in now if name in ours})
     own = tuple(f"the environment variable {prefix}" for prefix in FRAMEWORK_VARIABLES)
-    return {
-        name: values for name, values in found.items() if not (values[0] == "not there" and name.startswith(own))
-    }
+    return {name: values for name, values in found.items() if not (values[0] == "not there" and name.startswith(own))}

@@ -107,9 +107,9 @@ def _with_parameters(layer: Layer, inputs: Inputs, settings: Configuration) -> S
 def _step(layer: Layer, inputs: Inputs, step: int, *, gradients: bool) -> Mapping[str, Array]:
     dtype = layer.configuration.dtype
     x = layer.to_native(_in_dtype(inputs.x[step], dtype))
-    if gradients:
+    if gradients and not isinstance(layer.training_step_with_gradients, Unsupported):
         dy = layer.to_native(_in_dtype(inputs.dy[step], dtype))
-        results = layer.training_step_with_gradients(x, dy)
+        results = layer.differentiated(x, dy)
         found = {
             quantity: np.array(layer.to_numpy(tensor))
             for quantity, tensor in zip(("output_training", *GRADIENTS), results, strict=True)

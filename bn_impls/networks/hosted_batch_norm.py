@@ -23,9 +23,9 @@ class HostedBatchNorm:
     Prediction uses a layer built for the shape that is asked for. The moving statistics of those others are never kept.
     """
 
-    def __init__(self, build: Build, layer: Layer, twin: Layer) -> None:
-        """Take two layers of the same configuration, and the means to build more."""
-        self.build, self.layer, self.twin = build, layer, twin
+    def __init__(self, build: Build, layer: Layer, twin: Layer, differentiate: Callable[..., Any]) -> None:
+        """Take two layers of the same configuration, the second's call with gradients, and the means to build more."""
+        self.build, self.layer, self.twin, self.differentiate = build, layer, twin, differentiate
         self.predictors: dict[tuple[int, ...], Layer] = {}
         self.state: dict[str, Any] = dict(layer.export_state())
         settings = layer.configuration
@@ -57,7 +57,7 @@ class HostedBatchNorm:
     def backward(self, dy: Array) -> Array:
         """Ask the twin for the gradients at the same input."""
         self.twin.import_state({**self.state, **self.parameters})
-        _, dx, *parameter_gradients = self.twin.training_step_with_gradients(self.x, self.twin.to_native(dy))
+        _, dx, *parameter_gradients = self.differentiate(self.x, self.twin.to_native(dy))
         for name, gradient in zip(("gamma", "beta"), parameter_gradients, strict=True):
             if name in self.parameters:
                 self.gradients[name] = self.twin.to_numpy(gradient)

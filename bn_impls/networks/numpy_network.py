@@ -187,4 +187,6 @@ def _part(named: NamedLayer, configuration: TrainerConfiguration, build: Build) 
     layer, twin = build(settings), build(settings)
     if isinstance(layer, Unsupported) or isinstance(twin, Unsupported):
         return layer if isinstance(layer, Unsupported) else Unsupported("builds once, but not a second time")
-    return HostedBatchNorm(build, layer, twin)
+    if isinstance(twin.training_step_with_gradients, Unsupported):
+        return twin.training_step_with_gradients
+    return HostedBatchNorm(build, layer, twin, twin.training_step_with_gradients)

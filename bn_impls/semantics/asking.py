@@ -102,7 +102,9 @@ class Probed:
 
     def differentiate(self, *arrays: Array) -> tuple[Array | None, ...]:
         """Results of a training call with gradients."""
-        found = self.layer.training_step_with_gradients(*map(self.layer.to_native, arrays))
+        if isinstance(self.layer.training_step_with_gradients, Unsupported):
+            raise NotOffered(self.layer.training_step_with_gradients.reason)
+        found = self.layer.differentiated(*map(self.layer.to_native, arrays))
         return tuple(None if part is None else self._array(part) for part in found)
 
     def _array(self, tensor: Any) -> Array:

@@ -63,9 +63,8 @@ def frozen(settings: Configuration) -> Layer | Unsupported:
     built = FAMILY.offered(settings, _drawing(axis=settings.usual_axis, **given))
     if isinstance(built, Unsupported):
         return built
-    differentiate = built.training_step_with_gradients
 
     def without_parameters(x: Any, dy: Any) -> tuple[Any, ...]:
-        return *differentiate(x, dy)[:2], None, None  # gamma and beta are not in TRAINABLE_VARIABLES
+        return *built.differentiated(x, dy)[:2], None, None  # gamma and beta are not in TRAINABLE_VARIABLES
 
     return replace(built, training_step_with_gradients=without_parameters)

@@ -134,7 +134,7 @@ def _limits(case: Case, given: Given, expected: dict[str, Array]) -> dict[str, A
         for name in error:
             new = expected[name][step]
             size = decay * np.abs(old[name]) + np.abs(new - decay * old[name])
-            error[name] = moving_bound(settings, decay, error[name], of_batch[name], size)
+            error[name] = moving_bound(settings, "plain", decay, error[name], of_batch[name], size)
             old[name] = new
             limits[name].append(error[name])
         limits["output_training"].append(bounds.output)
@@ -142,8 +142,8 @@ def _limits(case: Case, given: Given, expected: dict[str, Array]) -> dict[str, A
         limits["gradient_gamma"].append(bounds.gradient_gamma)
         limits["gradient_beta"].append(bounds.gradient_beta)
         limits["output_inference"].append(inference_bound(
-            settings, x, old["moving_mean"], old["moving_variance"], error["moving_mean"], error["moving_variance"],
-            given.gamma, given.beta,
+            settings, "plain", x, old["moving_mean"], old["moving_variance"], error["moving_mean"],
+            error["moving_variance"], given.gamma, given.beta,
         ))  # fmt: skip
     return {name: _three_digits(np.array(values)) for name, values in limits.items()}
 

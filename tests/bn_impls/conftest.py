@@ -108,6 +108,9 @@ class Offer:
         if isinstance(built, Unsupported):
             pytest.skip(built.reason)  # test_layer_refusals.py sees that not too much is refused
         assert isinstance(built, Layer), built
+        without = built.training_step_with_gradients
+        if isinstance(without, Unsupported):
+            return replace(built, training_step_with_gradients=lambda *_: pytest.skip(without.reason))
         return built
 
     def trainer_configuration(self, network: Network, optimizer: Optimizer, **changes: Any) -> TrainerConfiguration:

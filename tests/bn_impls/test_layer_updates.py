@@ -76,11 +76,12 @@ def test_a_training_call_moves_the_variance_once(
 
 
 def test_the_first_update_sees_no_update_before_it(offer: Offer, numbers: Numbers, layers: LayerKit) -> None:
-    """A fresh layer with decay 0.75: with a warm-up the first average keeps a tenth of the old value, else 0.75."""
+    """A fresh layer with decay 0.75: a tenth of the old value is kept with a warm-up, nothing by a debiased average."""
     layer = offer.build()
     drawn = layers.draw(layer.configuration)
     train(layer, drawn, gradients=False)
-    kept = 0.1 if layer.configuration.conventions.warm_up else 0.75
+    conventions = layer.configuration.conventions
+    kept = 0.1 if conventions.warm_up else 0.0 if conventions.debias else 0.75
     rounding = 2.0**-25 if layer.configuration.conventions.decay_in_float32 else 0.0  # of 0.1 and of 1 - 0.1
     expected = (1 - kept) * moments(layer, drawn)[0]
     numbers.assert_within(
@@ -90,13 +91,15 @@ def test_the_first_update_sees_no_update_before_it(offer: Offer, numbers: Number
 
 @pytest.mark.parametrize("updates", [0, 5, 400])
 def test_the_decay_follows_an_imported_count(offer: Offer, updates: int, layers: LayerKit, numbers: Numbers) -> None:
-    """Decays 0.1, 6/15 and 0.75 with a warm-up; 0.75 throughout without."""
+    """Decays 0.1, 6/15 and 0.75 with a warm-up; of debiased averages by their sums; 0.75 throughout without."""
     layer = layers.built(offer)
     drawn = layers.draw(layer.configuration, num_updates=updates)
     layer.import_state(drawn.state)
     train(layer, drawn, gradients=False)
     warm = {0: 0.1, 5: 0.4, 400: 0.75}[updates]
-    decay = warm if layer.configuration.conventions.warm_up else 0.75
+    conventions, powers = layer.configuration.conventions, 0.75 ** np.arange(1 + updates)
+    debiased = 1 - powers[0] / powers.sum()  # the new value's share of 1 + 0.75 + 0.75^2 + ...
+    decay = warm if conventions.warm_up else debiased if conventions.debias else 0.75
     expected = decay * drawn.state["moving_mean"] + (1 - decay) * moments(layer, drawn)[0]
     rounding = 2.0**-23 if layer.configuration.conventions.decay_in_float32 else 0.0  # of decay and 1 - decay, times 2
     numbers.assert_within(
