@@ -165,18 +165,10 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
     after_bounds = {"moving_mean": zero, "moving_variance": zero}
     if call.kind == "inference":
         bound = inference_bound(
-            settings,
-            "plain",
-            x,
-            before["moving_mean"],
-            before["moving_variance"],
-            zero,
-            zero,
-            before["gamma"],
-            before["beta"],
-        )
-        s = np.sqrt(before["moving_variance"] + settings.epsilon)
-        found["output"] = Exact(reference.inference(x), bound + _multiplied_out(settings, x, before["moving_mean"], s))
+            settings, "plain", x, before["moving_mean"], before["moving_variance"], zero, zero,
+            before["gamma"], before["beta"],
+        )  # fmt: skip
+        found["output"] = Exact(reference.inference(x), bound)
     else:
         bounds = step_bounds(settings, "plain", x, dy, before["gamma"], before["beta"])
         found["output"] = Exact(reference.forward(x), bounds.output)
@@ -189,7 +181,7 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
                 found["gradient_beta"] = Exact(dbeta, bounds.gradient_beta)
         batch = {"moving_mean": bounds.mean, "moving_variance": bounds.variance * _correction(settings)}
         after_bounds = advanced(settings, dict(before), dict(reference.export_state()), after_bounds, batch)
-    after = reference.export_state()
+    after: Mapping[str, Any] = reference.export_state()
     parameters = {
         name: Exact(np.asarray(after[name]), np.zeros(np.shape(after[name])))
         for name in ("gamma", "beta", "num_updates")
