@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.conformance.calls import Call, Kind
 from bn_impls.conformance.model import Failure, Found, NotOffered
 from bn_impls.interface import Array, Configuration, Implementation, Layer, Style, Unsupported
@@ -122,7 +123,7 @@ def calls(
 def _drawn(
     settings: Configuration, kind: Kind, generator: np.random.Generator, num_updates: int, mean: float, spread: float
 ) -> Call:
-    wide, channels, dtype = settings.parameter_shape, settings.channels, settings.dtype
+    wide, channels, dtype = settings.parameter_shape, settings.channels, numpy_dtype(settings.dtype)
     means = mean * (1 + 0.5 * generator.uniform(-1, 1, channels))
     deviations = spread * generator.uniform(0.5, 2.0, channels)
     means[0] *= NARROW  # a variance below epsilon, so that its place shows, and no worse conditioned than the others
@@ -134,10 +135,10 @@ def _drawn(
 
 def drawn_state(settings: Configuration, generator: np.random.Generator, num_updates: int) -> State:
     """A state that the layer could have, representable in its dtype: no value is a start value."""
-    channels, dtype = settings.channels, settings.dtype
+    channels, dtype = settings.channels, numpy_dtype(settings.dtype)
 
     def stored(values: Array) -> Array:
-        return values.astype(dtype)
+        return values.astype(dtype).astype(settings.parameter_dtype)
 
     variances = generator.uniform(1.5, 3.0, channels)
     variances[0] *= NARROW**2
