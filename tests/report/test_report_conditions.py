@@ -131,8 +131,8 @@ def test_unusual_batches_are_told_and_counted_as_no_agreement(view_of: Build) ->
     )
     section = agreements.build(view)
     first, second = rows_of(section, "conditioning-table")
-    assert (first["Empty batch"], first["One value"]) == ("statistics lost", DASH)
-    assert (second["Empty batch"], second["One value"]) == ("unchanged", "refused")
+    assert (first["After an empty batch"], first["One value"]) == ("lost", DASH)
+    assert (second["After an empty batch"], second["One value"]) == ("kept", "refused")
     text = told(section)
     assert "An empty batch makes the moving statistics of a NaN or infinite for good" in text
     assert "b keeps them" in text
