@@ -15,6 +15,7 @@ from benchmarks.report.wording import QUANTITIES
 PARAMETERS = ("shape", "style", "layout", "dtype", "device", "center", "scale", "gradients", "input")
 SIXTEEN_BITS = ("float16", "bfloat16")
 NOT_JUDGED = ("one_value", "empty")  # inputs that an API may treat as it likes
+SECOND_ORDER = "second_order"
 
 
 def severity(value: float | None) -> float:
@@ -74,8 +75,12 @@ class Worst:
 
 
 def judged(records: Sequence[Record]) -> list[Record]:
-    """The agreement records that can disagree."""
-    return [record for record in records if record.text("input") not in NOT_JUDGED]
+    """The agreement records that can disagree, first-order ones: second-order gradients have a section of their own."""
+    return [
+        record
+        for record in records
+        if record.text("input") not in NOT_JUDGED and record.text("gradients") != SECOND_ORDER
+    ]
 
 
 def worst_over_bound(record: Record) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmarks.report.contest import Contest, contests
-from benchmarks.report.errors import Worst, by_implementation, judged
+from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, judged
 from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.run import Record, Run
@@ -51,6 +51,12 @@ class View:
     def agreements(self) -> list[Record]:
         """The agreement records that can disagree."""
         return judged(self.measured("agreement"))
+
+    @cached_property
+    def second_order(self) -> list[Record]:
+        """The records of second-order gradients, also of those that offer none."""
+        of_axis = (record for record in self.run.records if record.axis == "agreement")
+        return [record for record in of_axis if record.text("gradients") == SECOND_ORDER]
 
     @cached_property
     def grades(self) -> list[Graded]:

@@ -15,7 +15,12 @@ and for L = sum v dx, with q = v - <v>, A = <q xhat> and C = <q p>::
     gradient of L for x_i  = -gamma / s^2 (xhat_i (C - 3 A B) + B q_i + A p_i)
     gradient of L for dy_i =  gamma / s (q_i - xhat_i A)
 
-The last is the first-order formula itself, with v in the place of dy: the map from dy to dx is symmetric. Epsilon
+The mean in the variance drops out of the first derivative, so some libraries hold it constant there
+(``tf.nn.moments`` does, by ``stop_gradient``). Out of the second derivative it does not: differentiating such a
+gradient loses ``gamma / s^2 B <v>``, and q_i in the gradient for x becomes v_i. A comparison that finds exactly that
+says so.
+
+The last formula is the first-order one itself, with v in the place of dy: the map from dy to dx is symmetric. Epsilon
 stands in s only; the formulas hold with any.
 
 First-order error bounds, in the notation of :mod:`bn_impls.accuracy.bounds`::
@@ -31,8 +36,6 @@ First-order error bounds, in the notation of :mod:`bn_impls.accuracy.bounds`::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from bn_impls.accuracy.bounds import Quality, cancelling, rounded, roundoff, step_bounds, sum_factor
@@ -40,7 +43,9 @@ from bn_impls.accuracy.comparison import QUALITIES, Compared, Comparison, Figure
 from bn_impls.interface import Array, Configuration, Layer
 
 
-def second_order(settings: Configuration, x: Array, dy: Array, v: Array, gamma: Array) -> tuple[Array, Array, Array]:
+def second_order(
+    settings: Configuration, x: Array, dy: Array, v: Array, gamma: Array, *, constant_mean: bool = False
+) -> tuple[Array, Array, Array]:
     """The input's gradient, and the gradients of its product with a direction.
 
     Args:
@@ -49,6 +54,7 @@ def second_order(settings: Configuration, x: Array, dy: Array, v: Array, gamma: 
         dy: gradient of the output.
         v: direction, in the shape of x.
         gamma: (C,).
+        constant_mean: whether the mean in the variance is wrongly taken for a constant.
 
     Returns:
         dx, the gradient of ``sum v dx`` for x, and the same for dy; each in the shape of x and in its dtype.
@@ -63,7 +69,9 @@ def second_order(settings: Configuration, x: Array, dy: Array, v: Array, gamma: 
     factor = gamma.reshape(settings.parameter_shape) * r if settings.scale else r
     xhat, p, q = deviation * r, dy - average(dy), v - average(v)
     a, b, c = average(q * xhat), average(p * xhat), average(q * p)
-    return factor * (p - xhat * b), -factor * r * (xhat * (c - 3 * a * b) + b * q + a * p), factor * (q - xhat * a)
+    moved = v if constant_mean else q
+    for_x = -factor * r * (xhat * (c - 3 * a * b) + b * moved + a * p)
+    return factor * (p - xhat * b), for_x, factor * (q - xhat * a)
 
 
 def second_order_bound(settings: Configuration, quality: Quality, x: Array, dy: Array, v: Array, gamma: Array) -> Array:
@@ -112,7 +120,10 @@ def second_order_bound(settings: Configuration, quality: Quality, x: Array, dy: 
     return rounded(bound, settings.dtype, quality, size / (s * s), t)
 
 
-def compare_second_order(layer: Layer, seed: int, steps: int) -> list[Figures]:
+CONSTANT_MEAN = "second_order_input_with_constant_mean"
+
+
+def compare_second_order(layer: Layer, seed: int, steps: int) -> tuple[list[Figures], bool]:
     """Compare a layer whose training step returns second-order gradients, step by step.
 
     Args:
@@ -121,28 +132,33 @@ def compare_second_order(layer: Layer, seed: int, steps: int) -> list[Figures]:
         steps: how many.
 
     Returns:
-        Error figures by quantity, one a step.
+        Error figures by quantity, one a step; and whether the gradient for x is, within the limit, the one that follows
+        if the mean in the variance is held constant.
     """
     comparison = Comparison(layer, seed)
-    found = []
+    found, constant_mean = [], True
     for _ in range(steps):
         compared = _step(comparison, layer)
-        found.append({quantity: comparison.part_figures(one) for quantity, one in compared.items()})
-    return found
+        figures = {quantity: comparison.part_figures(one) for quantity, one in compared.items()}
+        constant_mean &= figures.pop(CONSTANT_MEAN)["over_limit"] <= 1
+        found.append(figures)
+    return found, constant_mean
 
 
-def _step(comparison: Comparison, layer: Layer) -> Mapping[str, Compared]:
+def _step(comparison: Comparison, layer: Layer) -> dict[str, Compared]:
     settings, gamma = comparison.settings, comparison.reference.gamma
     beta = np.zeros_like(gamma)  # it enters no gradient
     arrays = *comparison.draw(), comparison.draw()[1]
     x, dy, v = (array.astype(np.float64) for array in arrays)
     results = layer.differentiated(*(layer.to_native(array) for array in arrays))
-    exact = second_order(settings, x, dy, v, gamma)
     first = {q: step_bounds(settings, q, x, dy, gamma, beta).gradient_input for q in QUALITIES}
     second = {q: second_order_bound(settings, q, x, dy, v, gamma) for q in QUALITIES}
     mirrored = {q: step_bounds(settings, q, x, v, gamma, beta).gradient_input for q in QUALITIES}
+    exact = second_order(settings, x, dy, v, gamma)
     names = ("gradient_input", "second_order_input", "second_order_output_gradient")
-    return {
+    found = {
         name: comparison.fitting(name, layer.to_numpy(got), true, allowed)
         for name, got, true, allowed in zip(names, results, exact, (first, second, mirrored), strict=True)
     }
+    otherwise = second_order(settings, x, dy, v, gamma, constant_mean=True)[1]
+    return found | {CONSTANT_MEAN: Compared(found["second_order_input"].got, otherwise, second)}

@@ -141,6 +141,30 @@ def test_a_second_order_gradient_that_is_a_percent_off_disagrees(layer_case: Any
     assert "output_gradient" not in outcome.reason
 
 
+def test_a_mean_held_constant_in_the_variance_is_named_as_the_cause(layer_case: Any, surroundings: Any) -> None:
+    """As tf.nn.moments holds it: right to first order, and wrong by a term to second order."""
+
+    def build(configuration: Configuration) -> Layer | Unsupported:
+        layer = IMPLEMENTATION.build(configuration)
+        assert isinstance(layer, Layer)
+
+        def step(x: Array, dy: Array, v: Array) -> tuple[Array, Array, Array]:
+            layer.training_step(x)
+            return second_order(configuration, x, dy, v, layer.export_state()["gamma"], constant_mean=True)
+
+        return replace(layer, training_step_with_gradients=step)
+
+    constant = replace(IMPLEMENTATION, variants={"second_order": build})
+    outcome = agreement.run(constant, layer_case(gradients="second_order"), surroundings)
+    assert outcome.status == "disagrees"
+    assert outcome.reason is not None
+    assert outcome.reason.endswith(agreement.HELD_CONSTANT)
+    assert outcome.metrics["second_order_constant_mean"] is True
+    assert outcome.metrics["gradient_input_error_over_bound"] < 1
+    wrong = agreement.run(variant(0.01), layer_case(gradients="second_order"), surroundings)
+    assert agreement.HELD_CONSTANT not in str(wrong.reason)
+
+
 def test_without_the_variant_there_is_a_row_that_says_so(layer_case: Any, surroundings: Any) -> None:
     """Not a failure."""
     outcome = agreement.run(replace(IMPLEMENTATION, variants={}), layer_case(gradients="second_order"), surroundings)

@@ -46,7 +46,9 @@ Judged = tuple[Any, Any, Any]  # what was computed, what is exact, and how far t
 def bound_of_inference(exact: Any, x: Any, dtype: str) -> Any:
     """The bound for exact statistics, and for x (gamma / s) + (beta - mean gamma / s) the cancellation of its terms."""
     settings, none = replace(exact.settings, dtype=dtype), np.zeros_like(exact.gamma)
-    bound = inference_bound(settings, x, exact.moving_mean, exact.moving_variance, none, none, exact.gamma, exact.beta)
+    bound = inference_bound(
+        settings, "good", x, exact.moving_mean, exact.moving_variance, none, none, exact.gamma, exact.beta
+    )
     wide = [v.reshape(settings.parameter_shape) for v in (exact.gamma, exact.moving_mean, exact.moving_variance)]
     gamma, mean, variance = wide
     size = np.abs(gamma) * (np.abs(x) + np.abs(mean)) / np.sqrt(variance + settings.epsilon)

@@ -13,6 +13,7 @@ from benchmarks.report.run import Record
 from benchmarks.report.sections.conditioning import conditioning
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
+from benchmarks.report.sections.second_order import second_order
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.sections.sixteen import sixteen_bits
 from benchmarks.report.tables import (
@@ -29,7 +30,7 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, listing, of_bound, shape_text, shorten, visible
 
 DETAILS = ("style", "layout", "dtype", "device", "input")
-UNUSUAL = ("center", "scale", "gradients")  # a column where they vary, and no word where they do not
+UNUSUAL = ("center", "scale")  # a column where they vary, and no word where they do not
 COLUMNS = {
     "output_training": "Training output",
     "output_inference": "Inference output",
@@ -38,8 +39,6 @@ COLUMNS = {
     "gradient_beta": "Gradient beta",
     "moving_mean": "Moving mean",
     "moving_variance": "Moving variance",
-    "second_order_input": "Second order",
-    "second_order_output_gradient": "Second order, dy",
 }
 
 
@@ -60,6 +59,7 @@ def build(view: View) -> Section:
         *dots(view, records),
         *conditioning(view),
         *sixteen_bits(view),
+        *second_order(view),
         _table(view, records),
         *conventions(view),
     ]
@@ -99,7 +99,7 @@ def _sentence(view: View, worst: Worst) -> Rich:
 
 def _table(view: View, records: Sequence[Record]) -> Table:
     parameters = ["shape", *varying(records, (*DETAILS, *UNUSUAL))]
-    present = [q for q in QUANTITIES if any(record.number(f"{q}_error_ulp") is not None for record in records)]
+    present = [q for q in COLUMNS if any(record.number(f"{q}_error_ulp") is not None for record in records)]
     worsts = sorted(grouped(records), key=lambda worst: (not worst.disagreeing, -severity(worst.over_bound)))
     several = any(len(worst.records) > 1 for worst in worsts)
     columns = [

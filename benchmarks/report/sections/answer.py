@@ -9,6 +9,7 @@ from benchmarks.report.errors import severity
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
+from benchmarks.report.sections.second_order import wrong as wrong_second_order
 from benchmarks.report.sections.unmeasured import accounting
 from benchmarks.report.sections.warnings import warnings
 from benchmarks.report.view import View
@@ -59,10 +60,11 @@ def _same(view: View) -> Rich:
     cases = count(sum(len(worst.records) for worst in view.worst.values()), "case")
     largest = max((worst.over_bound for worst in view.worst.values()), key=severity)
     return say(
-        "{yes}: {total} measured, and in {cases} each computed what the float64 reference computes{over}.",
+        "{yes}: {total} measured, and in {cases} each computed what the float64 reference computes{over}.{but}",
         yes=verdict("Yes, each under its own conventions", "good"),
         total=total,
         cases=cases,
+        but=" Not so some second-order gradients, see below." if wrong_second_order(view) else "",
         over="" if largest is None else f"; the largest error is {of_bound(largest)}",
     )
 

@@ -9,7 +9,7 @@ from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich,
 from benchmarks.report.document import name, say, strong, verdict  # isort: skip
 from benchmarks.report.errors import severity
 from benchmarks.report.grades import EMPTY, MATTERS, MEANS, ONE_VALUE, POISONS, Graded, usual, worst_of
-from benchmarks.report.sections.conditioning_table import COLUMNS, LOST, grades_table
+from benchmarks.report.sections.conditioning_table import LOST, grades_table
 from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, listing, significant, visible
 
@@ -133,9 +133,10 @@ def poisons(view: View) -> list[Rich]:
 
 
 def _odd(of: Sequence[Graded]) -> list[str]:
-    words = {"hidden": "hides it in", "spread": "spreads it to"}
+    words = {"hidden": "is hidden in its", "spread": "spreads to its"}
+    values = {"nan": "one NaN", "infinity": "one infinity"}
     return [
-        f"{COLUMNS[condition][0].lower()} {text} {listing([QUANTITIES.get(q, visible(q)) for q in quantities])}"
+        f"{values[condition]} {text} {listing([QUANTITIES.get(q, visible(q)) for q in quantities])}"
         for condition in POISONS
         for kind, text in words.items()
         if (quantities := _patterns(of, condition, kind))

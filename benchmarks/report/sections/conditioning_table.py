@@ -24,10 +24,10 @@ COLUMNS = {
     "nan": ("One NaN", "one value is not a number"),
     "infinity": ("One infinity", "one value is infinite"),
     "one_value": ("One value", "a single value a channel"),
-    "empty": ("Empty batch", "no values at all"),
+    "empty": ("After an empty batch", "what became of the moving statistics"),
 }
 LOST = "all digits lost"
-STATISTICS = {"unchanged": "unchanged", "not finite": "statistics lost", "changed": "statistics changed"}
+STATISTICS = {"unchanged": "kept", "not finite": "lost", "changed": "changed"}
 
 
 def grades_table(view: View) -> Table:

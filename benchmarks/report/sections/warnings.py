@@ -9,6 +9,7 @@ from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost
 from benchmarks.report.sections.conditioning import losing, unusual
 from benchmarks.report.sections.fastest import entry_name, exceptions
+from benchmarks.report.sections.second_order import wrong
 from benchmarks.report.sections.semantics import semantic_warnings
 from benchmarks.report.speeds import NETWORK
 from benchmarks.report.statistics import Estimate, compare
@@ -36,6 +37,7 @@ def warnings(view: View) -> list[Rich]:
     """All warnings that the records give reason for."""
     return [
         *_first(_disagreements(view), "#agreement"),
+        *wrong(view),
         *_first(_ill_conditioned(view), "#conditioning"),
         *unusual(view),
         *_first(_inaccurate(view), "#agreement"),
