@@ -142,9 +142,11 @@ class Family:
 
         def of_halves(training: bool) -> Callable[[tf.Tensor], tf.Tensor]:
             def run(halves: Any) -> Any:
-                return strategy.run(lambda half: layer(half, training=training), args=(halves,))
+                return strategy.run(replica, args=(halves,))
 
-            run = traced(run, settings.style)
+            compiled = settings.style == "xla"  # each replica's part: a compiled function stays on one device
+            replica = traced(lambda half: layer(half, training=training), "xla" if compiled else "eager")
+            run = traced(run, "graph" if compiled else settings.style)
 
             def call(x: tf.Tensor) -> tf.Tensor:
                 halves = tf.split(x, 2)
