@@ -100,6 +100,27 @@ class Family:
 
         return self.offered(settings, forward=flagged, raw=lambda _: True)
 
+    def masked(self, settings: Configuration) -> Layer | Unsupported:
+        """``mask`` beside the input, as Keras' layers take it."""
+
+        def forward(layer: Any) -> Callable[..., Any]:
+            call = traced(lambda x, mask: layer(x, training=True, mask=mask), settings.style)
+            return lambda x, mask: call(x, broadcast_mask(mask, x))
+
+        return self.offered(settings, forward=forward, raw=lambda _: True)
+
+    def differentiated_for(
+        self, settings: Configuration, trainable: Callable[[Any], list[tf.Variable]]
+    ) -> Layer | Unsupported:
+        """Training calls that differentiate for the variables that a layer calls trainable, as users' loops do."""
+
+        def differentiate(layer: Uncounted) -> Callable[..., Any]:
+            known = {id(variable) for variable in trainable(layer)}
+            parameters = [variable if id(variable) in known else None for variable in (layer.gamma, layer.beta)]
+            return boundary.gradients(lambda x: layer(x, training=True), parameters)
+
+        return self.offered(settings, differentiate=differentiate)
+
     def second_order(self, settings: Configuration) -> Layer | Unsupported:
         """A tape around a tape."""
 
