@@ -6,6 +6,7 @@ what was done, and reads the canonical state. It reads no attribute of the frame
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from bn_impls.state import State
 Array = npt.NDArray[Any]
 DTYPES = ("float32", "float64", "float16", "bfloat16")  # the one that users train in first
 NOT_OFFERED = "not offered"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of Keras' messages
+FOLDERS = re.compile(
+    r"(?<![\w.])(?:[A-Za-z]:)?(?:[\\/][\w.@+-]+)+[\\/](?=[\w-]+\.py)"
+)  # before the name of a source file
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,12 @@ def ask(question: Question, subject: Subject) -> Answer:
             return question.probe(subject)
         except NotOffered as reason:
             return Answer(NOT_OFFERED, None, str(reason))
+
+
+def refused(error: Exception) -> Answer:
+    """The answer of an API that raises; where files lie on this machine is nobody's business."""
+    message = FOLDERS.sub("", COLOURS.sub("", " ".join(str(error).split())))
+    return Answer("refused", None, f"{type(error).__name__}: {message[:400] or 'no message'}")
 
 
 def shown(value: float, digits: int = 6) -> str:

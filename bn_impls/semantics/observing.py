@@ -45,11 +45,12 @@ def observe(
     """
     if reason := descriptor.missing():
         return {question.key: cell("not installed", reason) for question in questions}
-    asked = [(style, question) for style in styles for question in sorted(questions, key=lambda q: not q.early)]
-    found: dict[Style, Row] = {style: {} for style in styles}
+    asked = sorted(questions, key=lambda question: not question.early)
+    found: dict[Style, Row] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for style, question, answer in _answers(descriptor, asked, Path(scratch) / "log", report, answer_s):
-            found[style][question.key] = answer
+        for style in styles:  # in a process of its own: strategies and compilers leave traces in theirs
+            answers = _answers(descriptor, style, asked, Path(scratch) / "log", report, answer_s)
+            found[style] = {question.key: answer for question, answer in answers}
     return {question.key: _merged(question.key, found, styles) for question in questions}
 
 
@@ -60,43 +61,35 @@ def cell(observed: str, evidence: str, declared: str | None = None) -> Cell:
 
 def _answers(
     descriptor: Descriptor,
-    asked: Sequence[tuple[Style, Question]],
+    style: Style,
+    asked: Sequence[Question],
     log: Path,
     report: Callable[[str], None],
     answer_s: float,
-) -> Iterator[tuple[Style, Question, Cell]]:
+) -> Iterator[tuple[Question, Cell]]:
     """Answers in the order asked; a lost process is started again."""
-    left, lost = list(asked), "crashed"
+    left, lost = list(asked), ""
+    start = {"specification": descriptor.name}
     for _ in range(MOST_STARTS):
-        process = WorkerProcess(
-            "bn_impls.semantics.answering",
-            {"specification": descriptor.name},
-            environment(1, "cpu", descriptor.environment),
-            log,
-        )
+        variables = environment(1, "cpu", descriptor.environment)
+        process = WorkerProcess("bn_impls.semantics.answering", start, variables, log)
         try:
             process.started(START_S)
-        except WorkerLost as why:
-            for style, question in left:
-                yield style, question, cell(_words(why.status), why.reason)
-            return
-        try:
             while left:
-                style, question = left.pop(0)
-                report(f"{descriptor.name} {style}: {question.title}")
-                yield (
-                    style,
-                    question,
-                    _cell_of(process.ask({"do": "ask", "question": question.key, "style": style}, answer_s)),
-                )
+                report(f"{descriptor.name} {style}: {left[0].title}")
+                request = {"do": "ask", "question": left[0].key, "style": style}
+                reply = process.ask(request, answer_s)
+                yield left.pop(0), _cell_of(reply)
             return
         except WorkerLost as why:
+            if why.status == "failed":  # it does not import, and would not the next time
+                yield from ((question, cell("failed", why.reason)) for question in left)
+                return
             lost = f"the process was lost {MOST_STARTS} times, the last time because {why.reason}"
-            yield style, question, cell(_words(why.status), why.reason)
+            yield left.pop(0), cell(_words(why.status), why.reason)
         finally:
             process.close()
-    for style, question in left:
-        yield style, question, cell("not asked", lost)
+    yield from ((question, cell("not asked", lost)) for question in left)
 
 
 def _cell_of(reply: dict[str, Any]) -> Cell:

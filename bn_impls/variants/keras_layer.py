@@ -11,7 +11,7 @@ import tensorflow as tf
 from bn_impls.interface import Configuration, Layer, Unsupported
 from bn_impls.keras_api import batch_norm
 from bn_impls.keras_api import refusal as keras_refusal
-from bn_impls.variants.tensorflow_variants import Family, broadcast_mask, traced
+from bn_impls.variants.tensorflow_variants import Family
 
 
 class Taken(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
@@ -51,6 +51,7 @@ evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient
+masked = FAMILY.masked
 replicas = FAMILY.on_replicas
 
 
@@ -63,34 +64,19 @@ def defaults(settings: Configuration) -> Layer | Unsupported:
     return own.offered(settings)
 
 
+def _trainable(layer: Taken) -> list[tf.Variable]:
+    return [variable.value for variable in layer.layer.trainable_variables]
+
+
 def frozen(settings: Configuration) -> Layer | Unsupported:
-    """``trainable = False``; users then differentiate for the layer's ``trainable_variables``."""
+    """``trainable = False``."""
 
-    def differentiate(layer: Taken) -> Callable[..., Any]:
+    def make(given: Configuration) -> Taken:
+        layer = Taken(batch_norm(given), given)
         layer.layer.trainable = False
-        parameters = [None if v is None or not v.trainable else v.value for v in (layer.layer.gamma, layer.layer.beta)]
+        return layer
 
-        def compute(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                y = layer(x, training=True)
-            found = tape.gradient(y, [x, *(v for v in parameters if v is not None)], output_gradients=dy)
-            given = iter(found[1:])
-            return y, found[0], *(None if v is None else next(given) for v in parameters)
-
-        return compute
-
-    return FAMILY.offered(settings, differentiate=differentiate)
-
-
-def masked(settings: Configuration) -> Layer | Unsupported:
-    """``mask`` beside the input."""
-
-    def forward(layer: Taken) -> Callable[..., Any]:
-        call = traced(lambda x, mask: layer(x, training=True, mask=mask), settings.style)
-        return lambda x, mask: call(x, broadcast_mask(mask, x))
-
-    return FAMILY.offered(settings, forward=forward, raw=lambda _: True)
+    return Family(make, _refusal).differentiated_for(settings, _trainable)
 
 
 def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:

@@ -100,6 +100,27 @@ class Family:
 
         return self.offered(settings, forward=flagged, raw=lambda _: True)
 
+    def masked(self, settings: Configuration) -> Layer | Unsupported:
+        """``mask`` beside the input, as Keras' layers take it."""
+
+        def forward(layer: Any) -> Callable[..., Any]:
+            call = traced(lambda x, mask: layer(x, training=True, mask=mask), settings.style)
+            return lambda x, mask: call(x, broadcast_mask(mask, x))
+
+        return self.offered(settings, forward=forward, raw=lambda _: True)
+
+    def differentiated_for(
+        self, settings: Configuration, trainable: Callable[[Any], list[tf.Variable]]
+    ) -> Layer | Unsupported:
+        """Training calls that differentiate for the variables that a layer calls trainable, as users' loops do."""
+
+        def differentiate(layer: Uncounted) -> Callable[..., Any]:
+            known = {id(variable) for variable in trainable(layer)}
+            parameters = [variable if id(variable) in known else None for variable in (layer.gamma, layer.beta)]
+            return boundary.gradients(lambda x: layer(x, training=True), parameters)
+
+        return self.offered(settings, differentiate=differentiate)
+
     def second_order(self, settings: Configuration) -> Layer | Unsupported:
         """A tape around a tape."""
 
@@ -142,9 +163,11 @@ class Family:
 
         def of_halves(training: bool) -> Callable[[tf.Tensor], tf.Tensor]:
             def run(halves: Any) -> Any:
-                return strategy.run(lambda half: layer(half, training=training), args=(halves,))
+                return strategy.run(replica, args=(halves,))
 
-            run = traced(run, settings.style)
+            compiled = settings.style == "xla"  # each replica's part: a compiled function stays on one device
+            replica = traced(lambda half: layer(half, training=training), "xla" if compiled else "eager")
+            run = traced(run, "graph" if compiled else settings.style)
 
             def call(x: tf.Tensor) -> tf.Tensor:
                 halves = tf.split(x, 2)

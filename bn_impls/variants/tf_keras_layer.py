@@ -11,7 +11,7 @@ import tf_keras
 from bn_impls.interface import Configuration, Layer, Unsupported
 from bn_impls.keras2_kernels import kernel_refusal
 from bn_impls.tf_keras_layer import batch_norm
-from bn_impls.variants.tensorflow_variants import Family, broadcast_mask, traced
+from bn_impls.variants.tensorflow_variants import Family
 
 
 def _built(settings: Configuration, **arguments: Any) -> tf_keras.layers.BatchNormalization:
@@ -26,6 +26,7 @@ evaluating = FAMILY.evaluating
 tensor_flag = FAMILY.tensor_flag
 second_order = FAMILY.second_order
 inference_gradient = FAMILY.inference_gradient
+masked = FAMILY.masked
 replicas = FAMILY.on_replicas
 
 
@@ -44,34 +45,14 @@ def defaults(settings: Configuration) -> Layer | Unsupported:
 
 
 def frozen(settings: Configuration) -> Layer | Unsupported:
-    """``trainable = False``; users then differentiate for the layer's ``trainable_variables``."""
+    """``trainable = False``."""
 
-    def differentiate(layer: Any) -> Callable[..., Any]:
+    def make(given: Configuration) -> tf_keras.layers.BatchNormalization:
+        layer = batch_norm(given)
         layer.trainable = False
-        known = {id(v) for v in layer.trainable_variables}
-        parameters = [v if id(v) in known else None for v in (layer.gamma, layer.beta)]
+        return layer
 
-        def compute(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                y = layer(x, training=True)
-            found = tape.gradient(y, [x, *(v for v in parameters if v is not None)], output_gradients=dy)
-            given = iter(found[1:])
-            return y, found[0], *(None if v is None else next(given) for v in parameters)
-
-        return compute
-
-    return FAMILY.offered(settings, differentiate=differentiate)
-
-
-def masked(settings: Configuration) -> Layer | Unsupported:
-    """``mask`` beside the input."""
-
-    def forward(layer: Any) -> Callable[..., Any]:
-        call = traced(lambda x, mask: layer(x, training=True, mask=mask), settings.style)
-        return lambda x, mask: call(x, broadcast_mask(mask, x))
-
-    return FAMILY.offered(settings, forward=forward, raw=lambda _: True)
+    return Family(make, kernel_refusal).differentiated_for(settings, lambda layer: list(layer.trainable_variables))
 
 
 def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:

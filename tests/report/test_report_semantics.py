@@ -119,7 +119,8 @@ def test_a_run_that_asked_nothing_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"{", b"[]", b'{"schema": 2}', b'{"schema": 1, "questions": [{}], "answers": {}}',
-     b'{"schema": 1, "questions": [{"key": "k", "title": "t", "meaning": "m", "watch": [], "gravity": 0}], "answers": []}',
+     b'{"schema": 1, "questions": [{"key": "k", "title": "t", "meaning": "m", "watch": [], "gravity": 0}],'
+     b' "answers": []}',
      b'{"schema": 1, "questions": [{"key": "k", "title": "t", "meaning": "m", "watch": {}, "gravity": 0}],'
      b' "answers": {"a": {"k": {"observed": "n"}}}}'],
 )  # fmt: skip

@@ -6,16 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.semantics.asking import Answer, NotOffered, Probed, Question, Subject, listed, shown
+from bn_impls.semantics.asking import Answer, NotOffered, Probed, Question, Subject, listed, refused, shown
 from bn_impls.semantics.questions.epsilon import alternating
 
 DECAY = 0.75
 AFTERWARDS = 40  # clean batches after the bad one: 0.75^40 is 1e-5
-
-
-def _refused(error: Exception) -> Answer:
-    first = (str(error).splitlines() or ["no message"])[0][:200]
-    return Answer("refused", None, f"{type(error).__name__}: {first}")
 
 
 def _train(probed: Probed, x: Any) -> Any:
@@ -23,7 +18,7 @@ def _train(probed: Probed, x: Any) -> Any:
     try:
         return probed.train(x)
     except Exception as error:  # whatever the API raises is what it does with such a batch
-        return _refused(error)
+        return refused(error)
 
 
 def _one(subject: Subject) -> Answer:
@@ -52,7 +47,7 @@ def _empty(subject: Subject) -> Answer:
     except NotOffered:
         raise
     except Exception as error:
-        return _refused(error)
+        return refused(error)
     probed.set(moving_mean=1.0, moving_variance=2.0, num_updates=10**6)
     y = _train(probed, np.zeros((0, 3)))
     if isinstance(y, Answer):

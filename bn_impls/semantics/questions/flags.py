@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bn_impls.semantics.asking import Answer, Question, Subject, joined, listed, shown
+from bn_impls.semantics.asking import Answer, Question, Subject, joined, listed, refused, shown
 from bn_impls.semantics.questions.averages import LATE
 
 DECAY = 0.5
@@ -49,8 +49,7 @@ def _flag(subject: Subject) -> Answer:
         try:
             y = probed.channel(probed.train(x, flag))[0]
         except Exception as error:  # whatever the API raises is its answer
-            lines = str(error).strip().splitlines() or ["no message"]
-            return Answer("refused", None, f"{type(error).__name__}: {lines[-1][:200]}")
+            return refused(error)
         mean = float(probed.moving()[0][0])
         seen[flag] = ("batch" if abs(y + 1.3415) < 1e-2 else "moving" if abs(y - 0.5) < 1e-2 else "other", mean, y)
     governs = seen[True][0] == "batch" and seen[False][0] == "moving"

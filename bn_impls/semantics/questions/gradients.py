@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bn_impls.numpy_reference import BatchNorm
-from bn_impls.semantics.asking import Answer, NotOffered, Question, Subject, listed, shown
+from bn_impls.semantics.asking import Answer, NotOffered, Question, Subject, listed, refused, shown
 from bn_impls.semantics.questions.averages import LATE
 
 SHAPE = (4, 2, 2, 3)
@@ -23,8 +23,7 @@ def _inference(subject: Subject) -> Answer:
     try:
         _, dx, found = probed.differentiate(x, dy)
     except Exception as error:  # whatever the API raises is its answer
-        lines = str(error).strip().splitlines() or ["no message"]
-        return Answer("refused", None, f"{type(error).__name__}: {lines[0][:200]}")
+        return refused(error)
     inverse = 1 / np.sqrt(3.0 + probed.settings.epsilon)
     right = -dy.sum(axis=(0, 1, 2)) * inverse
     seen = dx is not None and np.allclose(dx, dy * inverse, 1e-3, 1e-3)
@@ -47,8 +46,7 @@ def _second_order(subject: Subject) -> Answer:
     try:
         _, for_x, for_dy = probed.differentiate(x, dy, v)
     except Exception as error:  # whatever the API raises is its answer
-        lines = str(error).strip().splitlines() or ["no message"]
-        return Answer("refused", None, f"{type(error).__name__}: {lines[0][:200]}")
+        return refused(error)
     if for_x is None or for_dy is None:
         return Answer("none", None, "no gradient came back")
     right_x, right_dy = differences(subject, x, dy, v)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.semantics.asking import Answer, Question, Subject, listed, shown
+from bn_impls.semantics.asking import Answer, Question, Subject, listed, refused, shown
 from bn_impls.semantics.questions.averages import LATE
 
 SHAPE = (8, 3)
@@ -25,8 +25,7 @@ def _replicas(variant: str, subject: Subject) -> Answer:
     try:
         y = probed.channel(probed.train(x))
     except Exception as error:  # whatever the API raises is its answer
-        lines = str(error).strip().splitlines() or ["no message"]
-        return Answer("refused", None, f"{type(error).__name__}: {lines[0][:200]}")
+        return refused(error)
     mean, variance = (float(value[0]) / (1 - DECAY) for value in probed.moving())
     read = _read_by_each(probed)
     saved = _saved(probed)

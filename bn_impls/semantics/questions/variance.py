@@ -94,7 +94,15 @@ def slope(values: Any, y: Any) -> float:
 
 
 def _passes(subject: Subject) -> Answer:
-    probed = subject.usual((256, 3), epsilon=1e-3)
+    found, evidence = {}, []
+    for place, shape in (("rank 2", (256, 3)), ("rank 4", (16, 4, 4, 3))):
+        found[place], seen = _passes_of(subject.usual(shape, epsilon=1e-3))
+        evidence.append(f"{place}: {seen}")
+    return Answer(joined(found), None, "variance solved from the output: " + "; ".join(evidence))
+
+
+def _passes_of(probed: Probed) -> tuple[str, str]:
+    """How many passes, and the numbers."""
     unit = np.finfo(probed.settings.dtype).eps
     lost, evidence = [], []
     for ratio in (1e3, 1e4):
@@ -107,8 +115,7 @@ def _passes(subject: Subject) -> Answer:
         lost.append(math.log10(max(error, unit) / unit) if math.isfinite(error) else math.inf)
         evidence.append(f"mean/std {ratio:g}: {shown(found)} instead of {shown(values.var())}")
     # two passes lose the error of the mean, squared; one pass loses twice the digits of mean/std, 6 and 8
-    observed = "two passes" if lost[1] < 5 else "one pass, E[x^2] - E[x]^2"
-    return Answer(observed, None, f"variance solved from the output, {probed.settings.dtype}: " + "; ".join(evidence))
+    return "two passes" if lost[1] < 5 else "one pass, E[x^2] - E[x]^2", ", ".join(evidence)
 
 
 QUESTIONS = (
@@ -133,7 +140,8 @@ QUESTIONS = (
         "Passes of the variance",
         "Whether the variance is E[(x - m)^2] or E[x^2] - E[x]^2, from the digits lost where mean/std is 1e3 and 1e4.",
         _passes,
-        {"one pass": "the variance loses all digits where the mean is 1e4 times the deviation"},
+        {"one pass": "the variance loses all digits where the mean is 1e4 times the deviation",
+         "two passes at": "for some ranks the variance loses all digits where the mean is 1e4 times the deviation"},
         gravity=3,
     ),
 )  # fmt: skip
