@@ -41,6 +41,8 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _row(answer: Answer, quantity: Explained) -> tuple[str, ...]:
     *_, name, difference, over_bound, parts = _pair_row(row_of(answer.a.name, answer.b.name, quantity))
+    if quantity.missing and quantity.same:
+        return name, "", "", "not compared"
     return name, difference, over_bound, "the same within rounding" if quantity.same else parts
 
 

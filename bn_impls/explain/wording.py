@@ -61,7 +61,8 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     "moving_of": {"variance": "averages variances", "deviation": "averages standard deviations"},
     "warm_up": {
         "never": "keeps the decay constant", "count": "uses min(decay, (1 + t) / (10 + t))",
-        "debias": "divides by 1 - decay^t", "replace": "takes the first batch's statistics",
+        "debias": "divides by 1 - decay^t where it is read", "debiased": "keeps the average divided by 1 - decay^t",
+        "replace": "takes the first batch's statistics",
     },
     "inference_updates": {False: "does not", True: "does"},
     "training_uses": {
