@@ -83,7 +83,7 @@ def _rounding_sentences(answer: Answer) -> list[str]:
         found = [(quantity, rounding) for quantity in answer.quantities for rounding in quantity.rounding
                  if rounding.side == side]  # fmt: skip
         if found:
-            quantity, rounding = max(found, key=lambda pair: (pair[1].share, pair[0].over_bound))
+            quantity, rounding = max(found, key=lambda pair: (-abs(1 - pair[1].share), pair[0].over_bound))
             told.append(_rounding(getattr(answer, side).name, quantity, rounding))
     return told
 

@@ -107,6 +107,6 @@ def size(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with as many digits as tell it from 100 %, at most two."""
+    """A share in percent, with two digits behind the point where it is nearly all."""
     value = 100 * share
-    return f"{min(value, 99.99):.2f} %" if 90 <= value < 100 else f"{value:.0f} %"
+    return f"{value:.2f} %" if 90 <= value < 99.995 else f"{value + 0.0:.0f} %"
