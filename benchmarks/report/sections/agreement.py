@@ -12,6 +12,7 @@ from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
+from benchmarks.report.sections.explanations import explanations
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import (
     MOST_ROWS,
@@ -55,6 +56,7 @@ def build(view: View) -> Section:
         *dots(view, records),
         _table(view, records),
         *conventions(view),
+        *explanations(view),
     ]
     return Section("agreement", "Agreement", tuple(blocks))
 
