@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bn_impls.errors import BadSpecification
@@ -23,6 +24,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", metavar="A", nargs="?", help="a name of `bn-bench list`, or module:OBJECT")
     parser.add_argument("b", metavar="B", nargs="?", help="the other one")
     parser.add_argument("--all", action="store_true", help="every pair of what is installed, in place of A and B")
+    parser.add_argument(
+        "--run", type=Path, metavar="RUN",
+        help="with --all: explain all pairs of rank 2 and 4 and leave the result in a run folder, for its report",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the same facts as JSON")
     parser.add_argument("--shape", type=_shape, default=(32, 8), metavar="NxC", help="of the inputs (default 32x8)")
     parser.add_argument("--channels-first", action="store_true", help="the channels are the second axis, not the last")
@@ -72,6 +77,8 @@ def act(options: argparse.Namespace) -> int:
     question.check()
     if options.all != (options.a is None) or (options.a is None) != (options.b is None):
         raise BadSpecification("got neither two implementations nor --all alone; `bn-bench explain A B` compares two")
+    if options.run is not None and not options.all:
+        raise BadSpecification("got --run without --all; `bn-bench explain --all --run RUN` explains every pair for it")
     return _every_pair(options, question) if options.all else _one_pair(options, question)
 
 
@@ -92,11 +99,14 @@ def _one_pair(options: argparse.Namespace, question: Question) -> int:
 
 
 def _every_pair(options: argparse.Namespace, question: Question) -> int:
-    from bn_impls.explain.every import explanations
+    from bn_impls.explain.every import explanations, into_run
     from bn_impls.explain.rendering import pairs_text
     from bn_impls.isolation.lines import encode
     from bn_impls.registry import descriptors
 
+    if options.run is not None:
+        print(f"{into_run(options.run, descriptors())}; `bn-bench report {options.run}` draws it")
+        return SAME_OR_EXPLAINED
     found = explanations(descriptors(), question)
     print(encode(found).decode() if options.json else pairs_text(found))
     return UNEXPLAINED if any(row["unexplained"] for row in found["differences"]) else SAME_OR_EXPLAINED

@@ -68,7 +68,7 @@ class Side:
             return Unsupported(reply["reason"])
         if reply["status"] != "ok":
             raise SideLost(f"{self.name} {reply['status']}: {reply['reason']}")
-        return restore(path, reply["dtypes"]), Conventions(**reply["conventions"])
+        return restore(path, reply["dtypes"], reply["not_offered"]), Conventions(**reply["conventions"])
 
 
 @contextmanager

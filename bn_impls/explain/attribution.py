@@ -78,7 +78,7 @@ class Explained:
         causes: in the order of the walk.
         rounding: causes within rounding.
         unexplained: what no cause accounts for; 0 if nothing.
-        missing: the side that gives no such quantity.
+        missing: the side that gives no such quantity; ``both`` if neither does.
     """
 
     quantity: str
@@ -130,9 +130,7 @@ class _Walk:
         pair, name = self.pair, self.quantity
         lacking = [side for side, got in (("a", self.from_a), ("b", self.from_b)) if not got.size]
         if lacking:
-            one = lacking[0] if len(lacking) == 1 else ""
-            off = float("inf") if one else 0.0  # neither side has it: nothing differs
-            return Explained(name, off, off, 0.0, (), (), off, one)
+            return self._not_compared(lacking)
         bounds = [pair.replay(found.semantics).bounds[name] for found in (pair.found_a, pair.found_b)]
         bound = np.maximum(np.maximum(*bounds), np.finfo(np.float64).tiny)
         gap = distance(self.from_a, self.from_b)
@@ -144,6 +142,12 @@ class _Walk:
         return Explained(
             name, difference, over_bound, scale, causes, self._rounding(difference, causes), self._unexplained()
         )
+
+    def _not_compared(self, lacking: list[str]) -> Explained:
+        """No difference where one side's API has no gradients; an unexplained one where it should have this one."""
+        sides = {"a": self.pair.a, "b": self.pair.b}
+        off = 0.0 if all(sides[side].not_offered for side in lacking) else float("inf")
+        return Explained(self.quantity, off, off, 0.0, (), (), off, lacking[0] if len(lacking) == 1 else "both")
 
     def _left(self, semantics: Semantics) -> float:
         return _largest(distance(self.pair.replay(semantics).answers[self.quantity], self.from_b))

@@ -22,7 +22,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "normalizing_ddof": (0, 1),
     "epsilon_place": ("inside", "outside", "maximum", "none"),
     "decay_weighs": ("old", "new"),
-    "warm_up": ("never", "count", "debias", "replace"),
+    "warm_up": ("never", "count", "debias", "debiased", "replace"),
     "updates": (1, 0, 2),
     "training_uses": ("batch", "before", "after"),
     "inference_uses": ("moving", "batch"),

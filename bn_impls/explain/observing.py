@@ -26,12 +26,14 @@ class Observed:
         dtypes: quantity -> dtype that the layer gave it in.
         initial_mean: moving mean before the first step, (C,).
         initial_variance: moving variance before the first step, (C,).
+        not_offered: why there are no gradients; empty where there are.
     """
 
     answers: dict[str, Array]
     dtypes: dict[str, str]
     initial_mean: Array
     initial_variance: Array
+    not_offered: str = ""
 
 
 def built(
@@ -62,9 +64,12 @@ def observe(layer: Layer, question: Question) -> Observed:
     settings = layer.configuration
     inputs = draw(question, settings)
     state = _with_parameters(layer, inputs, settings)
+    with_gradients: Any = layer.training_step_with_gradients
+    not_offered = with_gradients.reason if isinstance(with_gradients, Unsupported) else ""
     answers: dict[str, list[Array]] = {quantity: [] for quantity in FIRST_ORDER}
     for step in range(question.steps):
-        for quantity, value in _step(layer, inputs, step, gradients=takes_gradients(step, question)).items():
+        gradients = takes_gradients(step, question) and not not_offered
+        for quantity, value in _step(layer, inputs, step, gradients=gradients).items():
             answers[quantity].append(value)
     shapes = _shapes(settings)
     dtypes = {}
@@ -76,8 +81,9 @@ def observe(layer: Layer, question: Question) -> Observed:
     stacked = {quantity: np.array([value.astype(np.float64) for value in values])
                for quantity, values in answers.items()}  # fmt: skip
     return Observed(
-        stacked, dtypes, state["moving_mean"].astype(np.float64), state["moving_variance"].astype(np.float64)
-    )
+        stacked, dtypes, state["moving_mean"].astype(np.float64), state["moving_variance"].astype(np.float64),
+        not_offered,
+    )  # fmt: skip
 
 
 def takes_gradients(step: int, question: Question) -> bool:
@@ -127,11 +133,11 @@ def save(observed: Observed, path: Path) -> dict[str, Any]:
     """Write the arrays to a file; what is left goes into a line of JSON."""
     arrays = dict(observed.answers)
     np.savez(path, allow_pickle=False, _mean=observed.initial_mean, _variance=observed.initial_variance, **arrays)
-    return {"dtypes": observed.dtypes}
+    return {"dtypes": observed.dtypes, "not_offered": observed.not_offered}
 
 
-def restore(path: Path, dtypes: dict[str, str]) -> Observed:
+def restore(path: Path, dtypes: dict[str, str], not_offered: str) -> Observed:
     """Read what :func:`save` wrote."""
     with np.load(path, allow_pickle=False) as file:
         answers = {name: file[name] for name in file.files if not name.startswith("_")}
-        return Observed(answers, dtypes, file["_mean"], file["_variance"])
+        return Observed(answers, dtypes, file["_mean"], file["_variance"], not_offered)

@@ -41,6 +41,8 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _row(answer: Answer, quantity: Explained) -> tuple[str, ...]:
     *_, name, difference, over_bound, parts = _pair_row(row_of(answer.a.name, answer.b.name, quantity))
+    if quantity.missing and quantity.same:
+        return name, "", "", "not compared"
     return name, difference, over_bound, "the same within rounding" if quantity.same else parts
 
 
@@ -98,9 +100,14 @@ def pairs_text(found: dict[str, Any]) -> str:
 
 
 def _pair_row(row: dict[str, Any]) -> tuple[str, ...]:
+    name = QUANTITY_WORDS[row["quantity"]].removeprefix("the ")
+    return row["a"], row["b"], name, size(row["difference"]), f"{row['over_bound']:.3g}", explained_by(row)
+
+
+def explained_by(row: dict[str, Any]) -> str:
+    """The causes of one quantity of a pair with their shares, in a line."""
     parts = [f"{FIELD_WORDS[cause['field']].removeprefix('the ')} {percent(cause['share'])}" for cause in row["causes"]]
     parts += [f"rounding of {row[rounding['side']]} {percent(rounding['share'])}" for rounding in row["rounding"]]
     if row["unexplained"]:
         parts.append(f"unexplained {size(row['unexplained'])}")
-    name = QUANTITY_WORDS[row["quantity"]].removeprefix("the ")
-    return row["a"], row["b"], name, size(row["difference"]), f"{row['over_bound']:.3g}", "; ".join(parts)
+    return "; ".join(parts)

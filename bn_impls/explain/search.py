@@ -22,7 +22,7 @@ import numpy as np
 from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
-from bn_impls.explain.observing import Observed
+from bn_impls.explain.observing import GRADIENTS, Observed
 from bn_impls.explain.question import rounded
 from bn_impls.explain.replay import Replay, differences, excess
 from bn_impls.semantics.description import Semantics
@@ -114,7 +114,10 @@ class Search:
             replayed = self.replay(semantics)
         except BadConfiguration:  # an axis of another size cannot be the channels'
             return None
-        return _Node(semantics, excess(self.observed.answers, replayed.answers, replayed.bounds))
+        off = excess(self.observed.answers, replayed.answers, replayed.bounds)
+        if self.observed.not_offered:
+            off |= dict.fromkeys(GRADIENTS, 0.0)
+        return _Node(semantics, off)
 
     def _expanded(self, nodes: list[_Node]) -> list[_Node]:
         """The best single changes of these, best first; of equals, the likelier first."""

@@ -16,6 +16,8 @@ def sentences(answer: Answer) -> list[str]:
     parts = [_cause_sentences(answer), _rounding_sentences(answer)]
     told += [sentence for part in (parts[::-1] if _rounding_leads(answer) else parts) for sentence in part]
     told += [_unexplained(answer, quantity) for quantity in answer.quantities if quantity.unexplained]
+    told += [f"Gradients are not compared: {side.name}: {side.observed.not_offered}."
+             for side in (answer.a, answer.b) if side.observed.not_offered]  # fmt: skip
     told += _undeclared(answer.a) + _undeclared(answer.b)
     for remedy in answer.remedies:
         told += _remedy(answer, remedy)
@@ -81,7 +83,7 @@ def _rounding_sentences(answer: Answer) -> list[str]:
         found = [(quantity, rounding) for quantity in answer.quantities for rounding in quantity.rounding
                  if rounding.side == side]  # fmt: skip
         if found:
-            quantity, rounding = max(found, key=lambda pair: (pair[1].share, pair[0].over_bound))
+            quantity, rounding = max(found, key=lambda pair: (-abs(1 - pair[1].share), pair[0].over_bound))
             told.append(_rounding(getattr(answer, side).name, quantity, rounding))
     return told
 
@@ -100,13 +102,17 @@ def _rounding(name: str, quantity: Explained, rounding: Rounding) -> str:
 def _unexplained(answer: Answer, quantity: Explained) -> str:
     where = QUANTITY_WORDS[quantity.quantity]
     if quantity.missing:
-        return (
-            f"{getattr(answer, quantity.missing).name} gives no {where.removeprefix('the ')}, so nothing explains it."
-        )
+        names = _lacking(answer, quantity)
+        return f"No {where.removeprefix('the ')} comes from {names}, which should give one: nothing explains that."
     return (
         f"Nothing tried explains {size(quantity.unexplained)} of the difference in {where} "
         f"({size(quantity.difference)}): no choice of a batch norm known here, nor up to four together, gives it."
     )
+
+
+def _lacking(answer: Answer, quantity: Explained) -> str:
+    both = {"a": answer.a.name, "b": answer.b.name}
+    return both.get(quantity.missing, f"{answer.a.name} and {answer.b.name}")
 
 
 def _undeclared(side: OneSide) -> list[str]:

@@ -61,7 +61,8 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     "moving_of": {"variance": "averages variances", "deviation": "averages standard deviations"},
     "warm_up": {
         "never": "keeps the decay constant", "count": "uses min(decay, (1 + t) / (10 + t))",
-        "debias": "divides by 1 - decay^t", "replace": "takes the first batch's statistics",
+        "debias": "divides by 1 - decay^t where it is read", "debiased": "keeps the average divided by 1 - decay^t",
+        "replace": "takes the first batch's statistics",
     },
     "inference_updates": {False: "does not", True: "does"},
     "training_uses": {
@@ -106,6 +107,6 @@ def size(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with as many digits as tell it from 100 %, at most two."""
+    """A share in percent, with two digits behind the point where it is nearly all."""
     value = 100 * share
-    return f"{min(value, 99.99):.2f} %" if 90 <= value < 100 else f"{value:.0f} %"
+    return f"{value:.2f} %" if 90 <= value < 99.995 else f"{value + 0.0:.0f} %"

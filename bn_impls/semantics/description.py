@@ -29,7 +29,8 @@ class Semantics:
         initial_mean: moving mean before the first update.
         initial_variance: moving variance before the first update.
         warm_up: ``never``; ``count``, min(decay, (1 + t) / (10 + t)); ``debias``, the average divided by 1 - decay^t
-            where it is read; ``replace``, the first batch takes the average's place.
+            where it is read; ``debiased``, the same with the divided average as the moving value, whose old weight is
+            then decay (1 - decay^t) / (1 - decay^(t + 1)); ``replace``, the first batch takes the average's place.
         first_update: what a warm-up that counts takes for t in the first update.
         updates: of the moving statistics in a training call.
         inference_updates: whether an inference call moves the statistics too.
@@ -68,7 +69,7 @@ class Semantics:
     moving_of: Literal["variance", "deviation"] = "variance"
     initial_mean: float | None = None
     initial_variance: float | None = None
-    warm_up: Literal["never", "count", "debias", "replace"] | None = None
+    warm_up: Literal["never", "count", "debias", "debiased", "replace"] | None = None
     first_update: Literal[-1, 0, 1] = 0
     updates: Literal[0, 1, 2] = 1
     inference_updates: bool = False

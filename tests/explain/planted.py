@@ -88,6 +88,12 @@ class Hanging(VariedBatchNorm):
         return x
 
 
+def _without_gradients(layer: Layer | Unsupported) -> Layer | Unsupported:
+    """As an inference engine, which has a training mode and no gradients."""
+    none: Any = Unsupported("this engine computes no gradients")
+    return layer if isinstance(layer, Unsupported) else replace(layer, training_step_with_gradients=none)
+
+
 PLAIN_ONE = planted()
 UNBIASED = planted(Semantics(moving_ddof=1))
 TWO_CAUSES = planted(Semantics(moving_ddof=1, decay=0.8))
@@ -97,6 +103,7 @@ RAISING = planted(kind=Raising)
 HANGING = planted(kind=Hanging)
 LIKE_KERAS = planted(defaults=Semantics(epsilon=1e-3, decay=0.99))
 LIKE_TORCH = planted(defaults=Semantics(epsilon=1e-5, decay=0.9, moving_ddof=1))
+WITHOUT_GRADIENTS = replace(PLAIN_ONE, build=lambda configuration: _without_gradients(UNBIASED.build(configuration)))
 SINGLE_ONLY = replace(
     PLAIN_ONE,
     build=lambda configuration: PLAIN_ONE.build(configuration)

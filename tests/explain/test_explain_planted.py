@@ -51,7 +51,8 @@ SINGLES: list[Semantics] = [
     Semantics(decay=0.75), Semantics(decay=0.8125), Semantics(decay_weighs="new"), Semantics(normalizing_ddof=1),
     Semantics(moving_ddof=1), Semantics(moving_of="deviation"), Semantics(initial_mean=0.25),
     Semantics(initial_variance=0.0), Semantics(initial_variance=1.5), Semantics(warm_up="count"),
-    Semantics(warm_up="debias"), Semantics(warm_up="replace"), Semantics(updates=0), Semantics(updates=2),
+    Semantics(warm_up="debias"), Semantics(warm_up="debiased"),
+    Semantics(warm_up="replace"), Semantics(updates=0), Semantics(updates=2),
     Semantics(inference_updates=True), Semantics(training_uses="before"), Semantics(training_uses="after"),
     Semantics(inference_uses="batch"), Semantics(gamma="plus_one"), Semantics(gamma="ignored"),
     Semantics(beta="ignored"), Semantics(swapped=True), Semantics(constant="mean"), Semantics(constant="variance"),
@@ -181,6 +182,16 @@ def test_a_cause_is_named_beside_a_part_that_nothing_explains() -> None:
 def test_a_value_that_is_wrong_in_an_unknown_way_is_unexplained(name: str) -> None:
     """NaN, a gradient that is not there, one of two gradients averaged."""
     assert answered(REFERENCE, getattr(mutants, name)).verdict == "unexplained"
+
+
+def test_an_api_without_gradients_is_compared_in_the_rest() -> None:
+    """Its reason is told; what its moving variance does is found all the same."""
+    answer = answered(REFERENCE, made.WITHOUT_GRADIENTS)
+    assert (answer.verdict, answer.causes()) == ("explained", ["moving_ddof"])
+    assert any("Gradients are not compared: other: this engine computes no gradients" in s for s in sentences(answer))
+    assert [quantity.quantity for quantity in answer.quantities if quantity.missing == "b"] == [
+        "gradient_input", "gradient_gamma", "gradient_beta",
+    ]  # fmt: skip
 
 
 # ---- rounding -------------------------------------------------------------------------------------------------------

@@ -240,6 +240,7 @@ def after(semantics: Semantics, steps: int = 1) -> tuple[State, list[tuple[Array
         (Semantics(warm_up="never"), [0.9, 0.9]),
         (Semantics(warm_up="count"), [1 / 10, 2 / 11]),
         (Semantics(warm_up="debias"), [0.9, 0.9]),
+        (Semantics(warm_up="debiased"), [0.0, 0.9 * 0.1 / 0.19]),
         (Semantics(warm_up="replace"), [0.0, 0.9]),
         (Semantics(decay_rounding="both"), [1 - float(np.float32(1) - np.float32(0.9))] * 2),
         (Semantics(decay_rounding="complement"), [1 - float(np.float32(0.1))] * 2),
@@ -263,6 +264,18 @@ def test_a_debiased_average_of_one_batch_is_that_batch() -> None:
     near(layer.inference(x), trained)
     layer.forward(x)
     near(layer.inference(x), trained)
+
+
+def test_a_debiased_average_is_the_same_whether_it_is_divided_before_or_after() -> None:
+    """Started at 0: the divided average moves with a decay of its own."""
+    read, _, _ = made(Semantics(warm_up="debias", initial_variance=0.0))
+    kept, _, _ = made(Semantics(warm_up="debiased"))
+    for step in range(4):
+        x, _, _ = drawn(read.settings, step)
+        read.forward(x)
+        kept.forward(x)
+        near(kept.inference(x), read.inference(x))
+        near(kept.export_state()["moving_variance"], read.export_state()["moving_variance"] / (1 - 0.9 ** (step + 1)))
 
 
 def test_a_layer_that_starts_elsewhere_moves_from_there() -> None:

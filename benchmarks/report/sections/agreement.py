@@ -13,6 +13,7 @@ from benchmarks.report.run import Record
 from benchmarks.report.sections.conditioning import conditioning
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
+from benchmarks.report.sections.explanations import explanations
 from benchmarks.report.sections.second_order import second_order
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.sections.sixteen import sixteen_bits
@@ -62,6 +63,7 @@ def build(view: View) -> Section:
         *second_order(view),
         _table(view, records),
         *conventions(view),
+        *explanations(view),
     ]
     return Section("agreement", "Agreement", tuple(blocks))
 
