@@ -132,4 +132,8 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    documented={
+        "checkpoint_counter": "Keras' layer has no counter of updates, so its checkpoints hold none; nothing in it "
+        "depends on the count",
+    },
 )
