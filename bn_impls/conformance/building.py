@@ -52,6 +52,4 @@ def _labels(subject: Subject) -> Failure | None:
 
 
 CHECKS = (Check("builds", "build gives a complete Layer for a usual configuration", _builds),)
-LAST = (
-    Check("labels", "device, dtype and style are observed to be what the configuration says", _labels),
-)
+LAST = (Check("labels", "device, dtype and style are observed to be what the configuration says", _labels),)

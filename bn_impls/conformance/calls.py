@@ -184,7 +184,10 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
         batch = {"moving_mean": bounds.mean, "moving_variance": bounds.variance * _correction(settings)}
         after_bounds = advanced(settings, dict(before), dict(reference.export_state()), after_bounds, batch)
     after = reference.export_state()
-    parameters = {name: Exact(np.asarray(after[name]), np.zeros(np.shape(after[name]))) for name in ("gamma", "beta", "num_updates")}  # type: ignore[literal-required]  # the names of State
+    parameters = {
+        name: Exact(np.asarray(after[name]), np.zeros(np.shape(after[name])))
+        for name in ("gamma", "beta", "num_updates")
+    }
     statistics = {name: Exact(np.asarray(after[name]), bound) for name, bound in after_bounds.items()}  # type: ignore[literal-required]  # the same
     return found | statistics | parameters
 

@@ -106,8 +106,8 @@ def _lost(
     if any(one in ("gamma", "beta") for one in lost):
         cause = "checkpoint_parameters"
     return Failure(
-        message=f"in the format {format_name}, {' and '.join(WORDS[one] for one in lost)} {how}: it should be saved, and "
-        "set when restoring",
+        message=f"in the format {format_name}, {' and '.join(WORDS[one] for one in lost)} {how}: it should be "
+        "saved, and set when restoring",
         got=str(found[name].tolist()), expected=str(expected[name].tolist()), cause=cause,
     )  # fmt: skip
 

@@ -25,7 +25,9 @@ def _variance(mean: float, seed: int) -> Callable[[Subject], Failure | None]:
         settings = layer.configuration
         if (wrong := judged(layer, calls(settings, "training", seed=seed), only=("moving_variance",))) is not None:
             return wrong  # not the conditioning's fault
-        return judged(layer, calls(settings, "training", seed=seed, mean=mean), lambda: ONE_PASS, only=("moving_variance",))
+        return judged(
+            layer, calls(settings, "training", seed=seed, mean=mean), lambda: ONE_PASS, only=("moving_variance",)
+        )
 
     return run
 

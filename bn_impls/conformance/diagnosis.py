@@ -165,10 +165,7 @@ def _precision(settings: Configuration, played: Sequence[Played]) -> Cause | Non
     for dtype in LESS_EXACT.get(settings.dtype, ()):
         coarse = replace(settings, dtype=dtype)
         names = [
-            name
-            for one in played
-            for name in one.wrong()
-            if not within(one.got[name], exact(coarse, one.call)[name])
+            name for one in played for name in one.wrong() if not within(one.got[name], exact(coarse, one.call)[name])
         ]
         if not names:
             return Cause(

@@ -42,7 +42,7 @@ def hypotheses(settings: Configuration) -> list[Hypothesis]:
 
 def _ddof(settings: Configuration) -> list[Hypothesis]:
     declared = settings.conventions.ddof
-    wrong, right = (("n", "n - 1") if declared else ("n - 1", "n"))
+    wrong, right = ("n", "n - 1") if declared else ("n - 1", "n")
     other = 1 - declared
     moving = (
         f"your moving variance divides by {wrong}; you declared ddof {declared}, so average the batch variance over "

@@ -37,5 +37,7 @@ CHECKS = (
     Check("training_output_table", "training normalizes a table (batch, channels) the same way", _training_of_a_table),
     Check("inference_output", "inference normalizes maps by the moving statistics", _inference),
     Check("inference_output_table", "inference normalizes a table the same way", _inference_of_a_table),
-    Check("small_variance_output", "a variance near epsilon is normalized with epsilon under the root", _small_variance),
+    Check(
+        "small_variance_output", "a variance near epsilon is normalized with epsilon under the root", _small_variance
+    ),
 )

@@ -22,7 +22,9 @@ from bn_impls.conformance.model import Result
 from bn_impls.registry import describe
 
 
-def conformance_tests(specification: str, *, quick: bool = False, timeout_s: float = runner.CHECK_S) -> Callable[[str], None]:
+def conformance_tests(
+    specification: str, *, quick: bool = False, timeout_s: float = runner.CHECK_S
+) -> Callable[[str], None]:
     """Make a parametrized test function.
 
     Args:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.conformance.calls import Kind, advanced, exact, exported, played
 from bn_impls.conformance.calls import Exact as Value
+from bn_impls.conformance.calls import Kind, advanced, exact, exported, played
 from bn_impls.conformance.diagnosis import Cause, within
 from bn_impls.conformance.judging import judged, told
 from bn_impls.conformance.model import Check, Failure
@@ -91,7 +91,9 @@ def _many(subject: Subject) -> Failure | None:
         (moved,) = [type(call)("training", call.x, call.dy, state)]
         got, right = played(layer, moved, load=False), exact(settings, moved)
         after = {name: value.value for name, value in right.items()}
-        batch = {name: right[name].bound / (1 - settings.conventions.decay_of(settings.decay, update)) for name in bounds}
+        batch = {
+            name: right[name].bound / (1 - settings.conventions.decay_of(settings.decay, update)) for name in bounds
+        }
         bounds = advanced(settings, state, after, bounds, batch)
         for name in STATISTICS:
             expected = Value(after[name], bounds[name])

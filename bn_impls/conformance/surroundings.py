@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+
 def _digest(value: Any) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 

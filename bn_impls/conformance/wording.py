@@ -36,18 +36,20 @@ def as_text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     explained: dict[str, str] = {}
     for result in report.results:
-        if result.status == "passed" and not result.message:
-            continue
-        yield f"{result.status if not result.message or result.status != 'passed' else 'finding'}: {result.name}"
-        known = explained.get(result.cause) if result.cause not in ("", UNKNOWN) else None
-        if known is not None:
-            yield f"    the same mistake as in {known}"
-            continue
-        explained[result.cause] = result.name
-        yield from textwrap.wrap(result.message, WIDTH, initial_indent="    ", subsequent_indent="    ")
-        if result.status == "failed" and result.got:
-            yield f"    got {result.got}"
-            yield f"    expected {result.expected}"
+        if result.status == "skipped":
+            yield f"skipped: {result.name} ({result.message})"
+        elif result.status == "failed" or result.message:
+            yield f"{'failed' if result.status == 'failed' else 'finding'}: {result.name}"
+            known = explained.get(result.cause) if result.cause not in ("", UNKNOWN) else None
+            yield from [f"    the same mistake as in {known}"] if known is not None else _explained(result)
+            explained.setdefault(result.cause, result.name)
+
+
+def _explained(result: Result) -> Iterator[str]:
+    yield from textwrap.wrap(result.message, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    if result.status == "failed" and result.got:
+        yield f"    got {result.got}"
+        yield f"    expected {result.expected}"
 
 
 def _summary(report: Report) -> str:
