@@ -83,8 +83,9 @@ def _looked(look: Callable[[Any], str], module: Any) -> str:
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Names -> values before and after, where they differ."""
-    names = [*before, *(name for name in after if name not in before)]
+    """Names -> values before and after, where they differ; a framework that was not there before has no value then."""
+    of_frameworks = {name for _, name, _ in OF_FRAMEWORKS}
+    names = [*before, *(name for name in after if name not in before and name not in of_frameworks)]
     absent = "not there"
     return {
         name: (before.get(name, absent), after.get(name, absent))

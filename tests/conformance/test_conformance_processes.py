@@ -53,12 +53,12 @@ def test_a_right_implementation_passes_with_code_0() -> None:
 
 
 def test_a_wrong_implementation_fails_with_code_1_and_the_text_names_the_mistake() -> None:
-    """Once; later checks point back to it."""
+    """Once, with the other checks that it fails."""
     done = check("tests.axes.batch_norm_mutants:SWAPPED_DECAY")
     words = " ".join(done.stdout.split())
     assert done.returncode == 1
     assert words.count("decay weighs the new value in your update, but should weigh the old one") == 1
-    assert "the same mistake as in" in words
+    assert "the same mistake fails update_with_gradients, " in words
     assert words.rsplit("tests.axes", 1)[1].startswith(".batch_norm_mutants:SWAPPED_DECAY: failed; ")
 
 
