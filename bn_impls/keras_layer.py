@@ -84,4 +84,8 @@ IMPLEMENTATION = Implementation(
     build=build,
     build_trainer=build_trainer,
     variants=found_in("bn_impls.variants.keras_layer"),
+    documented={
+        "checkpoint_counter": "Keras' layer has no counter of updates, so its checkpoints hold none; nothing in it "
+        "depends on the count",
+    },
 )

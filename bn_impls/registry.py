@@ -264,6 +264,12 @@ def describe(specification: str) -> Descriptor:
     return known[specification]
 
 
+def make_importable(descriptor: Descriptor) -> None:
+    """Let ``module:OBJECT`` be found in the current folder, after everything else: it must not shadow a framework."""
+    if descriptor.name == descriptor.target and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+
+
 def load(descriptor: Descriptor) -> Any:
     """Import an implementation; this is where its framework is imported.
 
@@ -278,8 +284,7 @@ def load(descriptor: Descriptor) -> Any:
     if descriptor.problem is not None:
         raise BadSpecification(f"{descriptor.name}: {descriptor.problem}")
     module_name, _, object_name = descriptor.target.partition(":")
-    if descriptor.name == descriptor.target and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # for module:OBJECT alone, and last: a file here must not shadow a framework
+    make_importable(descriptor)
     try:
         found = getattr(importlib.import_module(module_name), object_name)
     except (Exception, SystemExit) as error:  # somebody else's module may raise anything

@@ -29,12 +29,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Write the files, all or none."""
-    module = _usable(options.name)
+    module: str = options.name
+    _refuse_what_is_no_name(module)
     folder: Path = options.output if options.output is not None else Path(module)
     targets = {folder / name.format(module=module): template for name, template in TEMPLATES.items()}
     for path in targets:
         if path.exists() or path.is_symlink():
             raise BadTarget(f"{path} exists and is not overwritten; choose another NAME, or another --output DIR")
+    _refuse_what_is_taken(module)
     texts = {path: _filled(template, module) for path, template in targets.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,19 +60,16 @@ def _registered(module: str) -> str:
     return module.replace("_", "-").strip("-").lower()
 
 
-def _usable(name: str) -> str:
-    """The name, if a module and an implementation can be called so.
-
-    Raises:
-        BadTarget: they cannot, or something else is.
-    """
+def _refuse_what_is_no_name(name: str) -> None:
     if not (name.isidentifier() and name.isascii() and name.strip("_")):
         raise BadTarget(f"{name!r} is no module's name; it should be a Python identifier in ASCII, such as my_bn")
     if keyword.iskeyword(name):
         raise BadTarget(f"{name!r} is a keyword of Python, but should be a name of your own, such as my_{name}")
+
+
+def _refuse_what_is_taken(name: str) -> None:
     if _registered(name) in {_registered(known) for known in descriptors()}:
         raise BadTarget(f"the name {_registered(name)!r} is taken: `bn-bench list` shows it; choose another")
     found = find_spec(name)
     if found is not None and found.origin is not None:
         raise BadTarget(f"a module {name!r} can be imported already, and yours would hide it; choose another name")
-    return name

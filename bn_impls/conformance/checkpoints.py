@@ -12,9 +12,10 @@ from bn_impls.conformance.calls import exported, played
 from bn_impls.conformance.model import Check, Failure, NotOffered
 from bn_impls.conformance.subject import Subject, calls, drawn_state
 from bn_impls.errors import BadCheckpoint
-from bn_impls.interface import Layer
+from bn_impls.interface import Array, Layer
+from bn_impls.state import CHANNEL_ARRAYS
 
-NAMES = {
+WORDS = {
     "gamma": "gamma",
     "beta": "beta",
     "moving_mean": "the moving mean",
@@ -57,12 +58,14 @@ def _restored(subject: Subject, format_name: str) -> Failure | None:
     start = exported(fresh)
     fresh.formats[format_name].restore(folder)
     found = exported(fresh)
-    lost = [name for name, array in expected.items() if not np.array_equal(found[name], array)]
+    lost = [name for name in CHANNEL_ARRAYS if not np.array_equal(found[name], expected[name])]
     if lost:
         return _lost(format_name, lost, found, start, expected)
     if any(not np.array_equal(expected[name], array) for name, array in exported(saved).items()):
         return Failure(message=f"saving in the format {format_name} changed the layer", got="changed",
                        expected="unchanged", cause="saving_changes")  # fmt: skip
+    if not np.array_equal(found["num_updates"], expected["num_updates"]):
+        return None  # another check's business; the next update may depend on it
     for call in calls(fresh.configuration, "inference", "training", seed=131):
         one, other = played(saved, call, load=False), played(fresh, call, load=False)
         for name, array in one.items():
@@ -76,22 +79,35 @@ def _restored(subject: Subject, format_name: str) -> Failure | None:
     return None
 
 
+def _counter(subject: Subject) -> Failure | None:
+    for name in _formats(subject):
+        saved, folder, fresh = _trained(subject, 133), _folder(subject, name), subject.build()
+        saved.formats[name].save(folder)
+        start, expected = exported(fresh), exported(saved)
+        fresh.formats[name].restore(folder)
+        found = exported(fresh)
+        if not np.array_equal(found["num_updates"], expected["num_updates"]):
+            return _lost(name, ["num_updates"], found, start, expected)
+    return None
+
+
 def _lost(
     format_name: str,
     lost: list[str],
-    found: dict[str, np.ndarray],
-    start: dict[str, np.ndarray],
-    expected: dict[str, np.ndarray],
+    found: dict[str, Array],
+    start: dict[str, Array],
+    expected: dict[str, Array],
 ) -> Failure:
     name = lost[0]
     initial = all(np.array_equal(found[one], start[one]) for one in lost)
-    how = "come back with their start values" if initial else "come back changed"
+    verb = "comes" if len(lost) == 1 else "come"
+    how = f"{verb} back as in a new layer" if initial else f"{verb} back changed"
     cause = "checkpoint_counter" if lost == ["num_updates"] else "checkpoint_statistics"
     if any(one in ("gamma", "beta") for one in lost):
         cause = "checkpoint_parameters"
     return Failure(
-        message=f"in the format {format_name}, {' and '.join(NAMES[one] for one in lost)} {how}: save them, and set "
-        "them when restoring",
+        message=f"in the format {format_name}, {' and '.join(WORDS[one] for one in lost)} {how}: it should be "
+        "saved, and set when restoring",
         got=str(found[name].tolist()), expected=str(expected[name].tolist()), cause=cause,
     )  # fmt: skip
 
@@ -133,6 +149,7 @@ def _cut(folder: Path) -> None:
 
 CHECKS = (
     Check("checkpoint", "a checkpoint brings everything back in a new layer", _comes_back),
+    Check("checkpoint_counter", "a checkpoint brings the count of updates back", _counter),
     Check("missing_checkpoint", "an empty folder is refused", _refuses(_remove_all, "an empty folder")),
     Check("damaged_checkpoint", "files cut in half are refused", _refuses(_cut, "files cut in half")),
 )

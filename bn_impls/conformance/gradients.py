@@ -9,6 +9,8 @@ from bn_impls.conformance.judging import judged, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure
 from bn_impls.conformance.subject import TABLE, Subject, calls
 
+GRADIENTS = ("gradient_input", "gradient_gamma", "gradient_beta")
+
 
 def _of(name: str) -> Callable[[Subject], Failure | None]:
     def run(subject: Subject) -> Failure | None:
@@ -20,7 +22,7 @@ def _of(name: str) -> Callable[[Subject], Failure | None]:
 
 def _of_a_table(subject: Subject) -> Failure | None:
     layer = subject.build(input_shape=TABLE)
-    return judged(layer, calls(layer.configuration, "gradients", seed=11))
+    return judged(layer, calls(layer.configuration, "gradients", seed=11), only=GRADIENTS)
 
 
 def _output(subject: Subject) -> Failure | None:
@@ -38,17 +40,16 @@ STALE = Cause(
 def _second_call(subject: Subject) -> Failure | None:
     layer = subject.build()
     first, second, third = calls(layer.configuration, "gradients", "gradients", "gradients", seed=13)
-    names = ("gradient_input", "gradient_gamma", "gradient_beta")
-    if (wrong := judged(layer, [first], only=names)) is not None:
+    if (wrong := judged(layer, [first], only=GRADIENTS)) is not None:
         return wrong
-    return judged(layer, [second, third], lambda: STALE, only=names)
+    return judged(layer, [second, third], lambda: STALE, only=GRADIENTS)
 
 
 def _after_inference(subject: Subject) -> Failure | None:
     layer = subject.build()
     order = calls(layer.configuration, "gradients", "inference", "gradients", seed=14)
     stale = unless_usual_is_wrong(subject, STALE)
-    return judged(layer, order, stale, only=("gradient_input", "gradient_gamma", "gradient_beta"))
+    return judged(layer, order, stale, only=GRADIENTS)
 
 
 CHECKS = (

@@ -96,6 +96,8 @@ class Subject:
                 except NotOffered as refusal:
                     reasons.append(str(refusal))
                     continue
+                except Exception:  # the checks say what is wrong, one by one
+                    return self
                 return replace(self, dtype=dtype, shape=shape)
         raise NotOffered(reasons[0])
 

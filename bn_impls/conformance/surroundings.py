@@ -1,22 +1,24 @@
 """What a process shares beyond any one layer, and what changed of it.
 
-Frameworks are looked at only where the implementation has imported them; nothing is imported here.
+Frameworks are looked at only where the implementation has imported them.
 """
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import hashlib
+import importlib
+import importlib.util
 import os
 import random
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-FRAMEWORK_VARIABLES = ("TF", "KERAS", "XLA", "JAX", "TORCH", "PYTORCH", "KMP", "CUDA", "NCCL", "OMP", "GRPC", "TRITON")
-"""Beginnings of variables that frameworks set for themselves when they are imported."""
 
 
 def _digest(value: Any) -> str:
@@ -45,16 +47,17 @@ ALWAYS: Mapping[str, Callable[[], str]] = {
     "the recursion limit": lambda: str(sys.getrecursionlimit()),
     "the handler of SIGINT": lambda: str(signal.getsignal(signal.SIGINT)),
 }
-OF_FRAMEWORKS: tuple[tuple[str, str, str | None, Callable[[Any], str]], ...] = (
-    ("torch", "torch's default dtype", "torch.float32", _torch("get_default_dtype")),
-    ("torch", "torch's gradient switch", "True", _torch("is_grad_enabled")),
-    ("torch", "torch's random state", None, _torch("seed")),
-    ("torch", "torch's deterministic switch", "False", _torch("are_deterministic_algorithms_enabled")),
-    ("tensorflow", "TensorFlow's eager switch", "True", lambda tf: str(tf.executing_eagerly())),
-    ("tensorflow", "TensorFlow's global seed", "None", lambda tf: str(_tensorflow_seed())),
-    ("keras", "Keras' default dtype (floatx)", "float32", lambda keras: str(keras.backend.floatx())),
+OF_FRAMEWORKS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("torch", "torch's default dtype", _torch("get_default_dtype")),
+    ("torch", "torch's gradient switch", _torch("is_grad_enabled")),
+    ("torch", "torch's random state", _torch("seed")),
+    ("torch", "torch's deterministic switch", _torch("are_deterministic_algorithms_enabled")),
+    ("tensorflow", "TensorFlow's eager switch", lambda tf: str(tf.executing_eagerly())),
+    ("tensorflow", "TensorFlow's global seed", lambda tf: str(_tensorflow_seed())),
+    ("keras", "Keras' default dtype (floatx)", lambda keras: str(keras.backend.floatx())),
+    ("jax", "JAX's switch to float64", lambda jax: str(jax.config.jax_enable_x64)),
 )
-"""Module, what is looked at, its value in a fresh process (None where that varies), and how to look."""
+"""Module, what is looked at, and how."""
 
 
 def _tensorflow_seed() -> Any:
@@ -65,7 +68,7 @@ def _tensorflow_seed() -> Any:
 def seen() -> dict[str, str]:
     """Global state now, by name; environment variables as ``variable NAME``."""
     state = {name: look() for name, look in ALWAYS.items()}
-    for module, name, _, look in OF_FRAMEWORKS:
+    for module, name, look in OF_FRAMEWORKS:
         loaded = sys.modules.get(module)
         if loaded is not None:
             state[name] = _looked(look, loaded)
@@ -80,8 +83,9 @@ def _looked(look: Callable[[Any], str], module: Any) -> str:
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Names -> values before and after, where they differ."""
-    names = [*before, *(name for name in after if name not in before)]
+    """Names -> values before and after, where they differ; a framework that was not there before has no value then."""
+    of_frameworks = {name for _, name, _ in OF_FRAMEWORKS}
+    names = [*before, *(name for name in after if name not in before and name not in of_frameworks)]
     absent = "not there"
     return {
         name: (before.get(name, absent), after.get(name, absent))
@@ -90,20 +94,26 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str
     }
 
 
-def changed_by_import(before: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """What an import changed. A framework that it imported is compared with a fresh process.
+def import_what_it_imports(target: str) -> None:
+    """Import what the source of a module imports, so that what a framework's import changes is not taken for its doing.
 
     Args:
-        before: the state before the import.
-
-    Returns:
-        As :func:`differences`; variables that frameworks set for themselves are left out.
+        target: name of the module. What cannot be found or imported here is left to the import that follows.
     """
-    usual = {name: value for _, name, value, _ in OF_FRAMEWORKS if value is not None}
-    framework = {name for _, name, _, _ in OF_FRAMEWORKS}
-    now = seen()
-    expected = {**before, **{name: value for name, value in usual.items() if name in now}}
-    ours = {name for name in now if name not in framework or name in usual}
-    found = differences(expected, {name: now[name] for name in now if name in ours})
-    own = tuple(f"the environment variable {prefix}" for prefix in FRAMEWORK_VARIABLES)
-    return {name: values for name, values in found.items() if not (values[0] == "not there" and name.startswith(own))}
+    with contextlib.suppress(Exception, SystemExit):  # somebody else's code
+        found = importlib.util.find_spec(target)
+        if found is None or found.origin is None or not found.origin.endswith(".py"):
+            return
+        for name in _imported_names(Path(found.origin).read_bytes()):
+            with contextlib.suppress(Exception, SystemExit):
+                importlib.import_module(name)
+
+
+def _imported_names(source: bytes) -> list[str]:
+    names: list[str] = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module)
+    return names

@@ -34,20 +34,29 @@ def as_text(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    explained: dict[str, str] = {}
+    explained: set[str] = set()
     for result in report.results:
-        if result.status == "passed" and not result.message:
-            continue
-        yield f"{result.status if not result.message or result.status != 'passed' else 'finding'}: {result.name}"
-        known = explained.get(result.cause) if result.cause not in ("", UNKNOWN) else None
-        if known is not None:
-            yield f"    the same mistake as in {known}"
-            continue
-        explained[result.cause] = result.name
-        yield from textwrap.wrap(result.message, WIDTH, initial_indent="    ", subsequent_indent="    ")
-        if result.status == "failed" and result.got:
-            yield f"    got {result.got}"
-            yield f"    expected {result.expected}"
+        if result.status == "skipped":
+            yield f"skipped: {result.name} ({result.message})"
+        elif (result.status == "failed" or result.message) and result.cause not in explained:
+            yield f"{'failed' if result.status == 'failed' else 'finding'}: {result.name}"
+            yield from _wrapped(result.message)
+            if result.status == "failed":
+                yield from _evidence(result, report)
+                explained |= {result.cause} - {UNKNOWN}
+
+
+def _evidence(result: Result, report: Report) -> Iterator[str]:
+    if result.got:
+        yield f"    got {result.got}"
+        yield f"    expected {result.expected}"
+    same = [one.name for one in report.results if one.cause == result.cause != UNKNOWN and one.name != result.name]
+    if same:
+        yield from _wrapped(f"the same mistake fails {', '.join(same)}")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def _summary(report: Report) -> str:

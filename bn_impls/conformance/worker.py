@@ -24,8 +24,10 @@ class Server:
         sys.path += [folder for folder in path if folder not in sys.path]
         os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
         self.scratch = Path(scratch)
-        before = surroundings.seen()
         descriptor = registry.describe(specification)
+        registry.make_importable(descriptor)
+        surroundings.import_what_it_imports(descriptor.target.partition(":")[0])
+        before = surroundings.seen()
         implementation = registry.load(descriptor)
         self.subject = Subject(
             implementation=implementation,
@@ -33,7 +35,7 @@ class Server:
             styles=descriptor.styles,  # type: ignore[arg-type]  # the same
             scratch=self.scratch,
             printed=Path(printed),
-            import_changes=surroundings.changed_by_import(before),
+            import_changes=surroundings.differences(before, surroundings.seen()),
         )
         documented = dict(implementation.documented)
         return {"status": "ok", "documented": documented}

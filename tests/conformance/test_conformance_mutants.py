@@ -1,0 +1,60 @@
+"""The kit kills every mutant, names its mistake, and lets what is right pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from bn_impls.registry import BUILT_IN
+from tests.conformance.matrix import PAGE, Row, page, results_of, row_of
+from tests.conformance.mutants.catalogue import AXES, MUTANTS
+
+HONEST = (
+    "numpy-reference",
+    f"{AXES}:HONEST",
+    f"{AXES}:HONEST_IN_ORDER",
+    f"{AXES}:HONEST_MULTIPLIED_OUT",
+    f"{AXES}:HONEST_WITH_OTHER_CONVENTIONS",
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, Row]:
+    """The kit on every mutant, once."""
+    return {mutant.specification: row_of(mutant) for mutant in MUTANTS}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_mutant_is_killed_and_its_mistake_is_named_first(mutant: object, rows: dict[str, Row]) -> None:
+    """A survivor fails here; so does a wrong name, of which none is left at present."""
+    row = rows[mutant.specification]  # type: ignore[attr-defined]  # a Mutant
+    assert row.failed, "it survived"
+    assert row.named == row.mutant.cause, row.message
+
+
+def test_there_are_at_least_34_mutants_and_no_two_are_the_same() -> None:
+    """As many as were asked for, each counted once."""
+    assert len({mutant.specification for mutant in MUTANTS}) == len(MUTANTS) >= 34
+
+
+def test_the_page_is_what_a_run_gives(rows: dict[str, Row]) -> None:
+    """Write it again with ``python -m tests.conformance.matrix``."""
+    assert PAGE.read_text() == page(list(rows.values()))
+
+
+@pytest.mark.parametrize("specification", HONEST)
+def test_an_honest_implementation_passes(specification: str) -> None:
+    """However it sums, and whatever conventions it declares."""
+    wrong = [(result.name, result.message) for result in results_of(specification) if result.status == "failed"]
+    assert wrong == []
+
+
+def test_a_message_says_what_was_declared_and_what_right_would_be(rows: dict[str, Row]) -> None:
+    """The example that the kit was asked for."""
+    message = rows[f"{AXES}:OTHER_DDOF"].message
+    assert "your moving variance divides by n - 1; you declared ddof 0" in message
+    assert "average the batch variance over n, or declare ddof 1" in message
+
+
+def test_every_built_in_implementation_is_checked_somewhere() -> None:
+    """NumPy's in this process above, the others in their own below."""
+    assert {descriptor.name for descriptor in BUILT_IN} >= {"numpy-reference", "torch", "keras"}

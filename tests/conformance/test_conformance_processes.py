@@ -1,0 +1,201 @@
+"""``bn-bench check`` as a command, on implementations that behave badly: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bn_impls.conformance.kit import CHECKS
+from bn_impls.registry import BUILT_IN
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ROGUES = "tests.conformance.mutants.rogues"
+FIELDS = {"name", "status", "got", "expected", "message"}
+
+
+def check(*arguments: str, folder: Path = CHECKOUT, timeout: float = 400) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]))
+    return subprocess.run(
+        [sys.executable, "-m", "bn_impls.cli", "check", *arguments], cwd=folder,
+        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+def report(*arguments: str, code: int, folder: Path = CHECKOUT) -> dict[str, Any]:
+    """The JSON document of a check that ends with a code: standard output holds it and nothing else."""
+    done = check(*arguments, "--json", "--quick", folder=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def by_name(found: dict[str, Any]) -> dict[str, Any]:
+    """The results by their checks' names."""
+    return {result["name"]: result for result in found["checks"]}
+
+
+def test_a_right_implementation_passes_with_code_0() -> None:
+    """With the fields of the contract, exactly."""
+    found = report("numpy-reference", code=0)
+    assert set(found) == {"implementation", "passed", "checks"}
+    assert (found["implementation"], found["passed"]) == ("numpy-reference", True)
+    assert all(set(result) == FIELDS for result in found["checks"])
+    assert {result["status"] for result in found["checks"]} == {"passed", "skipped"}
+    assert [result["name"] for result in found["checks"]] == ["loads", *(c.name for c in CHECKS if c.quick)]
+
+
+def test_a_wrong_implementation_fails_with_code_1_and_the_text_names_the_mistake() -> None:
+    """Once, with the other checks that it fails."""
+    done = check("tests.axes.batch_norm_mutants:SWAPPED_DECAY")
+    words = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert words.count("decay weighs the new value in your update, but should weigh the old one") == 1
+    assert "the same mistake fails update_with_gradients, " in words
+    assert words.rsplit("tests.axes", 1)[1].startswith(".batch_norm_mutants:SWAPPED_DECAY: failed; ")
+
+
+@pytest.mark.parametrize(("arguments", "part"), [
+    (["no-such-name"], "unknown implementation 'no-such-name'"),
+    ([], "the following arguments are required: SPEC"),
+    (["torch", "--timeout", "0"], "0 is no number of seconds above 0"),
+])  # fmt: skip
+def test_a_usage_error_is_code_2(arguments: list[str], part: str) -> None:
+    """Nothing is started."""
+    done = check(*arguments)
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("specification", "part"), [
+    ("no_such_module:X", "No module named 'no_such_module'"),
+    (f"{ROGUES}:NOTHING", "has no attribute 'NOTHING'"),
+    (f"{ROGUES}:NO_IMPLEMENTATION", "is a SimpleNamespace, but should be a bn_impls.interface.Implementation"),
+    (f"{ROGUES}:BUILDS_NOTHING", "only on Tuesdays"),
+])  # fmt: skip
+def test_what_does_not_load_is_named_and_every_other_check_is_skipped(specification: str, part: str) -> None:
+    """All checks are in the result."""
+    found = report(specification, code=1)
+    first, *others = found["checks"]
+    assert (first["name"], first["status"]) == ("loads", "failed")
+    assert part in first["message"]
+    assert {result["status"] for result in others} == {"skipped"}
+    assert len(others) == sum(c.quick for c in CHECKS)
+
+
+@pytest.mark.parametrize(("name", "part"), [
+    ("INCOMPLETE", "required keyword-only arguments: 'training_step', 'training_step_with_gradients'"),
+    ("NO_LAYER", "build gave a SimpleNamespace, but should give a Layer or Unsupported(reason)"),
+])  # fmt: skip
+def test_an_incomplete_layer_is_named(name: str, part: str) -> None:
+    """By what it lacks, and every check is in the result."""
+    results = by_name(report(f"{ROGUES}:{name}", code=1))
+    assert results["loads"]["status"] == "passed"
+    assert part in results["builds"]["message"]
+    assert part in results["training_output"]["message"]
+
+
+@pytest.mark.parametrize(("name", "part"), [
+    ("RAISES", "it raised RuntimeError: no weights [rogues.py line"),
+    ("GIVES_NAN", "the output of an inference call is nan"),
+    ("WRONG_SHAPE", "output has shape (5, 3, 2, 4), but should be shape (6, 3, 2, 4)"),
+    ("WRONG_DTYPE", "output has dtype float16, but should be dtype float64"),
+    ("KILLS", "the process was ended by SIGSEGV"),
+    ("EXITS", "the process exited with code 5"),
+])  # fmt: skip
+def test_a_bad_inference_is_named_and_the_training_checks_go_on(name: str, part: str) -> None:
+    """Each check starts from a living process."""
+    results = by_name(report(f"{ROGUES}:{name}", code=1))
+    assert results["inference_output"]["status"] == "failed"
+    assert part in results["inference_output"]["message"]
+    for passed in ("training_output", "gradient_input", "update", "state_comes_back", "load_copies"):
+        assert results[passed]["status"] == "passed", results[passed]
+
+
+def test_a_hang_is_killed_at_its_deadline_and_the_rest_goes_on() -> None:
+    """With a deadline of two seconds a check."""
+    results = by_name(report(f"{ROGUES}:HANGS", "--timeout", "2", code=1))
+    assert results["inference_output"]["message"].startswith("the check hung: no answer within 2 s")
+    assert results["training_output"]["status"] == "passed"
+    assert results["gradient_input"]["status"] == "passed"
+
+
+def test_garbage_on_standard_output_is_named_and_damages_nothing() -> None:
+    """The report is still one JSON document."""
+    results = by_name(report(f"{ROGUES}:PRINTS", code=1))
+    assert {name for name, result in results.items() if result["status"] == "failed"} == {"prints_nothing"}
+    assert "bytes to standard output" in results["prints_nothing"]["message"]
+
+
+@pytest.mark.parametrize(("name", "part"), [
+    ("SEEDS", "NumPy's random state"),
+    ("SILENCES_ERRORS", "NumPy's error state (np.seterr)"),
+    ("SETS_VARIABLES", "the environment variable MY_CALLS"),
+    ("MOVES_ELSEWHERE", "the working directory"),
+])  # fmt: skip
+def test_a_changed_global_state_is_named(name: str, part: str) -> None:
+    """By what was changed."""
+    results = by_name(report(f"{ROGUES}:{name}", code=1))
+    assert results["calls_are_harmless"]["status"] == "failed"
+    assert f"building and calling a layer changed {part}" in results["calls_are_harmless"]["message"]
+    assert results["training_output"]["status"] == "passed"
+
+
+@pytest.mark.parametrize(("name", "part"), [
+    ("TORCH_DEFAULTS", "torch's default dtype"),
+    ("TORCH_SEEDS", "torch's random state"),
+])  # fmt: skip
+def test_a_changed_state_of_torch_is_named(name: str, part: str) -> None:
+    """Where torch is installed."""
+    pytest.importorskip("torch")
+    results = by_name(report(f"{ROGUES}:{name}", code=1))
+    assert f"building and calling a layer changed {part}" in results["calls_are_harmless"]["message"]
+
+
+def test_a_module_that_seeds_when_imported_is_named(tmp_path: Path) -> None:
+    """What its own file does, not what the frameworks do that it imports."""
+    (tmp_path / "seeding.py").write_text(
+        "import numpy as np\nfrom bn_impls.numpy_reference import IMPLEMENTATION\nnp.random.seed(0)\n"
+    )
+    results = by_name(report("seeding:IMPLEMENTATION", code=1, folder=tmp_path))
+    assert "importing the implementation changed NumPy's random state" in results["import_is_harmless"]["message"]
+
+
+def test_an_import_that_ends_the_process_is_named(tmp_path: Path) -> None:
+    """As a fault in a native library."""
+    (tmp_path / "fatal.py").write_text("import os\nos._exit(9)\n")
+    found = report("fatal:IMPLEMENTATION", code=1, folder=tmp_path)
+    assert "exited with code 9" in found["checks"][0]["message"]
+
+
+def test_what_a_layer_declines_is_skipped_with_its_reason() -> None:
+    """Unsupported callables are no failure; a callable that is None is."""
+    found = report(f"{ROGUES}:DECLINES", code=0)
+    assert by_name(found)["gradient_input"]["message"] == "no gradients here"
+    results = by_name(report(f"{ROGUES}:NO_GRADIENTS", code=1))
+    assert "training_step_with_gradients is a NoneType, but should be a callable" in results["builds"]["message"]
+    assert results["training_output"]["status"] == "passed"
+
+
+def test_documented_behaviour_that_is_not_found_is_a_failure() -> None:
+    """What is declared must be true."""
+    results = by_name(report(f"{ROGUES}:STALE_DOCUMENTATION", code=1))
+    assert "take the sentence out of `documented`" in results["training_output"]["message"]
+
+
+@pytest.mark.parametrize("descriptor", BUILT_IN, ids=lambda descriptor: descriptor.name)
+def test_every_shipped_implementation_passes(descriptor: Any) -> None:
+    """No false alarm; what an API does on purpose is declared, and shown as such."""
+    if (reason := descriptor.missing()) is not None:
+        pytest.skip(reason)
+    found = report(descriptor.name, code=0)
+    findings = {r["name"] for r in found["checks"] if r["status"] == "passed" and r["message"]}
+    assert findings == ({"checkpoint_counter"} if descriptor.name == "keras" else findings)
