@@ -20,9 +20,9 @@ from bn_impls import keras_layer  # noqa: E402
 class Subclass(keras.Model):  # type: ignore[misc]  # Keras has no types
     """Somebody's model."""
 
-    def __init__(self) -> None:
+    def __init__(self, layer: Any) -> None:
         super().__init__()
-        self.batch_norm = keras.layers.BatchNormalization()
+        self.batch_norm = layer
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Normalize."""
@@ -32,7 +32,7 @@ class Subclass(keras.Model):  # type: ignore[misc]  # Keras has no types
 @pytest.fixture(scope="module")
 def callables() -> dict[str, tuple[Any, str]]:
     """Ways to call Keras, and what they are."""
-    layer, subclass = keras.layers.BatchNormalization(), Subclass()
+    layer, subclass = keras.layers.BatchNormalization(), Subclass(keras.layers.BatchNormalization())
     functional = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
     x = tf.ones((4, 3))
     for call in (layer, subclass, functional):
@@ -71,10 +71,9 @@ def test_the_evidence_names_the_class(named_offer: Any) -> None:
 
 def test_a_model_without_a_dtype_casts_what_goes_in() -> None:
     """Keras' behaviour that the exhibit works around: 1 + 2^-30 reaches the float64 layer as 1."""
-    model = Subclass()
-    model.batch_norm = keras.layers.BatchNormalization(epsilon=0.0, dtype="float64")
-    model.batch_norm.build((1, 1))
-    y = model(tf.constant([[1.0 + 2.0**-30]], tf.float64))
+    layer = keras.layers.BatchNormalization(epsilon=0.0, dtype="float64")
+    layer.build((1, 1))
+    y = Subclass(layer)(tf.constant([[1.0 + 2.0**-30]], tf.float64))
     assert (y.dtype, y.numpy().tolist()) == (tf.float64, [[1.0]])
 
 
