@@ -26,12 +26,12 @@ from bn_impls.state import State, validated_arrays, validated_state
 
 Array = npt.NDArray[Any]
 Native = Any  # a tensor of the framework
-Style = Literal["eager", "graph", "xla", "session"]
+Style = Literal["eager", "graph", "xla", "session", "subclassed"]
 Layout = Literal["channels_last", "channels_first"]
 Device = Literal["cpu", "gpu"]
 Statistics = Literal["moving", "batch"]
 
-STYLES: tuple[Style, ...] = ("eager", "graph", "xla", "session")
+STYLES: tuple[Style, ...] = ("eager", "graph", "xla", "session", "subclassed")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,18 @@ What its user must remember:
 - ``training`` is a Python bool: True in your own loop, or inference statistics are used and never learned.
 - ``epsilon`` is 1e-3 by default, 100 times that of other libraries.
 - ``trainable = False`` also switches to inference statistics.
+- In a model subclass called in a ``tf.GradientTape`` (document 002's way, style ``subclassed``), every operation runs
+  by itself, and ``call`` must hand ``training`` on. The model has a dtype of its own: left at float32, it casts what
+  goes in, and a float64 layer inside computes on float32 values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest import mock
+
+import keras
 import tensorflow as tf
 
 from bn_impls import keras_api as api
@@ -18,6 +26,8 @@ from bn_impls.interface import (
     Configuration,
     Implementation,
     Layer,
+    Observation,
+    Style,
     Trainer,
     TrainerConfiguration,
     Unsupported,
@@ -27,17 +37,52 @@ from bn_impls.networks.keras_network import keras_trainer
 from bn_impls.state import State
 from bn_impls.variants import found_in
 
+
+class NormalizingModel(keras.Model):
+    """A model subclass with the layer inside, as document 002 writes its network."""
+
+    def __init__(self, layer: keras.layers.BatchNormalization) -> None:
+        super().__init__(dtype=layer.dtype_policy)
+        self.batch_norm = layer
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Normalize."""
+        return self.batch_norm(x, training=training)
+
+
 # ---- the adapter ----------------------------------------------------------------------------------------------------
+
+
+def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observation]:
+    """What TensorFlow sees, and, where single operations ran, whether they ran inside a call of a model subclass."""
+    called: list[str] = []
+    call = keras.Model.__call__
+
+    def watched(model: keras.Model, *arguments: Any, **options: Any) -> Any:
+        if not type(model).__module__.startswith("keras."):  # Keras' own models call no code of their users
+            called.append(type(model).__name__)
+        return call(model, *arguments, **options)
+
+    with mock.patch.object(keras.Model, "__call__", watched):
+        found = boundary.observe(function, *inputs)
+    style = found["style"]
+    if not called or style.observed != "eager":
+        return found
+    evidence = f"{style.evidence}; inside {called[0]}.__call__, of a subclass of keras.Model"
+    return {**found, "style": Observation("subclassed", evidence)}
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
+    subclassed = configuration.style == "subclassed"
+    style: Style = "eager" if subclassed else configuration.style
+    reason = boundary.refusal(configuration.device, style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := api.refusal(configuration.conventions, "tensorflow", "TensorFlow")):
         return reason
     with boundary.placed(configuration.device):
         layer = api.batch_norm(configuration, "layer")
         model = api.model_around(layer, configuration)
+    called = NormalizingModel(layer) if subclassed else layer
     parameters = (
         layer.gamma.value if configuration.scale else None,
         layer.beta.value if configuration.center else None,
@@ -49,13 +94,13 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         counter.updates = state["num_updates"]
 
     def forward(x: tf.Tensor) -> tf.Tensor:
-        return layer(x, training=True)
+        return called(x, training=True)
 
     tensor = tf.TensorSpec(configuration.input_shape, configuration.dtype)
     with boundary.placed(configuration.device):
-        inference = boundary.styled(lambda x: layer(x, training=False), configuration.style, tensor)
-        training_step = boundary.styled(forward, configuration.style, tensor)
-        with_gradients = boundary.styled(boundary.gradients(forward, parameters), configuration.style, tensor, tensor)
+        inference = boundary.styled(lambda x: called(x, training=False), style, tensor)
+        training_step = boundary.styled(forward, style, tensor)
+        with_gradients = boundary.styled(boundary.gradients(forward, parameters), style, tensor, tensor)
     return Layer(
         configuration=configuration,
         inference=inference,
@@ -66,7 +111,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         synchronize=boundary.synchronize,
         export_state=lambda: api.export_state(layer, configuration, counter.updates, boundary.to_numpy),
         load_state=load,
-        observe=boundary.observe,
+        observe=observe,
         formats=keras_formats(lambda: model),
     )
 

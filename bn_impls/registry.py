@@ -103,7 +103,7 @@ BUILT_IN = (
         target="bn_impls.keras_layer:IMPLEMENTATION",
         formats=("keras", "weights-h5"),
         environment=(("KERAS_BACKEND", "tensorflow"),),
-        **_TENSORFLOW,
+        **_TENSORFLOW | {"styles": (*_TENSORFLOW["styles"], "subclassed")},
     ),
     Descriptor(
         name="tf1-manual",

@@ -237,9 +237,9 @@ THEIR_DESCRIPTORS = """
     NUMBER = 7
 """
 LISTED = """
-    from bn_impls.registry import descriptors
+    from bn_impls.registry import BUILT_IN, descriptors
     found = descriptors()
-    built_in = ("numpy-reference", "tf-manual", "keras")
+    built_in = {d.name for d in BUILT_IN}
     print(json.dumps({name: [d.framework, d.missing()] for name, d in found.items() if name not in built_in}))
 """
 

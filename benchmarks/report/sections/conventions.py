@@ -15,6 +15,7 @@ CONVENTIONS = {
     "epsilon": "Epsilon",
     "ddof": "ddof",
     "warm_up": "Warms up",
+    "debias": "Debiased",
     "decay_in_float32": "Decay in float32",
     "complement_in_float32": "1 - decay in float32",
     "initial_mean": "First mean",
@@ -22,6 +23,7 @@ CONVENTIONS = {
 }
 IN_WORDS = {
     "warm_up": "decay warms up",
+    "debias": "average debiased",
     "decay_in_float32": "decay rounded to float32",
     "complement_in_float32": "1 - decay rounded to float32",
     "initial_mean": "first moving mean",
