@@ -1,7 +1,7 @@
 """Which kernel Keras 2's batch normalization calls, and what follows from it: for its layer and for ``tf.layers``.
 
-Maps and volumes (rank 4 and 5) in 32 bits or fewer go to the fused kernel, which divides the moving variance by n - 1
-and silently raises epsilon to 1.001e-5; everything else is computed by moments, which divide by n.
+Maps and volumes (rank 4 and 5) in 32 bits or fewer go to the fused kernel, which divides the moving variance by n - 1;
+everything else is computed by moments, which divide by n.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from bn_impls.interface import Configuration, OtherKernel, TrainerConfiguration, Unsupported
 from bn_impls.networks.description import BatchNorm
 
-LEAST_EPSILON = 1.001e-5  # of the fused kernel, after CUDNN_BN_MIN_EPSILON
 BY_RANK = OtherKernel(ranks=(4, 5), dtypes=("float32", "float16", "bfloat16"), ddof=1)
 
 
@@ -44,9 +43,5 @@ def _of_layer(layer: Configuration) -> Unsupported | None:
         divisor = "n - 1" if fused else "n"
         return Unsupported(
             f"Keras 2 divides by {divisor} for rank {rank} in {layer.dtype}; ddof {1 - ddof} is not offered"
-        )
-    if fused and layer.epsilon < LEAST_EPSILON:
-        return Unsupported(
-            f"the fused kernel silently raises epsilon to {LEAST_EPSILON}; {layer.epsilon} is not offered"
         )
     return None

@@ -5,8 +5,7 @@ What its user must remember:
 - The updates stand in the collection UPDATE_OPS, and nothing runs them unless the training operation depends on them.
 - ``training`` is False by default, and then there are no updates at all; feed a placeholder.
 - Maps in float32 go to a fused kernel, whose moving variance divides by n - 1; rank 2, and float64, divide by n.
-- ``momentum`` is the weight of the *old* value, 0.99 by default; ``epsilon`` is 1e-3, and the fused kernel silently
-  raises anything below 1.001e-5 to that.
+- ``momentum`` is the weight of the *old* value, 0.99 by default; ``epsilon`` is 1e-3.
 - The function lives on in the package ``tf_keras``; ``tf.compat.v1.layers`` raises beside Keras 3.
 """
 

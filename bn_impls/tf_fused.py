@@ -6,7 +6,6 @@ What its user must remember:
 - The returned variance divides by n - 1, although the one that normalizes divides by n.
 - Rank 4 (or 5) only: a dense layer's output is reshaped to (n, 1, 1, c) and back.
 - Scale and offset are float32 and obligatory; there is no float64 kernel.
-- An epsilon below 1.001e-5 is silently raised to it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.keras2_kernels import LEAST_EPSILON
 from bn_impls.networks.description import BatchNorm as Description
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.tensorflow_layer import Counting, counted_layer
@@ -95,10 +93,6 @@ def _layer_refusal(layer: Configuration) -> Unsupported | None:
     rank = len(layer.input_shape)
     if rank not in (2, 4):
         return Unsupported(f"rank {rank} is not offered: maps of rank 4 are, and rank 2 by reshaping")
-    if layer.epsilon < LEAST_EPSILON:
-        return Unsupported(
-            f"the fused kernel silently raises epsilon to {LEAST_EPSILON}; {layer.epsilon} is not offered"
-        )
     return None
 
 

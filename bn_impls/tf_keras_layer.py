@@ -4,7 +4,7 @@ What its user must remember:
 
 - Maps in float32 go to a fused kernel, whose moving variance divides by n - 1; rank 2, and float64, divide by n.
 - ``momentum`` is the weight of the *old* value, 0.99 by default; 1 - momentum is rounded to float32, also in float64.
-- ``epsilon`` is 1e-3 by default; the fused kernel silently raises anything below 1.001e-5 to that.
+- ``epsilon`` is 1e-3 by default.
 - ``training`` is a Python bool: True in your own loop. ``trainable = False`` also switches to inference statistics.
 """
 

@@ -225,7 +225,8 @@ def supposed(settings: Configuration, semantics: Semantics, call: Call) -> Quant
     """What a batch norm with one choice changed makes of a call, in float64.
 
     Raises:
-        ValueError: what the changed choice computes does not fit together.
+        BadConfiguration: the changed choice does not fit the sizes of the layer.
+        BadState: nor its state.
 
     Args:
         settings: of the layer under test.

@@ -17,6 +17,7 @@ from bn_impls.accuracy.errors import distance
 from bn_impls.conformance.calls import NAMES, Call, Exact, Quantities, exact, supposed
 from bn_impls.conformance.hypotheses import Hypothesis, hypotheses
 from bn_impls.conformance.model import UNKNOWN
+from bn_impls.errors import BadConfiguration, BadState
 from bn_impls.interface import Array, Configuration
 
 SLACK = 4.0  # a hypothesis adds roundings of its own (a product with n / (n - 1), say); a wrong one is off by millions
@@ -113,7 +114,7 @@ def _explained(hypothesis: Hypothesis, settings: Configuration, one: Played) -> 
     assumed = settings if hypothesis.layout is None else replace(settings, layout=hypothesis.layout)
     try:
         own = supposed(assumed, hypothesis.semantics, one.call)
-    except ValueError:  # statistics of another shape than the parameters
+    except (BadConfiguration, BadState):  # statistics of another shape than the parameters
         return NOTHING
     for name in one.wrong():
         value, right = own.get(name), one.exact[name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
-from bn_impls.registry import descriptors, load
+from bn_impls.registry import describe, descriptors, load
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets on stderr
 
@@ -175,15 +177,16 @@ def test_a_convention_that_is_not_offered_is_a_value(name: str, change: Any, rea
     assert reason in found.reason
 
 
-def test_an_epsilon_that_the_fused_kernel_would_raise_is_refused() -> None:
-    """Below 1.001e-5 for float32 maps only."""
-    small: dict[str, Any] = {"epsilon": 1e-6, "dtype": "float32"}
-    maps = implementation("tf1-layers").build(configuration("tf1-layers", input_shape=(3, 2, 2, 4), **small))
-    dense = implementation("tf1-layers").build(configuration("tf1-layers", **small))
-    assert isinstance(maps, Unsupported)
-    assert "silently raises epsilon" in maps.reason
-    assert isinstance(dense, Layer)
-    dense.close()
+@pytest.mark.parametrize("name", ["tf1-layers", "tf-fused", "tf-keras"])
+def test_the_fused_kernel_uses_a_small_epsilon_as_given(name: str) -> None:
+    """Older versions raised it to 1.001e-5. The batch +-2^-20 comes out as +-1 / sqrt(1 + epsilon 2^40)."""
+    settings = configuration(name, input_shape=(4, 1, 1, 4), dtype="float32", epsilon=1e-12)
+    layer = implementation(name).build(replace(settings, style=describe(name).styles[0]))
+    assert isinstance(layer, Layer), layer
+    x = np.tile(np.array([1, -1, 1, -1], np.float32).reshape(4, 1, 1, 1) * np.float32(2.0**-20), (1, 1, 1, 4))
+    y = layer.to_numpy(layer.training_step(layer.to_native(x)))
+    np.testing.assert_allclose(y, np.sign(x) / math.sqrt(1 + 1e-12 * 2.0**40), rtol=8 * 2.0**-24)
+    layer.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
