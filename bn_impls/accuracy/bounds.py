@@ -33,10 +33,15 @@ its gradients with it. Its error is larger by the cancellation of the two terms:
     xhat    dxhat   += 3 u (|x| + |mean|) / s
     dgamma  ddgamma += (k + 1) u sum |dy| (|x| + |mean|) / s
 
-A good evaluation subtracts first, which is exact for neighbouring numbers, so the good bound does not allow this: it is
-*graded*. But it is rounding and no mistake, so the plain bound does. In training the two differ little, because the
-rounding of the mean costs (k + 1) u mean|x| / s anyway; in inference with a moving mean that is accurate they differ by
-as many digits as mean / deviation has.
+The variance may be evaluated in one pass, E[x^2] - E[x]^2. That costs much where the mean is large, and where two or
+three values lie close together by chance::
+
+    variance    dv  += (k + 2) u (variance + mean^2) + 2 |mean| dm + u mean^2
+
+A good evaluation takes two passes, and subtracts before it multiplies, which is exact for neighbouring numbers. So the
+good bound allows neither: they are *graded*. But both are rounding and no mistake, so the plain bound has these terms.
+Multiplied out or not differs little in training, because the rounding of the mean costs (k + 1) u mean|x| / s anyway;
+in inference with a moving mean that is accurate it differs by as many digits as mean / deviation has.
 
 In 16 bits, a good evaluation computes in float32, keeps parameters and statistics there, and rounds output and input
 gradient once, to the nearest: u is that of float32, and u16 |value| + half the smallest number is added to those two.
@@ -138,7 +143,7 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     xhat = deviation / s
 
     d_mean = (k + 1) * u * np.abs(x).mean(axis=axes, keepdims=True)
-    d_variance = (k + 3) * u * variance + np.square(d_mean)
+    d_variance = variance_bound(quality, k, u, mean, variance, d_mean)
     d_inverse = (d_variance / (2 * s * s) + 2 * u) / s
     apart = cancelling(quality, x, mean, s)
     d_xhat = d_mean / s + np.abs(deviation) * d_inverse + 2 * u * np.abs(xhat) + 3 * u * apart
@@ -157,6 +162,27 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     return Bounds(
         output, gradient_input, d_gamma.reshape(-1), d_beta.reshape(-1), d_mean.reshape(-1), d_variance.reshape(-1)
     )
+
+
+def variance_bound(quality: Quality, k: float, u: float, mean: Array, variance: Array, d_mean: Array) -> Array:
+    """Bound of the variance of a batch: in two passes, or, in the plain quality, in one.
+
+    Args:
+        quality: of the evaluation that is allowed.
+        k: factor of its sums.
+        u: unit roundoff.
+        mean: of each channel, and likewise the others.
+        variance: exact.
+        d_mean: bound of the mean.
+
+    Returns:
+        The bound, in the shape of the variance.
+    """
+    bound = (k + 3) * u * variance + np.square(d_mean)
+    if quality == "good":
+        return np.asarray(bound)
+    square = np.square(mean)
+    return np.asarray(bound + (k + 2) * u * (variance + square) + 2 * np.abs(mean) * d_mean + u * square)
 
 
 def cancelling(quality: Quality, x: Array, mean: Array, s: Array) -> Array | float:

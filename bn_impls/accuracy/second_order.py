@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bn_impls.accuracy.bounds import Quality, cancelling, rounded, roundoff, step_bounds, sum_factor
+from bn_impls.accuracy.bounds import Quality, cancelling, rounded, roundoff, step_bounds, sum_factor, variance_bound
 from bn_impls.accuracy.comparison import QUALITIES, Compared, Comparison, Figures
 from bn_impls.interface import Array, Configuration, Layer
 
@@ -99,7 +99,7 @@ def second_order_bound(settings: Configuration, quality: Quality, x: Array, dy: 
     s = np.sqrt(variance + settings.epsilon)
     xhat, p, q = (x - mean) / s, dy - average(dy), v - average(v)
     d_mean = (k + 1) * u * average(np.abs(x))
-    d_inverse = (((k + 3) * u * variance + np.square(d_mean)) / (2 * s * s) + 2 * u) / s
+    d_inverse = (variance_bound(quality, k, u, mean, variance, d_mean) / (2 * s * s) + 2 * u) / s
     d_xhat = d_mean / s + np.abs(x - mean) * d_inverse + 2 * u * np.abs(xhat)
     d_xhat = d_xhat + 3 * u * cancelling(quality, x, mean, s)
     d_p, d_q = ((k + 1) * u * average(np.abs(whole)) + u * np.abs(part) for whole, part in ((dy, p), (v, q)))

@@ -156,6 +156,20 @@ def test_a_good_evaluation_stays_within_its_bound_under_every_condition(name: st
         assert max(found.values()) <= 1, found
 
 
+@pytest.mark.parametrize("rows", [2, 3, 64])
+@pytest.mark.parametrize("mean", [0.0, 1.0, 30.0])
+def test_a_one_pass_variance_is_allowed_by_the_plain_bound_and_graded_by_the_good_one(mean: float, rows: int) -> None:
+    """E[x^2] - E[x]^2 in float32: also where two values lie close together by chance."""
+    generator = np.random.default_rng(0)
+    x = (generator.standard_normal((rows, 512)) + mean).astype(np.float32)
+    wide, settings, ones = x.astype(np.float64), settings_of(x.shape, "float32"), np.ones(512)
+    got = pairwise(x * x) / np.float32(rows) - np.square(pairwise(x) / np.float32(rows))
+    error = np.abs(got - wide.var(axis=0))
+    over = {q: np.max(error / step_bounds(settings, q, wide, wide, ones, ones).variance) for q in SUMS}
+    assert over["plain"] <= 1
+    assert over["good"] > 10 or (mean < 30 and rows > 3)
+
+
 @pytest.mark.parametrize("mean", [0.0, 1e2, 1e4])
 def test_a_multiplied_out_inference_is_graded_by_the_good_bound_and_allowed_by_the_plain_one(mean: float) -> None:
     """By exact statistics: x r + (beta - mean r) cancels, while x - mean is nearly exact; u mean / s against u xhat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from benchmarks.report.document import Cell, Column, Table, say
@@ -84,7 +85,7 @@ def _cell(graded: Graded, condition: str) -> Cell:
     if over is None:
         return BLANK
     if graded.lost(condition):
-        return Cell(LOST, over, "bad")
+        return Cell(LOST if math.isfinite(over) else "not finite", over, "bad")
     tone = "warn" if severity(over) > MATTERS else "good" if over <= 1 else ""
     return Cell(f"{significant(over, 2)}{TIMES}", over, tone)
 
