@@ -1,7 +1,8 @@
 """Batch normalization by any :class:`Semantics`, in NumPy: the reference with one or more choices changed.
 
 With every field at its default this computes what :class:`bn_impls.numpy_reference.BatchNorm` does, and a test holds
-the two together. It is written for changing, not for reading: the equations stand in the reference.
+the two together. It is written for changing, not for reading: the equations stand in the reference. The
+module is long because every choice is made in one class.
 """
 
 from __future__ import annotations
