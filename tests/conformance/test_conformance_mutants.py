@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bn_impls.registry import BUILT_IN
 from tests.conformance.matrix import PAGE, Row, page, results_of, row_of
 from tests.conformance.mutants.catalogue import AXES, MUTANTS
 
@@ -53,8 +52,3 @@ def test_a_message_says_what_was_declared_and_what_right_would_be(rows: dict[str
     message = rows[f"{AXES}:OTHER_DDOF"].message
     assert "your moving variance divides by n - 1; you declared ddof 0" in message
     assert "average the batch variance over n, or declare ddof 1" in message
-
-
-def test_every_built_in_implementation_is_checked_somewhere() -> None:
-    """NumPy's in this process above, the others in their own below."""
-    assert {descriptor.name for descriptor in BUILT_IN} >= {"numpy-reference", "torch", "keras"}
