@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bn_impls.conformance.kit import CHECKS, outcome
@@ -35,16 +35,17 @@ class Row:
         return self.named == self.mutant.cause
 
 
-def results_of(specification: str) -> list[Result]:
-    """Every check on an implementation, in this process."""
+def results_of(specification: str, dtype: str = "") -> list[Result]:
+    """Every check on an implementation, in this process; in the most exact dtype, or in another one."""
     with tempfile.TemporaryDirectory() as folder:
         subject = Subject(implementation=load(describe(specification)), scratch=Path(folder)).settled()
+        subject = replace(subject, dtype=dtype or subject.dtype)
         return [outcome(check, subject) for check in CHECKS]
 
 
-def row_of(mutant: Mutant) -> Row:
+def row_of(mutant: Mutant, dtype: str = "") -> Row:
     """Run the kit on a mutant."""
-    report = Report(mutant.specification, tuple(results_of(mutant.specification)))
+    report = Report(mutant.specification, tuple(results_of(mutant.specification, dtype)))
     first = headline(report)
     wrong = tuple(result for result in report.results if result.status == "failed")
     return Row(mutant, wrong, "" if first is None else first.cause, "" if first is None else first.message)
