@@ -28,7 +28,7 @@ from bn_impls.jax_layer import callables
 from bn_impls.state import State
 
 NAME = "batch_norm"
-MOST_COUNTED = 2**31 - 1  # the counter is an int32; by then nothing is left to debias
+MOST_COUNTED = 2**30  # the counter is an int32 that overflows; long before, nothing is left to debias
 
 
 def batch_norm(settings: Configuration) -> hk.TransformedWithState:
