@@ -13,7 +13,6 @@ What its user must remember:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +24,11 @@ import numpy as np
 from bn_impls import jax_boundary as boundary
 from bn_impls.canonical import npz_format
 from bn_impls.interface import Configuration, Conventions, Implementation, Layer, Unsupported
+from bn_impls.jax_layer import callables
 from bn_impls.state import State
 
 NAME = "batch_norm"
+MOST_COUNTED = 2**30  # the counter is an int32 that overflows; long before, nothing is left to debias
 
 
 def batch_norm(settings: Configuration) -> hk.TransformedWithState:
@@ -101,28 +102,10 @@ class HeldState:
         self.settings, self.place = settings, boundary.placed(settings.device)
         self.pure = PureBatchNorm(settings)
         example = boundary.to_native(settings.device, settings.dtype)(np.zeros(settings.input_shape))
-        self.parameters, self.state = self.pure.transformed.init(None, example, True)
+        self.parameters, self.statistics = self.pure.transformed.init(None, example, True)
         start, ones = settings.conventions, np.ones(settings.channels)
         mean, variance = start.initial_mean * ones, start.initial_variance * ones
         self.load(State(gamma=ones, beta=0 * ones, moving_mean=mean, moving_variance=variance, num_updates=0))
-
-    def callables(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-        """Inference, training step and training step with gradients: each a pure function and one assignment."""
-        functions = (self.pure.inference, self.pure.forward, self.pure.gradients)
-        infers, forward, gradients = (boundary.styled(function, self.settings.style) for function in functions)
-
-        def inference(x: jax.Array) -> Any:
-            return infers(self.parameters, self.state, x)
-
-        def training_step(x: jax.Array) -> Any:
-            y, self.state = forward(self.parameters, self.state, x)
-            return y
-
-        def with_gradients(x: jax.Array, dy: jax.Array) -> Any:
-            results, self.state = gradients(self.parameters, self.state, x, dy)
-            return results
-
-        return inference, training_step, with_gradients
 
     def _wide(self, array: Any) -> jax.Array:
         return jax.device_put(np.array(array, self.settings.dtype).reshape(self.settings.parameter_shape), self.place)
@@ -133,12 +116,13 @@ class HeldState:
         own = self.parameters.get(NAME, {})
         filled = {name: self._wide(given[ours]) for name, ours in PARAMETERS.items() if name in own}
         self.parameters = {NAME: filled} if own else self.parameters
-        count, ones = state["num_updates"], np.ones(self.settings.channels)
+        self.updates = count = state["num_updates"]
+        ones = np.ones(self.settings.channels)
         share = 1 - self.settings.decay**count
-        self.state = {
+        self.statistics = {
             module: {
                 "average": self._wide(given[ours]),
-                "counter": jax.device_put(jnp.int32(count), self.place),
+                "counter": jax.device_put(jnp.int32(min(count, MOST_COUNTED)), self.place),
                 "hidden": self._wide(given[ours] * share if count else 0 * ones),
             }
             for module, ours in AVERAGES.items()
@@ -147,13 +131,13 @@ class HeldState:
     def export(self) -> State:
         """The canonical state, with the debiased averages."""
         own, ones = self.parameters.get(NAME, {}), np.ones(self.settings.channels, self.settings.dtype)
-        mean, variance = (np.array(self.state[module]["average"]).reshape(-1) for module in AVERAGES)
+        mean, variance = (np.array(self.statistics[module]["average"]).reshape(-1) for module in AVERAGES)
         return State(
             gamma=np.array(own["scale"]).reshape(-1) if "scale" in own else ones,
             beta=np.array(own["offset"]).reshape(-1) if "offset" in own else 0 * ones,
             moving_mean=mean,
             moving_variance=variance,
-            num_updates=int(self.state[next(iter(AVERAGES))]["counter"]),
+            num_updates=self.updates,
         )
 
 
@@ -163,7 +147,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     if reason or (reason := _refusal(configuration)):
         return reason
     held = HeldState(configuration)
-    inference, training_step, with_gradients = held.callables()
+    inference, training_step, with_gradients = callables(held, held.pure, configuration.style)
     built = Layer(
         configuration=configuration,
         inference=inference,

@@ -11,7 +11,6 @@ What its user must remember:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,6 +20,7 @@ from bn_impls import jax_boundary as boundary
 from bn_impls import keras_api as api
 from bn_impls.canonical import npz_format
 from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
+from bn_impls.jax_layer import callables
 from bn_impls.state import State
 
 Values = list[jax.Array]
@@ -76,27 +76,6 @@ class HeldValues:
         for variable, value in zip(self.layer.non_trainable_variables, self.statistics, strict=True):
             variable.assign(value)
 
-    def callables(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-        """Inference, training step and training step with gradients: each a pure function and one assignment."""
-        pure = StatelessBatchNorm(self.layer)
-        functions = (pure.inference, pure.forward, pure.gradients)
-        infers, forward, gradients = (boundary.styled(function, self.settings.style) for function in functions)
-
-        def inference(x: jax.Array) -> Any:
-            return infers(self.parameters, self.statistics, x)
-
-        def training_step(x: jax.Array) -> Any:
-            y, self.statistics = forward(self.parameters, self.statistics, x)
-            self.updates += 1
-            return y
-
-        def with_gradients(x: jax.Array, dy: jax.Array) -> Any:
-            results, self.statistics = gradients(self.parameters, self.statistics, x, dy)
-            self.updates += 1
-            return results
-
-        return inference, training_step, with_gradients
-
     def export(self) -> State:
         """The canonical state."""
         self.give()
@@ -117,7 +96,8 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     if reason := api.dtype_refusal(configuration.dtype, "JAX"):
         return reason
     held = HeldValues(configuration)
-    inference, training_step, with_gradients = held.callables()
+    pure = StatelessBatchNorm(held.layer)
+    inference, training_step, with_gradients = callables(held, pure, configuration.style)
     built = Layer(
         configuration=configuration,
         inference=inference,

@@ -183,3 +183,12 @@ def test_a_debiased_average_is_refused_or_kept(usual_offer: Any) -> None:
     found.import_state({**found.export_state(), "moving_mean": np.array([100.0])})
     train(found, 2.0)
     assert found.export_state()["moving_mean"] == pytest.approx(2.0, rel=2.0**-22, abs=0)
+
+
+def test_a_count_beyond_haikus_int32_is_kept(named_offer: Any) -> None:
+    """By then nothing is left to debias, so the average goes on with the plain decay."""
+    layer = built(named_offer("haiku").implementation())
+    layer.import_state({**layer.export_state(), "moving_mean": np.array([2.0]), "num_updates": 2**40})
+    train(layer, 6.0)
+    state = layer.export_state()
+    assert (state["moving_mean"].tolist(), state["num_updates"]) == ([4.0], 2**40 + 1)

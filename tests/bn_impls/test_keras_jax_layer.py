@@ -16,6 +16,7 @@ import keras  # the backend is known to be the right one
 
 from bn_impls import keras_api, keras_jax_layer
 from bn_impls.interface import Configuration, Layer, Unsupported
+from bn_impls.jax_layer import callables
 
 SETTINGS = Configuration(
     input_shape=(2, 1),
@@ -60,7 +61,7 @@ def test_the_variance_takes_two_passes(style: Any) -> None:
 def test_keras_variables_hold_the_new_statistics_once_they_are_asked_for() -> None:
     """A compiled call moves values; an export writes them into the variables, from which Keras saves."""
     held = keras_jax_layer.HeldValues(SETTINGS)
-    _, training_step, _ = held.callables()
+    _, training_step, _ = callables(held, keras_jax_layer.StatelessBatchNorm(held.layer), "xla")
     training_step(np.array(TWO_VALUES, np.float32))
     before = float(held.layer.moving_mean.value[0])
     held.export()

@@ -15,8 +15,8 @@ TERMS = {
     "derived from the arithmetic. An error of 3 times its bound is right, but less accurate than it could be.",
     "limit": "The same with sums taken one term after the other. Beyond it is not rounding: the case disagrees.",
     "case": "One axis, one implementation, one set of parameters. Every planned case ends as exactly one record.",
-    "style": "How a step is called: eager, as a traced graph, compiled by XLA, in a session. It is "
-    "verified, not taken from a label.",
+    "style": "How a step is called: eager, as a traced graph, compiled by XLA, in a session, or eager inside a model "
+    "subclass. It is verified, not taken from a label.",
     "round": "One fresh process per implementation. Rounds are independent, so intervals are taken over rounds.",
     "pass": "One short visit to a case. Implementations are visited in turn, so that the machine's drift "
     "hits all of them alike, and they are compared pass by pass.",
