@@ -157,6 +157,9 @@ class _Walk:
         left = self._left(at)
         open_fields = [f.name for f in fields(Semantics)
                        if f.name not in ROUNDING_FIELDS and getattr(at, f.name) != getattr(goal, f.name)]  # fmt: skip
+        for field in self._idle(at, goal, open_fields):  # no cause where A's own answers do not depend on it
+            at = at.changed(**{field: getattr(goal, field)})
+            open_fields.remove(field)
         causes: list[Cause] = []
         while open_fields and not self._arrived(at):
             steps = self._steps(at, goal, open_fields)
@@ -176,17 +179,27 @@ class _Walk:
         goal = self.pair.replay(self.pair.found_b.semantics)
         return bool(np.all(distance(answers, goal.answers[self.quantity]) <= WITHIN * goal.bounds[self.quantity]))
 
+    def _idle(self, at: Semantics, goal: Semantics, open_fields: list[str]) -> list[str]:
+        """Fields that change no bit of this quantity, such as a start value that debiasing takes away."""
+        here = self.pair.replay(at).answers[self.quantity]
+        changed = {field: at.changed(**{field: getattr(goal, field)}) for field in open_fields}
+        fitting = {field: self._answers(semantics) for field, semantics in changed.items()}
+        return [field for field, found in fitting.items() if found is not None and not np.any(distance(found, here))]
+
+    def _answers(self, semantics: Semantics) -> Array | None:
+        try:
+            return self.pair.replay(semantics).answers[self.quantity]
+        except BadConfiguration:  # axes that do not fit these sizes
+            return None
+
     def _steps(self, at: Semantics, goal: Semantics, open_fields: list[str]) -> dict[str, float]:
         """Field -> what is left after its step, of the fields that change this quantity by more than a bound."""
         here, found = self.pair.replay(at).answers[self.quantity], {}
         bounds = self.pair.replay(goal).bounds[self.quantity]
         for field in open_fields:
             changed = at.changed(**{field: getattr(goal, field)})
-            try:
-                answers = self.pair.replay(changed).answers[self.quantity]
-            except BadConfiguration:  # axes that do not fit these sizes
-                continue
-            if np.any(distance(answers, here) > bounds):
+            answers = self._answers(changed)
+            if answers is not None and np.any(distance(answers, here) > bounds):
                 found[field] = self._left(changed)
         return found
 

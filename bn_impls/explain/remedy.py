@@ -83,7 +83,7 @@ def remedy(
 
 def _built_with(side: Side, question: Question, own: Semantics, values: dict[str, Any]) -> Observed | Unsupported:
     wanted = own.changed(**values)
-    if wanted.warm_up not in ("never", "count"):
+    if wanted.warm_up not in ("never", "count", "debiased"):
         return Unsupported(f"a layer's settings know no warm-up {wanted.warm_up!r}")
     conventions: Conventions = wanted.conventions()
     assert wanted.epsilon is not None and wanted.decay is not None

@@ -118,7 +118,7 @@ class Semantics:
             "moving_ddof": given.ddof,
             "initial_mean": given.initial_mean,
             "initial_variance": given.initial_variance,
-            "warm_up": "count" if given.warm_up else "never",
+            "warm_up": "debiased" if given.debias else "count" if given.warm_up else "never",
             "moving_dtype": configuration.dtype,
         }
         return replace(self, **{name: value for name, value in settled.items() if getattr(self, name) is None})
@@ -133,6 +133,7 @@ class Semantics:
             warm_up=self.warm_up == "count",
             decay_in_float32=self.decay_rounding == "both",
             complement_in_float32=self.decay_rounding == "complement",
+            debias=self.warm_up == "debiased",
         )
 
 

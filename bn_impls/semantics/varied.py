@@ -219,8 +219,6 @@ class VariedBatchNorm:
     def _steady_weight(self, updates: int) -> float:
         assert self.semantics.decay is not None
         weight = self.conventions.decay_of(self.semantics.decay, updates)
-        if self.semantics.warm_up == "debiased" and weight < 1:
-            weight = weight * (1 - weight**updates) / (1 - weight ** (updates + 1))
         return float(weight if self.semantics.decay_weighs == "old" else 1 - weight)
 
     def debiasing_share(self) -> float:

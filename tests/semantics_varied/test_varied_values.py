@@ -422,7 +422,7 @@ def test_an_axis_that_the_parameters_do_not_fit_is_refused() -> None:
         (Semantics(beta="ignored"), lambda g, b: g, lambda g, b: 0),
         (Semantics(swapped=True), lambda g, b: b, lambda g, b: g),
     ],
-    ids=str,
+    ids=["gamma plus one", "gamma ignored", "beta ignored", "swapped"],
 )
 def test_the_parameters_do_what_is_said(semantics: Semantics, scale: Any, offset: Any) -> None:
     """In training and inference."""
