@@ -51,6 +51,11 @@ class Case:
         """What is compared with what: the same for every implementation, the call style left open."""
         return f"{self.axis}:{self.label.replace(self.parameters.get('style', ''), '*')}"
 
+    @property
+    def decides(self) -> bool:
+        """Whether a disagreement here decides the exit code; who differentiates twice is told in the report."""
+        return self.parameters.get("gradients") != "second_order"
+
     def as_json(self) -> dict[str, Any]:
         """The fields that a record and the plan carry."""
         return {

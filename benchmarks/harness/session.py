@@ -93,13 +93,14 @@ def exit_code(planned: Iterable[Case], records: Mapping[str, Mapping[str, Any]])
     """0 if all is accounted for, 1 if an implementation disagrees, 3 if a case failed, crashed or ran out.
 
     Args:
-        planned: the cases.
+        planned: the cases; one that is told but decides nothing, such as a second-order gradient, may disagree.
         records: by case; a planned case without one counts as failed.
 
     Returns:
         The code.
     """
-    statuses = {records[case.case_id]["status"] if case.case_id in records else "failed" for case in planned}
+    found = [(case, records[case.case_id]["status"] if case.case_id in records else "failed") for case in planned]
+    statuses = {status for case, status in found if case.decides or status != "disagrees"}
     if statuses - {*GOOD_STATUSES, "disagrees"}:
         return 3
     return 1 if "disagrees" in statuses else 0

@@ -223,3 +223,10 @@ def test_the_exit_code_says_the_worst(statuses: list[str | None], code: int) -> 
     pairs = zip(cases, statuses, strict=True)
     records: dict[str, dict[str, Any]] = {case.case_id: {"status": status} for case, status in pairs if status}
     assert exit_code(cases, records) == code
+
+
+def test_a_wrong_second_order_gradient_is_told_and_decides_nothing() -> None:
+    """Ordinary training never uses it (decision 0011); a crash there counts all the same."""
+    second = Case("agreement", "i", "second", {"gradients": "second_order"})
+    codes = [exit_code([second], {second.case_id: {"status": status}}) for status in ("disagrees", "crashed")]
+    assert codes == [0, 3]

@@ -121,7 +121,13 @@ def test_an_honest_layer_in_the_dtype_of_a_case_is_within_its_limits(name: str) 
         ("small-epsilon", Semantics(epsilon=1.001e-5), {"output_training"}),
         ("constant-channel", Semantics(epsilon_place="none"), {"output_training"}),
     ],
-    ids=lambda value: str(value.changes()) if isinstance(value, Semantics) else str(value),
+    ids=lambda value: (
+        str(value.changes())
+        if isinstance(value, Semantics)
+        else value
+        if isinstance(value, str)
+        else str(sorted(value))
+    ),
 )
 def test_a_mistake_is_outside_the_limits(name: str, semantics: Semantics, quantities: set[str]) -> None:
     """Of the quantities that it is about."""
