@@ -150,4 +150,8 @@ IMPLEMENTATION = Implementation(
     conventions=OWN,
     packages=("dm-sonnet", "tensorflow", "numpy"),
     build=build,
+    documented={
+        "checkpoint": "Sonnet keeps a hidden average beside the debiased one; the canonical state holds the debiased "
+        "one alone, and dividing back costs a rounding"
+    },
 )

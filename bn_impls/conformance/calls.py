@@ -154,7 +154,7 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
         call: the same call.
 
     Returns:
-        Name -> value and bound; :mod:`bn_impls.accuracy.bounds` derives the bounds of plain sums.
+        Name -> value and bound; :mod:`bn_impls.accuracy.bounds` derives the bounds of plain sums and two passes.
     """
     reference = Reference(replace(settings, dtype="float64", style="eager", device="cpu"))
     reference.load_state(call.state)
@@ -165,12 +165,12 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
     after_bounds = {"moving_mean": zero, "moving_variance": zero}
     if call.kind == "inference":
         bound = inference_bound(
-            settings, "plain", x, before["moving_mean"], before["moving_variance"], zero, zero,
+            settings, "two_pass", x, before["moving_mean"], before["moving_variance"], zero, zero,
             before["gamma"], before["beta"],
         )  # fmt: skip
         found["output"] = Exact(reference.inference(x), bound)
     else:
-        bounds = step_bounds(settings, "plain", x, dy, before["gamma"], before["beta"])
+        bounds = step_bounds(settings, "two_pass", x, dy, before["gamma"], before["beta"])
         found["output"] = Exact(reference.forward(x), bounds.output)
         if call.kind == "gradients":
             dx, dgamma, dbeta = reference.backward(dy)
@@ -214,7 +214,7 @@ def advanced(
     decay = settings.conventions.decay_of(settings.decay, before["num_updates"])
     return {
         name: moving_bound(
-            settings, "plain", decay, so_far[name], batch[name],
+            settings, "two_pass", decay, so_far[name], batch[name],
             decay * np.abs(before[name]) + np.abs(after[name] - decay * before[name]),
         )
         for name in ("moving_mean", "moving_variance")

@@ -127,14 +127,14 @@ def _limits(case: Case, given: Given, expected: dict[str, Array]) -> dict[str, A
            "moving_variance": np.full(settings.channels, case.initial_variance)}  # fmt: skip
     for step in range(case.steps):
         x, dy = given.x[step], given.dy[step]
-        bounds = step_bounds(settings, "plain", x, dy, given.gamma, given.beta)
+        bounds = step_bounds(settings, "two_pass", x, dy, given.gamma, given.beta)
         decay = settings.conventions.decay_of(case.decay, step)
         n = x.size // settings.channels
         of_batch = {"moving_mean": bounds.mean, "moving_variance": bounds.variance * n / max(n - case.ddof, 1)}
         for name in error:
             new = expected[name][step]
             size = decay * np.abs(old[name]) + np.abs(new - decay * old[name])
-            error[name] = moving_bound(settings, "plain", decay, error[name], of_batch[name], size)
+            error[name] = moving_bound(settings, "two_pass", decay, error[name], of_batch[name], size)
             old[name] = new
             limits[name].append(error[name])
         limits["output_training"].append(bounds.output)
@@ -142,7 +142,7 @@ def _limits(case: Case, given: Given, expected: dict[str, Array]) -> dict[str, A
         limits["gradient_gamma"].append(bounds.gradient_gamma)
         limits["gradient_beta"].append(bounds.gradient_beta)
         limits["output_inference"].append(inference_bound(
-            settings, "plain", x, old["moving_mean"], old["moving_variance"], error["moving_mean"],
+            settings, "two_pass", x, old["moving_mean"], old["moving_variance"], error["moving_mean"],
             error["moving_variance"], given.gamma, given.beta,
         ))  # fmt: skip
     return {name: _three_digits(np.array(values)) for name, values in limits.items()}
