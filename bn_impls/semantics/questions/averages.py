@@ -98,7 +98,8 @@ def _warm_up(subject: Subject) -> Answer:
         seen.append(probed.read()[0])
     formulas = sequences(first)
     observed = next((name for name, values in formulas.items() if np.allclose(seen, values, 1e-3, 1e-3)), "another")
-    declared = COUNT if probed.settings.conventions.warm_up else CONSTANT
+    conventions = probed.settings.conventions
+    declared = DEBIAS if conventions.debias else COUNT if conventions.warm_up else CONSTANT
     evidence = (
         f"decay {DECAY}, batch means {listed(BATCH_MEANS)}: inference read {listed(seen, 5)}; "
         f"a constant decay gives {listed(formulas[CONSTANT], 5)}"
