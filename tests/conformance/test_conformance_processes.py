@@ -120,6 +120,7 @@ def test_a_bad_inference_is_named_and_the_training_checks_go_on(name: str, part:
         assert results[passed]["status"] == "passed", results[passed]
 
 
+@pytest.mark.slow  # a minute: every later check gets a shorter deadline
 def test_a_hang_is_killed_at_its_deadline_and_the_rest_goes_on() -> None:
     """With a deadline of two seconds a check."""
     results = by_name(report(f"{ROGUES}:HANGS", "--timeout", "2", code=1))
@@ -191,7 +192,14 @@ def test_documented_behaviour_that_is_not_found_is_a_failure() -> None:
     assert "take the sentence out of `documented`" in results["training_output"]["message"]
 
 
-@pytest.mark.parametrize("descriptor", BUILT_IN, ids=lambda descriptor: descriptor.name)
+FAST = ("numpy-reference", "numba", "torch", "keras", "tf-manual", "onnxruntime", "flax")
+SHIPPED = [
+    pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])  # 10 to 30 s each
+    for one in BUILT_IN
+]
+
+
+@pytest.mark.parametrize("descriptor", SHIPPED)
 def test_every_shipped_implementation_passes(descriptor: Any) -> None:
     """No false alarm; what an API does on purpose is declared, and shown as such."""
     if (reason := descriptor.missing()) is not None:
@@ -201,5 +209,11 @@ def test_every_shipped_implementation_passes(descriptor: Any) -> None:
     assert findings == FINDINGS.get(descriptor.name, set())
 
 
-FINDINGS = {"keras": {"checkpoint_counter"}, "flax": {"mean_100", "mean_10000"}}
+FINDINGS = {
+    "keras": {"checkpoint_counter"},
+    "keras-torch": {"mean_100", "mean_10000"},
+    "flax": {"mean_100", "mean_10000"},
+    "haiku": {"mean_100", "mean_10000", "constant_channel"},
+    "sonnet": {"checkpoint"},
+}
 """Checks that find what an API does on purpose, by implementation."""

@@ -51,7 +51,7 @@ def shares(a: str, b: str, circumstances: str) -> dict[str, dict[str, float]]:
     return {q.quantity: {cause.field: cause.share for cause in q.causes} for q in compared if not q.same}
 
 
-@pytest.mark.parametrize("circumstances", ["rank 2", "rank 4"])
+@pytest.mark.parametrize("circumstances", ["rank 2", pytest.param("rank 4", marks=pytest.mark.slow)])
 def test_every_difference_beyond_rounding_has_a_cause(circumstances: str) -> None:
     """Of every pair; and whoever is left out has a reason that is not a failure."""
     found, reasons = everybody(circumstances)
@@ -61,7 +61,7 @@ def test_every_difference_beyond_rounding_has_a_cause(circumstances: str) -> Non
         assert not any(word in reason for word in ("failed", "crashed", "timed_out", "out_of_memory")), reason
 
 
-@pytest.mark.parametrize("circumstances", ["rank 2", "rank 4"])
+@pytest.mark.parametrize("circumstances", ["rank 2", pytest.param("rank 4", marks=pytest.mark.slow)])
 def test_no_implementation_does_otherwise_than_it_declares(circumstances: str) -> None:
     """The conventions that each declares reproduce its answers."""
     found, _ = everybody(circumstances)
