@@ -59,9 +59,12 @@ def test_observing_leaves_nothing_behind(offer: Offer, layers: LayerKit) -> None
 
 
 def test_a_network_in_training_is_what_its_configuration_says(trainer_offer: Offer, networks: NetworkKit) -> None:
-    """Device, dtype and style of the call that trains."""
-    found = networks.trained(trainer_offer, "adam").trainer.observe()
-    labels = {label: observation.observed for label, observation in found.items()}
+    """Device, dtype and style of the call that trains; to look at it trains nothing."""
+    trainer = networks.trained(trainer_offer, "adam").trainer
+    before = networks.everything(trainer)
+    labels = {label: observation.observed for label, observation in trainer.observe().items()}
+    after = networks.everything(trainer)
+    assert all(np.array_equal(after[name], array) for name, array in before.items())
     assert labels == {"device": "cpu", "dtype": trainer_offer.usual_dtype(), "style": trainer_offer.style}
 
 
