@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SCHEMA = 1
 SILENT = ("not offered", "not installed", "not asked")  # answers that say nothing of how it computes
@@ -110,11 +111,11 @@ def read_semantics(path: Path, damage: list[str]) -> Semantics:
         return NOTHING_ASKED
 
 
-def _question(entry: Mapping[str, object], answers: object) -> Question:
+def _question(entry: Mapping[str, object], answers: Any) -> Question:
     watch = entry["watch"]
     assert isinstance(watch, dict)
     cells: list[Seen] = []
-    for who, row in answers:  # type: ignore[attr-defined]  # JSON; whatever it lacks raises and is reported
+    for who, row in answers:  # JSON; whatever it lacks raises and is reported
         if (cell := row.get(entry["key"])) is not None:
             cells.append(_seen(str(who), cell))
             others = cell.get("by_style", {}).items()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from bn_impls.conformance.calls import exported
@@ -15,8 +18,9 @@ def _comes_back(subject: Subject) -> Failure | None:
     state = drawn_state(layer.configuration, np.random.default_rng(30), 7)
     fresh = exported(layer)
     layer.import_state(state)
-    found = exported(layer)
-    lost = [name for name in CHANNEL_ARRAYS if not np.array_equal(found[name], state[name])]  # type: ignore[literal-required]  # the names of State
+    found: Mapping[str, Any] = exported(layer)
+    given: Mapping[str, Any] = state
+    lost = [name for name in CHANNEL_ARRAYS if not np.array_equal(found[name], given[name])]
     if int(found["num_updates"]) != 7:
         lost.append("num_updates")
     if not lost:
@@ -26,7 +30,7 @@ def _comes_back(subject: Subject) -> Failure | None:
     name = lost[0]
     return Failure(
         message=f"{', '.join(lost)} did not come back after import_state and export_state: {why}",
-        got=str(found[name].tolist()), expected=str(np.asarray(state[name]).tolist()),  # type: ignore[literal-required]  # the names of State
+        got=str(found[name].tolist()), expected=str(np.asarray(given[name]).tolist()),
         cause="counter_lost" if lost == ["num_updates"] else "state_not_loaded",
     )  # fmt: skip
 

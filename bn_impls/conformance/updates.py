@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from bn_impls.conformance.calls import exported, offered, played
@@ -15,14 +18,15 @@ def _inference(subject: Subject) -> Failure | None:
     (call,) = calls(layer.configuration, "inference", seed=40)
     layer.import_state(call.state)
     offered(layer.inference)(layer.to_native(call.x))
+    before: Mapping[str, Any] = call.state
     found, names = exported(layer), ("moving_mean", "moving_variance", "num_updates", "gamma", "beta")
-    changed = [name for name in names if not np.array_equal(found[name], call.state[name])]  # type: ignore[literal-required]  # the names of State
+    changed = [name for name in names if not np.array_equal(found[name], before[name])]
     if not changed:
         return None
     name = changed[0]
     return Failure(
         message=f"inference changed {', '.join(changed)}; it should change nothing, so update in training calls only",
-        got=str(found[name].tolist()), expected=str(np.asarray(call.state[name]).tolist()),  # type: ignore[literal-required]  # the names of State
+        got=str(found[name].tolist()), expected=str(np.asarray(before[name]).tolist()),
         cause="inference_updates",
     )  # fmt: skip
 
