@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from bn_impls.isolation.lines import decode, encode
 
 OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 ENDING_S = 5.0  # longest time between a worker's last reply and its end
+FRAME = re.compile(r'  File "(?:.*[\\/])?([^\\/"]+)", line (\d+) in (.+)')
 LOOK_AGAIN_S = 1.0  # where the system cannot say at once that a process has ended
 
 
@@ -135,7 +137,7 @@ class WorkerProcess:
             self.close()
             return WorkerLost("crashed", "the process closed the pipe of its replies and went on; it was killed")
         self.close()
-        words = _last_line(self.log)
+        words = _last_words(self.log)
         said = f"; its last words: {words}" if words else ""
         if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
             return WorkerLost("out_of_memory", f"the kernel killed the process for memory{said}")
@@ -170,11 +172,16 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _last_line(log: Path) -> str:
+def _last_words(log: Path) -> str:
+    """The last line that the process printed and, where a signal ended it, the line of Python that it was in."""
     try:
         with open(log, "rb") as stream:
             stream.seek(max(0, log.stat().st_size - (1 << 16)))
             lines = stream.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return lines[-1].strip()[:300] if lines else ""
+    fatal = next((n for n in reversed(range(len(lines))) if lines[n].startswith("Fatal Python error: ")), len(lines))
+    words = [line.strip()[:300] for line in lines[:fatal][-1:]]
+    if place := next(filter(None, map(FRAME.match, lines[fatal:])), None):  # faulthandler's, the innermost first
+        words.append("in {2} at {0}:{1}".format(*place.groups()))
+    return ", ".join(filter(None, words))

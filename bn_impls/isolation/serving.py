@@ -9,6 +9,7 @@ waits in a blocking read, which costs no CPU time.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ def serve(server: object, parent: int) -> None:
         parent: the process that asks; this one ends with it.
     """
     _die_with_parent(parent)
+    faulthandler.enable()  # a crash says where in Python it was; `process` puts that into the row
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

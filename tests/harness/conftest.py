@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -178,6 +177,14 @@ def rogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]
     return lambda name, **parts: write_rogue(tmp_path, name, **parts)
 
 
+PREPARED = """
+import os, resource, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job, which tests may run in, ignores it
+{before}
+os.execv(sys.argv[1], sys.argv[1:])
+"""  # in a process of its own: to fork this one is refused once a framework with threads is imported
+
+
 def command_line(*arguments: str | Path) -> list[str]:
     """The real command with these arguments."""
     return [sys.executable, "-m", "bn_impls.cli", *map(str, arguments)]
@@ -207,15 +214,11 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def start(
         *arguments: str | Path,
         environment: Mapping[str, str] | None = None,
-        preexec: Callable[[], object] = lambda: None,
+        before: str = "",
     ) -> subprocess.Popen[str]:
-        def prepare() -> None:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job, which tests may run in, ignores it
-            preexec()
-
         process = subprocess.Popen(
-            command_line(*arguments), cwd=CHECKOUT, env={**os.environ, **(environment or {})}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=prepare,
+            [sys.executable, "-c", PREPARED.format(before=before), *command_line(*arguments)], cwd=CHECKOUT,
+            env={**os.environ, **(environment or {})}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         running.append(process)
         return process

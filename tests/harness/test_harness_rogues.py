@@ -57,7 +57,7 @@ ROGUES: dict[str, dict[str, str]] = {
 
 EXPECTED = {
     "killed": ("crashed", "the process was ended by SIGKILL"),
-    "segfault": ("crashed", "the process was ended by SIGSEGV"),
+    "segfault": ("crashed", "the process was ended by SIGSEGV; its last words: in string_at at __init__.py"),
     "exits": ("crashed", "the process exited with code 7 in the middle of a case"),
     "interrupts": ("crashed", "the process was ended by SIGINT"),
     "raises": ("failed", "ValueError: the layer is tired [raises.py line "),

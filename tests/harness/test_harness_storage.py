@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -58,10 +57,10 @@ def test_a_file_that_may_not_grow_ends_the_run_and_it_is_finished_later(
     tmp_path: Path, bn_bench: Any, started: Any
 ) -> None:
     """A file size limit cuts a record in the middle; resumed without the limit, the cut line is mended and told."""
-    limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))  # noqa: E731  # a callback
+    limited = "resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))"
     folder = tmp_path / "run"
     options = ("--quick", "--axes", "agreement", "--implementations", "numpy-reference")
-    process = started("run", *options, "--output", folder, preexec=limited)
+    process = started("run", *options, "--output", folder, before=limited)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert f"{folder / 'records.jsonl'} cannot be written (File too large)" in errors
