@@ -66,7 +66,8 @@ def batch_norm(settings: Configuration, *, training: bool) -> onnx.ModelProto:
 def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     """The model on the CPU, with as many threads as OpenMP may use, which do not spin."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))
+    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # OpenMP allows one number a level
+    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 

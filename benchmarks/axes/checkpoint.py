@@ -46,14 +46,15 @@ def run_stage(
     trainer = experiment.trainer(implementation, None if stage == "save" else OTHER_SEED)
     if isinstance(trainer, Unsupported):
         return refused(trainer)
-    chosen = trainer.formats.get(parameters["format"])
-    if chosen is None:
-        known = ", ".join(trainer.formats)
-        return Outcome(status="failed", reason=f"it offers {known}, but its descriptor declares {parameters['format']}")
-    act = _save if stage == "save" else _restore
-    outcome = act(trainer, chosen, experiment, parameters, surroundings.scratch)
-    trainer.close()
-    return outcome
+    try:
+        chosen = trainer.formats.get(parameters["format"])
+        if chosen is None:
+            why = f"it offers {', '.join(trainer.formats)}, but its descriptor declares {parameters['format']}"
+            return Outcome(status="failed", reason=why)
+        act = _save if stage == "save" else _restore
+        return act(trainer, chosen, experiment, parameters, surroundings.scratch)
+    finally:
+        trainer.close()
 
 
 def _batches(experiment: Experiment, parameters: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -56,6 +56,7 @@ class StoredPlan:
 
     run: str
     settings: Settings
+    created: str
     cases: tuple[Case, ...]
 
 
@@ -85,7 +86,7 @@ def read_plan(path: Path) -> StoredPlan:
         )
     try:
         cases = tuple(Case.from_json(stored) for stored in plan["cases"])
-        return StoredPlan(str(plan["run"]), Settings.from_json(plan["settings"]), cases)
+        return StoredPlan(str(plan["run"]), Settings.from_json(plan["settings"]), str(plan["created"]), cases)
     except (KeyError, TypeError, AttributeError) as error:  # whatever somebody else's JSON brings about
         raise BadRunFolder(f"{path / PLAN} is not what a run writes ({_words(error)}); {way_out}") from error
 

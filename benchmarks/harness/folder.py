@@ -24,9 +24,9 @@ WAY_OUT = "`bn-bench run --resume {}` goes on from what is there once the cause 
 class RunFolder:
     """One run's files, opened for writing by one process at a time."""
 
-    def __init__(self, path: Path, settings: Settings, run: str) -> None:
+    def __init__(self, path: Path, settings: Settings, run: str, created: str) -> None:
         """Use :meth:`create` or :meth:`resume`."""
-        self.path, self.settings, self.run = path, settings, run
+        self.path, self.settings, self.run, self.created = path, settings, run, created
         self.damage: list[str] = []
         self._lock = _locked(path)
 
@@ -45,8 +45,8 @@ class RunFolder:
             ) from error
         if any(path.iterdir()):
             raise BadRunFolder(f"{path} is not empty; finish it with --resume {path}, or give another --output")
-        run = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-        folder = cls(path, settings, run)
+        now = datetime.datetime.now(datetime.UTC)
+        folder = cls(path, settings, f"{now:%Y%m%d-%H%M%S}", now.isoformat(timespec="seconds"))
         for name in (RECORDS, PASSES):
             folder._guarded(path / name, lambda file: file.touch())
         return folder
@@ -59,7 +59,7 @@ class RunFolder:
             BadRunFolder: it is none, or of another schema.
         """
         plan = read_plan(path)
-        return cls(path, plan.settings, plan.run)
+        return cls(path, plan.settings, plan.run, plan.created)
 
     def write_plan(self, cases: Sequence[Case]) -> None:
         """Write the plan; cases that an earlier plan of this folder had stay planned."""
@@ -67,7 +67,7 @@ class RunFolder:
         plan = {
             "schema": SCHEMA,
             "run": self.run,
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "created": self.created,
             "settings": self.settings.as_json(),
             "cases": [case.as_json() for case in known.values()],
         }
@@ -79,13 +79,20 @@ class RunFolder:
             return []
         return list(read_plan(self.path).cases)
 
-    def has_environment(self) -> bool:
-        """Whether the machine and the versions stand there already; a resumed run keeps those of its beginning."""
-        return (self.path / ENVIRONMENT).exists()
+    def add_sitting(self, environment: Mapping[str, Any]) -> None:
+        """Write what machine and versions this run has; where it is resumed, beside those of its beginning."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        sitting = {"began": now, **{name: environment[name] for name in ("commit", "versions")}}
+        first = self._environment() or environment
+        self.write_json(ENVIRONMENT, {**first, "sittings": [*first.get("sittings", []), sitting]})
 
-    def write_environment(self, environment: Mapping[str, Any]) -> None:
-        """Write what machine and versions this run has."""
-        self._write(ENVIRONMENT, json.dumps(environment, indent=1, ensure_ascii=False))
+    def _environment(self) -> dict[str, Any]:
+        """That of the run's beginning; a damaged file is as good as none."""
+        try:
+            stored = json.loads((self.path / ENVIRONMENT).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file of the run, in place of the one that was there."""

@@ -138,6 +138,8 @@ class Scheduler:
                 self.workers[name] = self.worker_settings.start(name, log, environment)
             except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
                 self.unstartable[name] = WorkerLost("failed", f"no process can be made for it ({error})")
+            if self.closed:
+                self.stop([name])
             self._go_on()
         for name in [name for name in new if name in self.workers]:
             try:

@@ -19,13 +19,16 @@ SEMANTICS = "semantics.json"
 SCHEMA = 1
 
 
-def observe_all(folder: RunFolder, descriptors: Sequence[Descriptor], display: Display) -> None:
-    """Ask every question of every implementation in its usual style; what an earlier run asked is kept.
+def observe_all(
+    folder: RunFolder, descriptors: Sequence[Descriptor], display: Display, *, every_style: bool = False
+) -> None:
+    """Ask every question of every implementation; what an earlier run asked is kept.
 
     Args:
         folder: where the answers go, written after each implementation.
         descriptors: of the run's implementations.
         display: is told what is asked now.
+        every_style: ask in every call style, not in the usual one alone.
     """
     answers = known(folder)
     left = [descriptor for descriptor in descriptors if descriptor.name not in answers]
@@ -40,7 +43,7 @@ def observe_all(folder: RunFolder, descriptors: Sequence[Descriptor], display: D
             display.now(what)
 
     def ask(descriptor: Descriptor) -> None:
-        styles: Any = descriptor.styles[:1]
+        styles: Any = descriptor.styles if every_style else descriptor.styles[:1]
         found = observe(descriptor, styles, report=tell)
         with writing:
             answers[descriptor.name] = found

@@ -15,7 +15,7 @@ from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
 from benchmarks.harness.semantics import observe_all
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.settings import Settings
+from benchmarks.settings import AXES, Settings
 from bn_impls.registry import Descriptor, descriptors
 from bn_impls.registry import describe as describe_implementation
 
@@ -61,8 +61,11 @@ class Session:
         wanted = with_gates(selected)
         folder = self.open_folder(wanted)
         Scheduler(folder, self.descriptors, display).run(wanted)
-        if self.settings.size != "quick":  # importing every framework once more takes longer than a quick run may
-            observe_all(folder, self.descriptors, display)
+        whole = {case.axis for case in wanted}.issuperset(AXES)
+        if whole and self.settings.size != "quick":  # to import every framework once more takes longer than that may
+            names = {case.implementation for case in wanted}
+            chosen = [descriptor for descriptor in self.descriptors if descriptor.name in names]
+            observe_all(folder, chosen, display, every_style=self.settings.size == "full")
         return folder.records()
 
     def open_folder(self, wanted: Sequence[Case]) -> RunFolder:
@@ -74,8 +77,7 @@ class Session:
         if self.folder is None:
             self.folder = RunFolder.create(self.output, chosen)
         self.folder.write_plan(wanted)  # first: with it the folder can be resumed
-        if not self.folder.has_environment():
-            self.folder.write_environment(describe(chosen.threads or usable_cores()))
+        self.folder.add_sitting(describe(chosen.threads or usable_cores()))
         return self.folder
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 
 from bn_impls.registry import describe, descriptors
+
+CONTRADICTED, FAILED = 1, 3
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,20 +23,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def act(options: argparse.Namespace) -> int:
     """Ask, and print.
 
+    Returns:
+        0; 1 where something else than declared was observed, 3 where an implementation failed or its process was lost.
+
     Raises:
         UnknownName: no implementation or question has this name.
     """
     from bn_impls.errors import UnknownName
     from bn_impls.semantics.observing import observe
     from bn_impls.semantics.questions import BY_KEY, QUESTIONS
-    from bn_impls.semantics.table import as_text
+    from bn_impls.semantics.table import TROUBLE, as_text, contradicts
 
     for key in options.question:
         if key not in BY_KEY:
             raise UnknownName.among("question", key, BY_KEY, "docs/semantics.md says what each one asks.")
     questions = [BY_KEY[key] for key in dict.fromkeys(options.question)] or list(QUESTIONS)
     chosen = [describe(name) for name in dict.fromkeys(options.names)] or list(descriptors().values())
-    show = _progress if sys.stderr.isatty() else lambda _: None
+    show = _progress if sys.stderr.isatty() else _lines()
     matrix = {}
     for descriptor in chosen:
         styles = descriptor.styles if options.all_styles else descriptor.styles[:1]
@@ -43,7 +49,23 @@ def act(options: argparse.Namespace) -> int:
         print(json.dumps(matrix, indent=1, ensure_ascii=False))
     else:
         print(as_text(matrix, questions))
-    return 0
+    cells = [cell for row in matrix.values() for cell in row.values()]
+    if any(cell["observed"] in TROUBLE for cell in cells):
+        return FAILED
+    return CONTRADICTED if any(contradicts(cell) for cell in cells) else 0
+
+
+def _lines() -> Callable[[str], None]:
+    """A line of progress each time that another implementation is asked."""
+    told: set[str] = set()
+
+    def show(text: str) -> None:
+        who = text.partition(": ")[0]
+        if who and who not in told:
+            told.add(who)
+            print(f"asking {who}", file=sys.stderr, flush=True)
+
+    return show
 
 
 def _progress(text: str) -> None:

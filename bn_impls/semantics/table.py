@@ -10,6 +10,7 @@ from typing import Any
 
 from bn_impls.semantics.asking import NOT_OFFERED, Question
 
+TROUBLE = ("failed", "crashed", "timed out", "out of memory", "not asked")
 SILENT = (NOT_OFFERED, "not installed", "not asked")
 LEGEND = "> differs from what most do    ! contradicts what is declared"
 Matrix = Mapping[str, Mapping[str, Mapping[str, Any]]]

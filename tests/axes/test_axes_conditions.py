@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks.axes import agreement
 from bn_impls.accuracy.inputs import CHANNELS_EACH, HUGE, NORMAL, channels_of, conditioned, conditions
-from bn_impls.interface import Configuration
+from bn_impls.interface import Configuration, Layer, Unsupported
 from bn_impls.numpy_reference import IMPLEMENTATION
 
 FINITE = [condition.name for condition in conditions("float32") if condition.one_value is None]
@@ -190,6 +191,28 @@ def test_what_an_empty_batch_leaves_behind_is_recorded(
     assert outcome.metrics == {
         "empty_shapes_kept": True, "empty_gradients": "zero", "empty_statistics": statistics, "num_updates": 1,
     }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # what NumPy says to a mean of nothing
+@pytest.mark.parametrize(("shape", "batch"), [([0, 5], "empty"), ([1, 5], "one_value")])
+def test_a_layer_without_gradients_does_not_refuse_such_a_batch(
+    shape: list[int], batch: str, layer_case: Any, surroundings: Any
+) -> None:
+    """Our own words about what it lacks are no answer of its API."""
+
+    def build(settings: Configuration) -> Layer:
+        layer = IMPLEMENTATION.build(settings)
+        assert isinstance(layer, Layer)
+        return replace(layer, training_step_with_gradients=Unsupported("no gradients"))
+
+    outcome = agreement.run(replace(IMPLEMENTATION, build=build), layer_case(shape=shape, input=batch), surroundings)
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    if batch == "empty":
+        assert outcome.metrics == {
+            "empty_shapes_kept": True, "empty_gradients": "none", "empty_statistics": "not finite", "num_updates": 1,
+        }  # fmt: skip
+    else:
+        assert outcome.metrics["one_value_error_over_bound"] < 1
 
 
 def test_fifty_steps_are_kept_step_by_step(layer_case: Any, surroundings: Any) -> None:

@@ -56,7 +56,7 @@ def ran(
         r"^agreement.*(:7x5-float32|:8x7x7x5-float32|:32x32)|^throughput.*(inference-32x32|network)|^convergence|^checkpoint",
     )
     folder = RunFolder.create(tmp_path_factory.mktemp("records") / "run", settings)
-    folder.write_environment(describe(1))
+    folder.add_sitting(describe(1))
     return run_cases(folder, chosen)
 
 

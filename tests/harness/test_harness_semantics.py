@@ -12,6 +12,7 @@ from benchmarks.harness import semantics
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.session import Session
 from benchmarks.report.semantics import read_semantics
+from benchmarks.settings import AXES
 from bn_impls.registry import describe
 from bn_impls.semantics.questions import QUESTIONS
 
@@ -70,16 +71,19 @@ def test_who_was_asked_is_not_asked_again(folder: RunFolder, good: str) -> None:
     assert told.said != []
 
 
-@pytest.mark.parametrize(("size", "asked"), [("quick", False), ("default", True)])
-def test_a_quick_run_leaves_the_probes_out(
-    tmp_path: Path, good: str, small_settings: Any, monkeypatch: pytest.MonkeyPatch, size: str, asked: bool
-) -> None:
-    """They import every framework once more."""
+@pytest.mark.parametrize(("size", "axes", "asked"), [
+    ("quick", AXES, None), ("default", AXES, False), ("full", AXES, True), ("default", AXES[:2], None),
+])  # fmt: skip
+def test_the_probes_are_part_of_runs_of_all_axes_but_quick_ones(
+    tmp_path: Path, good: str, small_settings: Any, monkeypatch: pytest.MonkeyPatch, size: str, axes: tuple[str, ...],
+    asked: bool | None,
+) -> None:  # fmt: skip
+    """They import every framework once more; a full run asks in every call style."""
     seen: list[Any] = []
-    monkeypatch.setattr("benchmarks.harness.session.observe_all", lambda *given: seen.append(given))
+    monkeypatch.setattr("benchmarks.harness.session.observe_all", lambda *_, every_style: seen.append(every_style))
+    monkeypatch.setattr("benchmarks.harness.session.Scheduler.run", lambda self, cases: self.close())
     session = Session(small_settings([good], size=size), tmp_path / "run", None)
-    cases = [case for case in session.cases.values() if case.axis == "agreement"][:1]
-    session.run(cases, Told())
+    session.run([next(case for case in session.cases.values() if case.axis == axis) for axis in axes], Told())
     assert session.folder is not None
     session.folder.close()
-    assert bool(seen) == asked
+    assert seen == ([] if asked is None else [asked])

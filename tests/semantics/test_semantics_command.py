@@ -56,6 +56,15 @@ def test_one_question_of_a_module_of_ones_own() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 90
 
 
+def test_the_exit_code_tells_of_contradictions_and_failures() -> None:
+    """1 for something else than declared, with its mark; 3 for what does not import, and for a lost process."""
+    done = bn_bench("tests.axes.batch_norm_mutants:STARTS_AT_ZERO", "--question", "start_values")
+    assert (done.returncode, done.stderr.strip()) == (1, "asking tests.axes.batch_norm_mutants:STARTS_AT_ZERO eager")
+    assert "  ! mean 0, variance 0" in done.stdout
+    assert bn_bench("no_such_module:OBJECT", "--question", "start_values").returncode == 3
+    assert bn_bench("tests.conformance.mutants.rogues:KILLS", "--question", "epsilon_place").returncode == 3
+
+
 def test_unknown_names_and_questions_are_usage_errors() -> None:
     """With what is close, and without a traceback."""
     for arguments, hint in (

@@ -55,11 +55,25 @@ def build(view: View) -> Section:
 
 def _machine(view: View) -> Terms:
     environment = view.run.environment
-    others = [key for key in environment if key not in KNOWN and key != "versions"]
+    others = [key for key in environment if key not in (*KNOWN, "versions", "sittings")]
     keys = [*KNOWN, *others]
     if environment.get("gpu"):
         keys.remove("gpu_reason")
-    return Terms(tuple((KNOWN.get(key, _title(key)), _value(environment.get(key), key)) for key in keys))
+    terms = [(KNOWN.get(key, _title(key)), _value(environment.get(key), key)) for key in keys]
+    if sittings := _resumed(environment.get("sittings")):
+        terms.append(("Resumed", sittings))
+    return Terms(tuple(terms))
+
+
+def _resumed(sittings: object) -> Rich:
+    """When a run was gone on with, and whether by the same code and versions; nothing where it ran through."""
+    held = [one for one in sittings if isinstance(one, Mapping)] if isinstance(sittings, list) else []
+    if len(held) < 2:
+        return ()
+    when = listing([visible(str(one.get("began"))) for one in held], 20)
+    changed = [what for what in ("commit", "versions") if any(one.get(what) != held[0].get(what) for one in held)]
+    judged = f"; not the same in all: {' and '.join(changed)}" if changed else "; by the same commit and versions"
+    return (Span(f"measured in {len(held)} sittings, begun {when}{judged}"),)
 
 
 def _settings(view: View) -> Terms:
