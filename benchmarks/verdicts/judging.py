@@ -78,9 +78,23 @@ def judge(
         return None
     mean = float(present.mean())
     if count == 1:
-        return Verdict("undecided", _exp(mean), None, None, 1, margin)
+        return verdict_of(mean, None, 1, margin)
     half = t_quantile(count - 1, comparisons * looks, confidence) * float(present.std(ddof=1)) / math.sqrt(count)
-    return Verdict(_word(mean, half, margin), _exp(mean), _exp(mean - half), _exp(mean + half), count, margin)
+    return verdict_of(mean, half, count, margin)
+
+
+def verdict_of(mean: float, half: float | None, rounds: int, margin: float) -> Verdict:
+    """The verdict that an interval of the log ratio gives.
+
+    Args:
+        mean: log ratio.
+        half: half the width of its interval; None where there were too few rounds for one.
+        rounds: that it rests on.
+        margin: relative difference that does not matter.
+    """
+    if half is None:
+        return Verdict("undecided", _exp(mean), None, None, rounds, margin)
+    return Verdict(_word(mean, half, margin), _exp(mean), _exp(mean - half), _exp(mean + half), rounds, margin)
 
 
 def t_quantile(degrees: float, family: int = 1, confidence: float = CONFIDENCE) -> float:
