@@ -1,26 +1,29 @@
 """Verdicts: what may be said of two cases, from one log ratio a round.
 
-The interval is Student's over rounds, at a confidence that holds for the whole family of comparisons at once
+The interval is Student's over rounds, at a confidence that holds for a whole family of comparisons at once
 (Šidák 1967, Journal of the American Statistical Association 62:626)::
 
     ratio    = exp(mean d)
-    interval = exp(mean d ± t(1 - a'/2, R - 1) * s / sqrt(R)),   1 - a' = confidence ** (1 / (comparisons * looks))
+    interval = exp(mean d ± t(1 - a/2, R - 1) * s / sqrt(R)),   1 - a = confidence ** (1 / (comparisons * looks))
 
-One interval decides everything:
+That one interval decides everything:
 
-- ``same``: the whole interval lies within the margin, 1/(1 + margin) to 1 + margin. That is an equivalence
-  verdict by two one-sided tests (Schuirmann 1987).
-- ``faster``, ``slower``: the interval leaves out 1, and the ratio itself is beyond the margin.
+- ``same``: all of it lies within the margin, 1/(1 + margin) to 1 + margin: an equivalence verdict by two one-sided
+  tests (Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657).
+- ``faster``, ``slower``: it leaves out 1, and the ratio itself is beyond the margin.
 - ``undecided``: neither.
+
+``docs/decisions/0012-verdicts.md`` weighs the alternatives.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from benchmarks.verdicts.passes import Array
@@ -28,7 +31,9 @@ from benchmarks.verdicts.passes import Array
 MARGIN = 0.03
 CONFIDENCE = 0.95
 
+Numbers = float | Array
 Word = Literal["faster", "slower", "same", "undecided"]
+OPPOSITE: dict[Word, Word] = {"faster": "slower", "slower": "faster", "same": "same", "undecided": "undecided"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,16 @@ class Verdict:
     rounds: int
     margin: float
 
+    @property
+    def differs(self) -> bool:
+        """Whether the first is faster or slower for certain."""
+        return self.word in ("faster", "slower")
+
+    def inverse(self) -> Verdict:
+        """The same comparison the other way round."""
+        low, high = (None if end is None else _inverse(end) for end in (self.high, self.low))
+        return replace(self, word=OPPOSITE[self.word], ratio=_inverse(self.ratio), low=low, high=high)
+
 
 def judge(
     per_round: Array,
@@ -65,21 +80,20 @@ def judge(
     Args:
         per_round: d of every round, log of A's step time over B's, shape (R,); rounds that are NaN are left out.
         margin: relative difference that does not matter.
-        comparisons: how many comparisons the confidence holds for at once.
-        looks: how often the data may be looked at to decide whether to measure more.
-        confidence: of all intervals together.
+        comparisons: number of comparisons that the confidence holds for at once.
+        looks: number of times that the data are looked at to decide whether to measure more.
+        confidence: of all these intervals together.
 
     Returns:
         The verdict; None if no round is left.
     """
-    present = per_round[~np.isnan(per_round)]
-    count = len(present)
+    count = int(np.sum(~np.isnan(per_round)))
     if count == 0:
         return None
-    mean = float(present.mean())
+    mean = float(np.nanmean(per_round))
     if count == 1:
         return verdict_of(mean, None, 1, margin)
-    half = t_quantile(count - 1, comparisons * looks, confidence) * float(present.std(ddof=1)) / math.sqrt(count)
+    half = float(half_width(float(np.nanstd(per_round, ddof=1)), count, comparisons * looks, confidence))
     return verdict_of(mean, half, count, margin)
 
 
@@ -97,26 +111,66 @@ def verdict_of(mean: float, half: float | None, rounds: int, margin: float) -> V
     return Verdict(_word(mean, half, margin), _exp(mean), _exp(mean - half), _exp(mean + half), rounds, margin)
 
 
-def t_quantile(degrees: float, family: int = 1, confidence: float = CONFIDENCE) -> float:
-    """Half width, in standard errors, of intervals that all hold at once with this confidence.
-
-    Args:
-        degrees: degrees of freedom of the standard error.
-        family: number of intervals.
-        confidence: of all of them together.
-    """
-    return float(stdtrit(degrees, 0.5 + confidence ** (1 / family) / 2))
-
-
 def _word(mean: float, half: float, margin: float) -> Word:
-    edge = math.log1p(margin)
-    if abs(mean) + half <= edge:
+    if is_same(mean, half, margin):
         return "same"
-    if abs(mean) > max(half, edge):
+    if is_different(mean, half, margin):
         return "slower" if mean > 0 else "faster"
     return "undecided"
+
+
+def certainly_slower(
+    per_round: Array, *, margin: float = MARGIN, comparisons: int = 1, looks: int = 1
+) -> NDArray[np.bool_]:
+    """Where :func:`judge` says ``slower``, for many comparisons at once.
+
+    Args:
+        per_round: d of every round, shape (..., R); rounds that are NaN are left out.
+        margin: as there.
+        comparisons: as there.
+        looks: as there.
+
+    Returns:
+        Shape (...); False where fewer than two rounds are left.
+    """
+    count = np.sum(~np.isnan(per_round), axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(per_round, axis=-1) / count
+        variance = np.nansum((per_round - mean[..., None]) ** 2, axis=-1) / (count - 1)
+        enough = np.maximum(count, 2)
+        half = half_width(np.sqrt(variance), enough, comparisons * looks)
+        return np.asarray((count > 1) & (mean > 0) & is_different(mean, half, margin))
+
+
+def half_width(
+    deviation: Numbers, rounds: int | NDArray[np.int_], family: int = 1, confidence: float = CONFIDENCE
+) -> Array:
+    """Half width of the interval of a mean over rounds, of which ``family`` hold at once with this confidence.
+
+    Args:
+        deviation: standard deviation of the rounds.
+        rounds: number of rounds, at least 2.
+        family: number of intervals, comparisons times looks.
+        confidence: of all of them together.
+    """
+    quantile = stdtrit(np.subtract(rounds, 1), 0.5 + confidence ** (1 / family) / 2)
+    return np.asarray(quantile * deviation / np.sqrt(rounds))
+
+
+def is_same(mean: Numbers, half: Numbers, margin: float) -> NDArray[np.bool_]:
+    """Whether the interval mean ± half lies within the margin."""
+    return np.asarray(np.abs(mean) + half <= math.log1p(margin))
+
+
+def is_different(mean: Numbers, half: Numbers, margin: float) -> NDArray[np.bool_]:
+    """Whether the interval leaves out 0 and the mean is beyond the margin."""
+    return np.asarray((np.abs(mean) > half) & (np.abs(mean) > math.log1p(margin)))
 
 
 def _exp(value: float) -> float:
     """``exp`` that answers infinity where the result is too large: two rounds can give such intervals."""
     return math.exp(value) if value < 700 else math.inf
+
+
+def _inverse(value: float) -> float:
+    return 1 / value if value else math.inf

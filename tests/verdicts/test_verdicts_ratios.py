@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from benchmarks.report.statistics import Estimate
 from scipy import stats
 
 from benchmarks.report import statistics
-from benchmarks.report.statistics import Estimate
 from tests.report.synthetic import throughput
 
 T_975_OF_ONE_DEGREE = 12.706204736  # from the tables of Student's distribution
