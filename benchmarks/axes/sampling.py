@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bn_impls.errors import BnBenchError
+from bn_impls.errors import BadClock
 
 SAMPLE_TARGET_NS = 4_000_000
 LONG_ENOUGH = 0.5  # of the target: below it the reading of a clock, coarse or set back, is not believed
@@ -18,10 +18,6 @@ RETRIES = 3
 
 Loop = Callable[[int], int]
 """Runs so many calls, waits for them, and returns nanoseconds."""
-
-
-class BadClock(BnBenchError):
-    """A clock that gives no duration above 0."""
 
 
 @dataclass(frozen=True)

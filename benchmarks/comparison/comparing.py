@@ -13,6 +13,7 @@ from benchmarks.comparison.pairing import Pairing, pair_up
 from benchmarks.comparison.speeds import SpeedComparison, compare_speeds
 from benchmarks.comparison.statuses import StatusChange, changed_statuses
 from benchmarks.comparison.trainings import TrainingChange, changed_trainings
+from benchmarks.report.drift import read_drift
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Run
 from benchmarks.verdicts.judging import MARGIN
@@ -33,6 +34,7 @@ class Comparison:
         errors: agreement errors that grew.
         trainings: convergence that came out otherwise.
         restores: checkpoints that bring back less, or more.
+        sentinel: usual time of the sentinel in B over that in A: what the machine itself did; None if unknown.
     """
 
     a: Run
@@ -44,6 +46,7 @@ class Comparison:
     errors: tuple[GrownError, ...]
     trainings: tuple[TrainingChange, ...]
     restores: tuple[RestoreChange, ...]
+    sentinel: float | None
 
     @property
     def speeds_decide(self) -> bool:
@@ -102,4 +105,10 @@ def compare_runs(folder_a: Path, folder_b: Path, *, margin: float = MARGIN, rela
         errors=tuple(grown_errors(pairing.pairs)),
         trainings=tuple(changed_trainings(pairing.pairs)),
         restores=tuple(changed_restores(pairing.pairs)),
+        sentinel=_sentinel_ratio(a, b),
     )  # fmt: skip
+
+
+def _sentinel_ratio(a: Run, b: Run) -> float | None:
+    before, after = (read_drift(run.folder).usual_ns for run in (a, b))
+    return None if before is None or after is None else after / before

@@ -20,7 +20,9 @@ def speed_section(comparison: Comparison) -> Section | None:
     if not speeds.changes:
         return None
     blocks: list[Block] = [Paragraph(_summary(speeds)), Paragraph(_how(speeds))]
-    if speeds.shift is not None and abs(speeds.shift - 1) > SHIFTED:
+    if comparison.sentinel is not None and comparison.machines.same:
+        blocks.append(Paragraph(_sentinel(comparison.sentinel), "warn" if _moved(comparison.sentinel) else ""))
+    if speeds.shift is not None and _moved(speeds.shift):
         blocks.append(Paragraph(_shift(speeds), "warn"))
     return Section("speeds", "Throughput", (*blocks, _table(comparison)))
 
@@ -47,6 +49,18 @@ def _how(speeds: SpeedComparison) -> Rich:
         "either way does not matter.",
         what=what, drift=drift, confidence=f"{100 * speeds.confidence:g}", margin=f"{100 * speeds.margin:g}",
     )  # fmt: skip
+
+
+def _moved(found: float) -> bool:
+    return abs(found - 1) > SHIFTED
+
+
+def _sentinel(found: float) -> Rich:
+    return say(
+        "The sentinel, a piece of work that is always the same, took {ratio} times as long in B: {meaning}.",
+        ratio=ratio(found),
+        meaning="the machine itself had another speed" if _moved(found) else "the machine had the same speed",
+    )
 
 
 def _shift(speeds: SpeedComparison) -> Rich:

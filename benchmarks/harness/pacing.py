@@ -8,12 +8,13 @@ keeps to them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 LONG_SAMPLE_NS = 100_000_000  # a case whose one sample is longer gets one sample a pass
 ROUND_NS = 2_000_000_000  # sampled time of a case in a round, after which it is visited no more in it
-CASE_NS = 60_000_000_000  # time of a case in all, after which it gets no further round
+CASE_S = 60.0  # time of a case in all, preparing included, after which it gets no further round
 FEWEST_ROUNDS = 2  # without two there is no interval
 
 Line = Mapping[str, Any]
@@ -42,21 +43,30 @@ def enough_passes(passes: Sequence[Line], planned: int) -> bool:
     return len(passes) >= planned or (len(passes) > 0 and _sampled_ns(passes) >= ROUND_NS)
 
 
-def enough_rounds(whole: int, prepared: Sequence[Line], passes: Sequence[Line]) -> bool:
+def enough_rounds(whole: int, lines: Sequence[Line]) -> bool:
     """Whether a case has taken so much time that it gets no further round, however many are planned.
 
     Args:
         whole: its whole rounds.
-        prepared: what preparing showed in every round.
-        passes: all its passes.
+        lines: all its lines.
     """
-    preparing_ns = sum(1e9 * (line["build_s"] + line["first_call_s"]) for line in prepared)
-    return whole >= FEWEST_ROUNDS and preparing_ns + _sampled_ns(passes) >= CASE_NS
+    return whole >= FEWEST_ROUNDS and sum(line.get("took_s", 0.0) for line in lines) >= CASE_S
 
 
-def passes_left_out(passes: Sequence[Line], rounds: int, passes_of_round: int) -> int:
-    """Planned passes that a case did not get because it is slow."""
-    return max(0, rounds * passes_of_round - len(passes))
+def passes_left_out(passes: Sequence[Line], rounds: int, planned: int) -> int:
+    """Planned passes that a case did not get because it is slow.
+
+    Args:
+        passes: all its passes.
+        rounds: planned.
+        planned: passes of a round.
+    """
+    found: dict[int, list[Line]] = defaultdict(list)
+    for line in passes:
+        found[line["round"]].append(line)
+    whole = [round_ for round_ in found.values() if enough_passes(round_, planned)]
+    short = sum(planned - len(round_) for round_ in whole if len(round_) < planned)
+    return short + planned * max(0, rounds - len(whole))
 
 
 def _sampled_ns(passes: Sequence[Line]) -> float:

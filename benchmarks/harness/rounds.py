@@ -12,14 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import Case
-from benchmarks.harness import top_up
+from benchmarks.harness import pacing, top_up
+from benchmarks.harness.sentinel import Sentinel
 from benchmarks.settings import Settings
 from benchmarks.verdicts.passes import PassValues, pass_values
 
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
-
-LONG_SAMPLE_NS = 100_000_000  # a case whose one sample is longer gets one sample a pass
 
 
 @dataclass(frozen=True)
@@ -118,22 +117,29 @@ class Timing:
         self.more_may_come = False  # then no record is written yet
         self.start_s = 0.0
         self.lines = scheduler.folder.passes()
+        self.sentinel = Sentinel()
 
     def _of(self, case: Case, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines.get(case.case_id, []) if line.get("kind") == kind]
 
     def whole_rounds(self, case: Case) -> int:
         """Rounds of a case that have all their passes, and what preparing showed."""
-        found = [line["round"] for line in self._of(case, "pass")]
         prepared = {line["round"] for line in self._of(case, "prepared")}
-        return sum(found.count(number) >= self.work.passes for number in prepared)
+        return sum(self._is_whole(case, number) for number in prepared)
+
+    def _is_whole(self, case: Case, number: int) -> bool:
+        """Whether a case has the passes that it gets in a round."""
+        passes = [line for line in self._of(case, "pass") if line["round"] == number]
+        return pacing.enough_passes(passes, self.work.passes)
 
     def top_up_rounds(self, case: Case) -> int:
         """Rounds that the top-up adds to a case; 0 where it is decided, or not decided yet."""
         return max((line["rounds"] for line in self._of(case, "top_up")), default=0)
 
     def missing_rounds(self, case: Case) -> int:
-        """Rounds that a case lacks."""
+        """Rounds that a case lacks; none where it has taken too much time already."""
+        if pacing.enough_rounds(self.whole_rounds(case), self.lines.get(case.case_id, [])):
+            return 0
         extra = 0 if self.more_may_come else self.top_up_rounds(case)
         return max(0, self.work.rounds + extra - self.whole_rounds(case))
 
@@ -186,8 +192,10 @@ class Timing:
                 if reply.get("lost"):  # what the lost process held has to be prepared again in the next round
                     prepared = [other for other in prepared if other.implementation != case.implementation]
         for visit in range(self.work.passes):
+            place = {"round": number, "pass": visit, "group": cases[0].group}
+            self.scheduler.folder.append_look({**place, **self.sentinel.look()})
             for case in shuffled(prepared, (number, visit)):
-                if case not in prepared:
+                if case not in prepared or self._is_whole(case, number):
                     continue
                 reply = self._visit(case, number, visit)
                 if reply["status"] != "ok":
@@ -232,11 +240,11 @@ class Timing:
         self.scheduler.display.now(f"{case.case_id}, round {number + 1}, pass {visit + 1}")
         facts = self._of(case, "prepared")
         loops = facts[0]["loops"]  # the first round's, in every round
-        long = self._of(case, "pass")
-        slow = long and max(long[-1]["durations_ns"]) > LONG_SAMPLE_NS
-        reply = self._ask(case, {"do": "pass", "loops": loops, "count": 1 if slow else self.work.samples})
+        count = pacing.samples_of_pass(facts[0], self._of(case, "pass"), self.work.samples)
+        reply = self._ask(case, {"do": "pass", "loops": loops, "count": count})
         if reply["status"] == "ok":
-            line = {key: reply[key] for key in ("loops", "durations_ns", "peak_rss_mib", "took_s")}
+            kept = ("loops", "durations_ns", "peak_rss_mib", "took_s", "refused", "collections")
+            line = {key: reply[key] for key in kept}
             self._keep(case, {"kind": "pass", "round": number, "pass": visit, **line})
         return reply
 
@@ -255,6 +263,11 @@ class Timing:
                 "threads_used": statistics.median(fact["threads_used"] for fact in facts),
                 "rounds": len({line["round"] for line in passes}),
                 "round_s": top_up.round_s(self.lines, [case]),
+                "passes_left_out": pacing.passes_left_out(passes, self.work.rounds, self.work.passes),
+                "samples_refused": sum(line.get("refused", 0) for line in passes),
+                "collections": sum(line.get("collections", 0) for line in passes),
+                "cores_allowed": facts[-1].get("cores_allowed"),
+                "denormals_flushed": facts[-1].get("denormals_flushed"),
             },
             "samples": {
                 "passes": [{key: line[key] for key in ("round", "pass", "loops", "durations_ns")} for line in passes]

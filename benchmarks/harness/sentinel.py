@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FILE = "sentinel.jsonl"
 CALLS = 7
 ROUNDS_OF_WORK = 4000  # about 0.2 ms
 STAT = Path("/proc/stat")

@@ -3,7 +3,7 @@
 The sentinel's work is always the same. Let s be the logarithm of its shortest call at a look. Noise is what two
 neighbouring looks differ by, which one change of speed in the middle leaves alone::
 
-    noise = 1.4826 * median(|d - median d|) / sqrt(2),   d = differences of neighbouring s
+    noise = 1.4826 * median(|d|) / sqrt(2),   d = differences of neighbouring s
 
 A look is off if s lies further from the run's usual s (the low median) than 4 times the noise, and than 5 %.
 Consecutive looks that are off the same way are a stretch: three or more show a change of speed, fewer a disturbance.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -46,7 +45,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive looks whose sentinel took longer, or less long, than usual; ``ratio`` is its median over the usual."""
+    """Consecutive looks whose sentinel took longer, or less long, than usual; ``ratio`` is their median over it."""
 
     looks: tuple[Look, ...]
     ratio: float
@@ -64,9 +63,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Drift:
-    """All looks of a run, in the order of time."""
+    """All looks of a run, in the order of time; ``damage`` says, one sentence each, what could not be read."""
 
     looks: tuple[Look, ...]
+    damage: tuple[str, ...] = ()
 
     @cached_property
     def timed(self) -> list[tuple[Look, float]]:
@@ -84,7 +84,8 @@ class Drift:
         if len(self.timed) < FEWEST:
             return None
         steps = np.diff([s for _, s in self.timed])
-        return float(median_abs_deviation(steps, scale="normal")) / math.sqrt(2)
+        around_zero = median_abs_deviation(steps, axis=None, center=lambda values, axis: 0.0, scale="normal")
+        return float(around_zero) / math.sqrt(2)
 
     @cached_property
     def threshold(self) -> float | None:
@@ -109,28 +110,17 @@ class Drift:
         return 0 if abs(off) <= self.threshold else 1 if off > 0 else -1
 
 
-def read_drift(folder: Path, damage: list[str]) -> Drift:
-    """Read what the sentinel saw.
-
-    Args:
-        folder: the run folder; runs that timed nothing have no such file.
-        damage: receives a sentence for every line that cannot be read.
-    """
+def read_drift(folder: Path) -> Drift:
+    """Read what the sentinel saw in a run folder; runs that timed nothing have no such file."""
     try:
         lines = (folder / FILE).read_bytes().splitlines()
     except FileNotFoundError:
         return Drift(())
     except OSError as error:
-        damage.append(f"{FILE}: not read ({error.__class__.__name__})")
-        return Drift(())
-    looks = []
-    for number, line in enumerate(lines, start=1):
-        look = _read(line)
-        if look is None:
-            damage.append(f"{FILE}, line {number}: skipped, it is no look")
-        else:
-            looks.append(look)
-    return Drift(tuple(looks))
+        return Drift((), (f"{FILE}: not read ({error.__class__.__name__})",))
+    looks = [_read(line) for line in lines]
+    damage = (f"{FILE}, line {number}: skipped, it is no look" for number, look in enumerate(looks, 1) if look is None)
+    return Drift(tuple(look for look in looks if look is not None), tuple(damage))
 
 
 def _read(line: bytes) -> Look | None:
@@ -141,7 +131,9 @@ def _read(line: bytes) -> Look | None:
     if not isinstance(content, dict) or not all(isinstance(content.get(key), int) for key in ("round", "pass")):
         return None
     times = content.get("sentinel_ns")
-    durations = [ns for item in times if (ns := as_number(item)) and 0 < ns < math.inf] if isinstance(times, list) else []
+    durations = (
+        [ns for item in times if (ns := as_number(item)) and 0 < ns < math.inf] if isinstance(times, list) else []
+    )
     return Look(
         content["round"],
         content["pass"],
@@ -150,9 +142,3 @@ def _read(line: bytes) -> Look | None:
         as_number(content.get("load_1min")),
         as_number(content.get("steal_share")),
     )
-
-
-def usual_ratio(a: Sequence[Look], b: Sequence[Look]) -> float | None:
-    """The sentinel's usual time in B over that in A: above 1 B's machine was slower; None where one has none."""
-    before, after = Drift(tuple(a)).usual_ns, Drift(tuple(b)).usual_ns
-    return None if before is None or after is None else after / before

@@ -202,6 +202,8 @@ def test_the_folder_has_the_documented_files(ran: Any) -> None:
         re.findall(r"`([\w./*]+)`", "".join(re.findall(r"^\| (`.*?) \|", DOCUMENT.split("## A record")[0], re.M)))
     )
     found = {path.name for path in ran.folder.path.iterdir()} - {".lock"}
-    assert found == {"plan.json", "passes.jsonl", "records.jsonl", "environment.json", "curves"}
+    assert found == {
+        "plan.json", "passes.jsonl", "records.jsonl", "sentinel.jsonl", "environment.json", "curves",
+    }  # fmt: skip
     assert found - {"curves"} <= listed
     assert "curves/*.npz" in listed

@@ -8,6 +8,7 @@ from benchmarks.report.document import Block, Cell, Column, Figure, Heading, Par
 
 from benchmarks.report.document import link, name, say, strong  # isort: skip
 from benchmarks.report.figures import throughput as figure
+from benchmarks.report.irregular import irregularities
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.sections.costs import costs
 from benchmarks.report.sections.fastest import sentence
@@ -206,4 +207,7 @@ def _price(group: Group, speed: Speed) -> Cell:
 def _remark(speed: Speed) -> Cell:
     if speed.withheld:
         return text_cell(speed.withheld, REMARK, "bad")
+    told = irregularities(speed.record)
+    if told:
+        return text_cell("; ".join(["baseline"] * speed.is_baseline + told), REMARK, "warn")
     return Cell("baseline", "baseline", "quiet") if speed.is_baseline else Cell("")
