@@ -4,7 +4,7 @@ Nothing pairs a round of one run with a round of the other. So the interval is W
 unequal variance (Welch 1947, Biometrika 34:28), and whatever changed between the runs (load, temperature, a neighbour)
 is part of the ratio::
 
-    v[r]     = median over the passes of round r of log(value[r, p])
+    v[r]     = min over the passes p of round r of log(value[r, p])
     ratio    = exp(mean v_a - mean v_b)
     interval = exp(mean v_a - mean v_b ± t(1 - a'/2, f) * sqrt(s_a^2 / R_a + s_b^2 / R_b)),   f after Satterthwaite
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import defaultdict
 
 import numpy as np
 from scipy import stats
@@ -31,12 +30,12 @@ def round_values(values: PassValues) -> Array:
         values: (round, pass) -> ns per call.
 
     Returns:
-        Median over the passes of log(ns per call), shape (R,), in the order of the rounds.
+        Log of the shortest pass, in ns per call, shape (R,), in the order of the rounds.
     """
-    rounds: dict[int, list[float]] = defaultdict(list)
+    shortest: dict[int, float] = {}
     for (number, _), value in values.items():
-        rounds[number].append(math.log(value))
-    return np.array([np.median(rounds[number]) for number in sorted(rounds)])
+        shortest[number] = min(value, shortest.get(number, value))
+    return np.array([math.log(shortest[number]) for number in sorted(shortest)])
 
 
 def judge_unpaired(
