@@ -94,6 +94,11 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     reporting = commands.add_parser("report", help="draw the report of a run folder again (needs a checkout)")
     reporting.add_argument("run", metavar="RUN", type=Path, help="the run folder")
     reporting.set_defaults(act=_report)
+    comparing = commands.add_parser("compare", help="two runs side by side; 1 on a regression (needs a checkout)")
+    if given[:1] == ["compare"]:
+        found = _suite("benchmarks.comparison.command")
+        found.add_options(comparing)
+        comparing.set_defaults(act=lambda options, _, act=found.act: act(options))
     return parser
 
 

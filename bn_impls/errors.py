@@ -11,6 +11,7 @@
     ├── BadData                a data file that is missing, damaged or not what it should be
     ├── BadTarget              a name or folder that `new` cannot write to
     ├── BadRunFolder           a folder that is no run folder, or one that cannot be written
+    ├── BadClock               a machine whose clock gives no duration above 0
     └── NeedsCheckout          a command of the suite outside a checkout
 
 Every message says what was got, what was expected, and the way out. The command line prints it without a traceback.
@@ -74,6 +75,10 @@ class BadTarget(BnBenchError):
 
 class BadRunFolder(BnBenchError):
     """A run folder that cannot be read or written."""
+
+
+class BadClock(BnBenchError):
+    """A clock that stands still or goes backwards."""
 
 
 class NeedsCheckout(BnBenchError):

@@ -7,7 +7,6 @@ visits it. Between the two clock readings stand the loop, the bare callable and 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import resource
 import time
@@ -21,13 +20,14 @@ import numpy as np
 
 from benchmarks.axes.agreement import configuration_of, refused
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
+from benchmarks.axes.sampling import SAMPLE_TARGET_NS, Samples, loops_of_sample, surroundings_facts, take
 from benchmarks.axes.training import Experiment
 from bn_impls.interface import Implementation, Layer, Observation, Unsupported
 
-SAMPLE_TARGET_NS = 4_000_000
 STATUS = Path("/proc/self/status")
 SPARE_THREADS = 0.5  # the resolution of CPU time over a short warm-up
 WARM_UP_NS = 30_000_000
+SLOW_CALL_NS = 1_000_000_000  # one such call warms enough
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,10 @@ def prepare(
         "build_s": build_s,
         "first_call_s": first_ns / 1e9,
         "threads_used": threads,
-        "loops": max(1, round(SAMPLE_TARGET_NS / step_ns)),
+        "loops": loops_of_sample(timed.loop, step_ns) if step_ns < SAMPLE_TARGET_NS else 1,
+        "warm_call_ns": step_ns,
         "peak_rss_mib": peak_rss_mib(),
+        **surroundings_facts(),
     }
     return Prepared(timed, facts, labels)
 
@@ -130,29 +132,15 @@ def _warm_up(timed: Timed) -> tuple[float, float]:
     """
     cpu_began, wall_began = time.process_time_ns(), time.perf_counter_ns()
     calls, fastest = 0, float("inf")
-    while calls < 2 or time.perf_counter_ns() - wall_began < WARM_UP_NS:
+    while time.perf_counter_ns() - wall_began < (WARM_UP_NS if calls > 1 else SLOW_CALL_NS):
         fastest, calls = min(fastest, timed.loop(1)), calls + 1
     cpu, wall = time.process_time_ns() - cpu_began, time.perf_counter_ns() - wall_began
     return cpu / wall, max(fastest, 1.0)
 
 
-def sample(prepared: Prepared, loops: int, count: int) -> list[int]:
-    """Take samples.
-
-    Args:
-        prepared: the case.
-        loops: calls in a sample.
-        count: how many samples.
-
-    Returns:
-        Nanoseconds of all loops of each sample.
-    """
-    gc.collect()
-    gc.disable()
-    try:
-        return [prepared.timed.loop(loops) for _ in range(count)]
-    finally:
-        gc.enable()
+def sample(prepared: Prepared, loops: int, count: int) -> Samples:
+    """Take so many samples of so many calls of a prepared case."""
+    return take(prepared.timed.loop, loops, count)
 
 
 def _layer(

@@ -18,6 +18,7 @@ from benchmarks.settings import Settings
 from bn_impls.errors import BadRunFolder
 
 RECORDS, PASSES, ENVIRONMENT = "records.jsonl", "passes.jsonl", "environment.json"
+SENTINEL = "sentinel.jsonl"
 WAY_OUT = "`bn-bench run --resume {}` goes on from what is there once the cause is gone"
 
 
@@ -120,6 +121,10 @@ class RunFolder:
     def append_pass(self, line: Mapping[str, Any]) -> None:
         """Keep a finished pass."""
         self._append(PASSES, {"schema": SCHEMA, "run": self.run, **line})
+
+    def append_look(self, line: Mapping[str, Any]) -> None:
+        """Keep what the sentinel saw."""
+        self._append(SENTINEL, {"schema": SCHEMA, "run": self.run, **line})
 
     def append_record(self, case: Case, outcome: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
         """Keep a finished case; returns the record."""

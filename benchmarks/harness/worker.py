@@ -75,12 +75,14 @@ class Server:
 
     def do_pass(self, case_id: str, loops: int, count: int) -> dict[str, Any]:
         """Take the samples of one pass."""
+        from dataclasses import asdict
+
         from benchmarks.axes.throughput import peak_rss_mib, sample
 
         prepared = self.prepared[case_id]
-        durations = sample(prepared, loops, count)
+        samples = sample(prepared, loops, count)
         steps = loops * prepared.timed.steps
-        return {"status": "ok", "loops": steps, "durations_ns": durations, "peak_rss_mib": peak_rss_mib()}
+        return {"status": "ok", "loops": steps, "peak_rss_mib": peak_rss_mib(), **asdict(samples)}
 
     def do_release(self, case_id: str) -> dict[str, Any]:
         """Let go of a case."""

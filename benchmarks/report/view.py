@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmarks.report.contest import Contest, contests
+from benchmarks.report.drift import Drift, read_drift
 from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, judged
 from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
@@ -41,6 +42,11 @@ class View:
         """The most rounds that a throughput case was visited in."""
         speeds = [speed for group in self.speeds.groups for speed in group.speeds]
         return max((len({number for number, _ in speed.minima}) for speed in speeds), default=0)
+
+    @cached_property
+    def drift(self) -> Drift:
+        """What the machine itself did while it measured."""
+        return read_drift(self.run.folder)
 
     @cached_property
     def worst(self) -> Mapping[str, Worst]:

@@ -69,7 +69,7 @@ def test_a_sample_is_so_many_calls_and_one_wait(
     assert set(calls.names) == {call, "synchronize"}
     calls.names.clear()
     calls.inputs.clear()
-    durations = throughput.sample(prepared, 3, 2)
+    durations = throughput.sample(prepared, 3, 2).durations_ns
     assert calls.names == [call, call, call, "synchronize"] * 2
     assert len(durations) == 2
     assert all(isinstance(ns, int) and ns > 0 for ns in durations)
@@ -105,7 +105,10 @@ def test_a_case_is_prepared_with_facts_and_verified_labels(layer_case: Any, surr
     """Device, dtype and style as observed; how long the first call took, and how many loops make a sample."""
     prepared = throughput.prepare(IMPLEMENTATION, layer_case(work="inference"), surroundings)
     assert isinstance(prepared, throughput.Prepared)
-    assert set(prepared.facts) == {"build_s", "first_call_s", "threads_used", "loops", "peak_rss_mib"}
+    assert set(prepared.facts) == {
+        "build_s", "first_call_s", "threads_used", "loops", "warm_call_ns", "peak_rss_mib", "cores_allowed",
+        "denormals_flushed",
+    }  # fmt: skip
     assert isinstance(prepared.facts["loops"], int)
     assert prepared.facts["loops"] >= 1
     assert all(prepared.facts[name] > 0 for name in ("build_s", "first_call_s", "peak_rss_mib"))

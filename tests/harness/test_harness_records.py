@@ -136,7 +136,7 @@ def test_throughput_has_the_documented_case_metrics_and_samples(ran: Any) -> Non
         assert [sorted(line) for line in passes] == [["durations_ns", "loops", "pass", "round"]] * 9
         assert record["metrics"]["step_ns_min"] == min(steps)
         assert record["metrics"]["step_ns_median"] == sorted(steps)[len(steps) // 2]
-        assert len(steps) == 27
+        assert len(steps) in range(9, 28)  # a machine under load may make a sample long, and then one is enough
         assert record["metrics"]["rounds"] == 3
         assert record["metrics"]["peak_rss_mib"] > 1
     assert all(line["loops"] % 50 == 0 for line in network["samples"]["passes"])  # one call is 50 steps
@@ -202,6 +202,8 @@ def test_the_folder_has_the_documented_files(ran: Any) -> None:
         re.findall(r"`([\w./*]+)`", "".join(re.findall(r"^\| (`.*?) \|", DOCUMENT.split("## A record")[0], re.M)))
     )
     found = {path.name for path in ran.folder.path.iterdir()} - {".lock"}
-    assert found == {"plan.json", "passes.jsonl", "records.jsonl", "environment.json", "curves"}
+    assert found == {
+        "plan.json", "passes.jsonl", "records.jsonl", "sentinel.jsonl", "environment.json", "curves",
+    }  # fmt: skip
     assert found - {"curves"} <= listed
     assert "curves/*.npz" in listed

@@ -62,7 +62,7 @@ def test_the_exit_code_tells_of_contradictions_and_failures() -> None:
     assert (done.returncode, done.stderr.strip()) == (1, "asking tests.axes.batch_norm_mutants:STARTS_AT_ZERO eager")
     assert "  ! mean 0, variance 0" in done.stdout
     assert bn_bench("no_such_module:OBJECT", "--question", "start_values").returncode == 3
-    assert bn_bench("tests.conformance.mutants.rogues:KILLS", "--question", "epsilon_place").returncode == 3
+    assert bn_bench("tests.conformance.mutants.rogues:KILLS", "--question", "start_values").returncode == 3
 
 
 def test_unknown_names_and_questions_are_usage_errors() -> None:

@@ -17,6 +17,7 @@ from benchmarks.report.document import (
     Terms,
     say,
 )
+from benchmarks.report.sections.machine_watch import machine_watch
 from benchmarks.report.tables import count_cell, implementation_cell, table, text_cell
 from benchmarks.report.view import View
 from benchmarks.report.wording import MISSING, listing, shorten, visible
@@ -38,6 +39,7 @@ def build(view: View) -> Section:
     """The section."""
     blocks: list[Block] = [
         _machine(view),
+        *machine_watch(view),
         Heading("Settings of the run", "environment-settings"),
         _settings(view),
     ]

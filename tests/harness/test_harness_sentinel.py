@@ -1,0 +1,66 @@
+"""The sentinel: by a fake clock and a fake kernel, and in a real run."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.sentinel import CALLS, Sentinel, fixed_work
+
+STAT = "cpu  {user} 0 50 {idle} 10 0 0 {steal} 7 0\ncpu0 1 2 3\nintr 5\n"
+
+
+def test_the_work_is_always_the_same() -> None:
+    """Its result is that of the formula."""
+    assert fixed_work() == sum(number * number % 7 for number in range(4000))
+
+
+def test_every_call_is_timed_by_the_clock_alone(tmp_path: Path) -> None:
+    """A clock that ticks 3 ns at each reading."""
+    readings = count(0, 3)
+    assert Sentinel(lambda: next(readings), tmp_path / "none").look()["sentinel_ns"] == [3] * CALLS
+
+
+def test_stolen_time_is_a_share_since_the_last_look(tmp_path: Path) -> None:
+    """By hand: 10 of 100 ticks; then nothing happened, then the counter of a moved machine went back."""
+    stat = tmp_path / "stat"
+    stat.write_text(STAT.format(user=100, idle=200, steal=5))
+    sentinel = Sentinel(stat=stat)
+    stat.write_text(STAT.format(user=130, idle=260, steal=15))
+    assert sentinel.look()["steal_share"] == pytest.approx(0.1)
+    assert sentinel.look()["steal_share"] is None
+    stat.write_text(STAT.format(user=230, idle=260, steal=10))
+    assert sentinel.look()["steal_share"] == 0
+
+
+@pytest.mark.parametrize("content", ["", "cpu 1 2 3\n", "cpu a b c d e f g h\n", "something else\n"])
+def test_a_kernel_that_does_not_tell_is_no_error(tmp_path: Path, content: str) -> None:
+    """Then the share is not known."""
+    stat = tmp_path / "stat"
+    stat.write_text(content)
+    assert Sentinel(stat=stat).look()["steal_share"] is None
+
+
+def test_a_run_looks_before_every_pass_over_a_group(
+    tmp_path: Path, good: str, small_settings: Any, planned_cases: Any, run_cases: Any
+) -> None:
+    """Three rounds of three passes, with real times; a resumed run that has all its records looks no more."""
+    settings = small_settings([good])
+    patterns = (r":(7x5|8x7x7x5|32x32|inference-32x32)-float32-eager-cpu$", r"^agreement|^throughput:.*:inference")
+    cases = planned_cases(settings, *patterns)
+    run_cases(RunFolder.create(tmp_path / "run", settings), cases)
+    run_cases(RunFolder.resume(tmp_path / "run"), cases)
+    looks = [json.loads(line) for line in (tmp_path / "run" / "sentinel.jsonl").read_text().splitlines()]
+    assert [(look["round"], look["pass"]) for look in looks] == [(r, p) for r in range(3) for p in range(3)]
+    assert {look["group"] for look in looks} == {"throughput:inference-32x32-float32-*-cpu"}
+    for look in looks:
+        assert len(look["sentinel_ns"]) == CALLS
+        assert min(look["sentinel_ns"]) > 0
+        assert set(look) == {
+            "schema", "run", "round", "pass", "group", "sentinel_ns", "load_1min", "steal_share",
+        }  # fmt: skip
