@@ -12,6 +12,7 @@ from bn_impls.errors import BadConfiguration
 
 TOP_UP_MIN = {"quick": 0.0, "default": 2.0, "full": 10.0}
 """Size of a run -> minutes that its top-up round may take, unless ``--budget`` says otherwise."""
+USUAL_BASELINE = "keras"
 AXES = ("agreement", "throughput", "convergence", "checkpoint")
 
 
@@ -27,7 +28,7 @@ class Settings:
         dataset: name of the data set of convergence and checkpoint.
         data_dir: folder with the user's own files of that data set.
         download: whether the data set may be fetched over the network.
-        baseline: the implementation that ratios are against.
+        baseline: the implementation that ratios are against; empty until a run has chosen it.
         timeout_s: longest time that one case, or one pass, may take in a worker.
         threads: threads that a worker may use.
         budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
@@ -40,7 +41,7 @@ class Settings:
     dataset: str = "mnist-5000"
     data_dir: str | None = None
     download: bool = False
-    baseline: str = "keras"
+    baseline: str = ""
     timeout_s: float = 300.0
     threads: int = 0
     budget_min: float = 0.0
@@ -150,7 +151,12 @@ def add_options(add: Callable[..., Any]) -> None:
     add("--download", action="store_true", help="allow fetching the data set; checked by sha256 and cached")
     add("--output", metavar="DIR", help="run folder to write; default: reports/run-DATE")
     add("--resume", metavar="DIR", help="finish an interrupted run; its own settings are used")
-    add("--baseline", default="keras", metavar="NAME", help="implementation that speed ratios are against")
+    add(
+        "--baseline",
+        default="",
+        metavar="NAME",
+        help=f"implementation that speed ratios are against; default: {USUAL_BASELINE}, or the first that is measured",
+    )
     add("--timeout", type=_positive, default=300.0, metavar="S", help="seconds a case may take; default: 300")
     add(
         "--budget",

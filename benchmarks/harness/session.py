@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
 from benchmarks.harness.semantics import observe_all
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.settings import AXES, Settings
+from benchmarks.settings import AXES, USUAL_BASELINE, Settings
+from bn_impls.errors import BadConfiguration
 from bn_impls.registry import Descriptor, descriptors
 from bn_impls.registry import describe as describe_implementation
 
@@ -34,6 +36,23 @@ def chosen_descriptors(settings: Settings) -> list[Descriptor]:
     return [describe_implementation(name) for name in dict.fromkeys(settings.implementations)]
 
 
+def baseline_of(settings: Settings, chosen: Sequence[Descriptor]) -> str:
+    """What the speeds of a run are compared with.
+
+    Raises:
+        UnknownName: the baseline that was asked for is unknown.
+        BadConfiguration: it is not measured in this run.
+    """
+    measured = [descriptor.name for descriptor in chosen if descriptor.missing() is None]
+    if not settings.baseline:
+        return USUAL_BASELINE if USUAL_BASELINE in measured else next(iter(measured), USUAL_BASELINE)
+    asked = describe_implementation(settings.baseline)
+    if asked.name not in measured:
+        why = asked.missing() or f"this run measures {', '.join(measured) or 'nothing'}; add it to --implementations"
+        raise BadConfiguration(f"got --baseline {asked.name}, but nothing would be measured of it: {why}")
+    return asked.name
+
+
 class Session:
     """The settings, the plan and, once it is needed, the run folder of one run."""
 
@@ -48,7 +67,7 @@ class Session:
         self.settings = self.folder.settings if self.folder else settings
         self.descriptors = chosen_descriptors(self.settings)
         if self.folder is None:
-            describe_implementation(settings.baseline)  # now: the report asks for it only when all is measured
+            self.settings = replace(settings, baseline=baseline_of(settings, self.descriptors))
         cases = self.folder.planned() if self.folder else plan(self.settings, self.descriptors)
         self.cases = {case.case_id: case for case in cases}
 
