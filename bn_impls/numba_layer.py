@@ -13,11 +13,8 @@ What its user must remember:
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
@@ -26,11 +23,11 @@ import numpy as np
 from bn_impls import numba_kernel as kernel
 from bn_impls.canonical import npz_format
 from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, Unsupported
+from bn_impls.numba_threads import helpers
 from bn_impls.numpy_boundary import identity, no_wait, observe
 from bn_impls.state import State
 
 SMALL = 1 << 15  # elements; to start threads takes about as long as to normalize so many
-WIDE = 256  # columns of a row at most, if channels are fewer: sums of so many stay in the nearest cache
 
 
 class BatchNorm:
@@ -38,66 +35,109 @@ class BatchNorm:
 
     def __init__(self, settings: Configuration) -> None:
         """Start with gamma 1, beta 0 and the configured moving statistics; choose the matrix and the threads."""
-        shape, channels = settings.input_shape, settings.channels
-        size = math.prod(shape)
-        self.by_rows = settings.channel_axis != len(shape) - 1
-        slots = channels if self.by_rows else channels * folds(size // max(channels, 1), channels)
-        width = math.prod(shape[2:]) if self.by_rows else slots
-        self.matrix = size // max(width, 1), width
+        self.settings = settings
+        self.matrix = matrix = Matrix.of(settings, numba.config.NUMBA_NUM_THREADS)
+        computed = settings.parameter_dtype
         start = settings.conventions
-        self.state = np.empty((4, channels), settings.dtype)
+        self.state = np.empty((4, settings.channels), computed)
         for row, value in enumerate((1.0, 0.0, start.initial_mean, start.initial_variance)):
             self.state[row] = value
-        self.count = np.zeros(1, np.int64)
-        threads = 1 if size < SMALL else numba.get_num_threads()
-        memory = (self.state, self.count, np.empty(slots), np.empty((threads, 8, slots)),
-                  np.empty((5, slots), settings.dtype))  # fmt: skip
-        constants = (*memory, self.by_rows, self.matrix, float(settings.decay), float(settings.epsilon))
-        self.inference = partial(kernel.inference, *constants)
-        self.training_step = partial(kernel.training_step, *constants)
-        self.training_step_with_gradients: Any = partial(kernel.training_step_with_gradients, *constants)
+        self.count = 0
+        slots = matrix.width if not matrix.by_rows else settings.channels
+        sums = np.zeros((1 if matrix.grouped else matrix.pieces, 4, settings.channels * kernel.LANES if matrix.by_rows else slots))
+        self.memory = (np.empty(slots, computed), sums, np.empty((5, slots), computed), matrix.plan(settings.channels), float(settings.decay), float(settings.epsilon))
+        self.dtype = np.dtype(settings.dtype)
+        self.shape = settings.input_shape
+        self.size = math.prod(self.shape)
+        self.helpers = helpers(matrix.threads - 1)
+        self.none = np.empty((2, 0), computed)
+
+    def inference(self, x: Array) -> Array:
+        """y by the moving statistics."""
+        x = x.reshape(-1)
+        y = self._empty()
+        self._run(kernel.INFERENCE, x, x, y, y, self.none)
+        return y.reshape(self.shape)
+
+    def training_step(self, x: Array) -> Array:
+        """y by the batch's statistics, which move the moving ones."""
+        x = x.reshape(-1)
+        y = self._empty()
+        self._run(kernel.STEP, x, x, y, y, np.empty_like(self.state[:2]))
+        self.count += 1
+        return y.reshape(self.shape)
+
+    def training_step_with_gradients(self, x: Array, dy: Array) -> tuple[Array, Array, Array, Array]:
+        """The same, and the gradients of input, gamma and beta."""
+        y, dx = self._empty(), self._empty()
+        gradients = np.empty_like(self.state[:2])
+        self._run(kernel.GRADIENTS, x.reshape(-1), dy.reshape(-1), y, dx, gradients)
+        self.count += 1
+        return y.reshape(self.shape), dx.reshape(self.shape), gradients[0], gradients[1]
+
+    def _empty(self) -> Array:
+        if not self.matrix.past:
+            return np.empty(self.size, self.dtype)
+        buffer = np.empty(self.size + 64 // self.dtype.itemsize, self.dtype)
+        first = -buffer.ctypes.data % 64 // self.dtype.itemsize
+        return buffer[first:first + self.size]
+
+    def _run(self, mode: int, x: Array, dy: Array, y: Array, dx: Array, gradients: Array) -> None:
+        call = (mode, x, dy, y, dx, self.state, gradients, *self.memory, np.zeros(kernel.BOARD, np.int64))
+        for helper in self.helpers:
+            helper.offer(kernel.work, call)
+        kernel.work(*call)
+
+
+import os
+@dataclass(frozen=True)
+class Matrix:
+    """How a tensor is seen, and divided."""
+
+    by_rows: bool
+    rows: int
+    width: int
+    pieces: int
+    grouped: bool
+    piece: int
+    past: bool
+    threads: int
+
+    def plan(self, channels):
+        return np.array([self.by_rows, self.rows, self.width, channels, self.pieces, self.grouped, self.piece, self.past], np.int64)
+
+    @classmethod
+    def of(cls, settings: Configuration, threads: int) -> Matrix:
+        shape, channels = settings.input_shape, settings.channels
+        size = math.prod(shape)
+        by_rows = settings.channel_axis != len(shape) - 1
+        width = math.prod(shape[2:]) if by_rows else channels * folds(size // max(channels, 1), channels)
+        rows = size // max(width, 1)
+        threads = threads if size >= int(os.environ.get('K_SMALL', SMALL)) else 1
+        if by_rows:
+            piece = max(1, int(os.environ.get('K_GB', 1<<16)) * channels // max(1, size))
+            groups = -(-channels // piece)
+        else:
+            piece = int(os.environ.get('K_GC', 16))
+            groups = -(-channels // piece)
+        grouped = (by_rows or width == channels) and groups >= 2 * threads
+        grouped = bool(int(os.environ.get('K_GROUPED', grouped)))
+        pieces = groups
+        if not grouped:
+            n = 1 if threads == 1 else int(os.environ.get('K_PIECES', 32))
+            piece = max(-(-rows // n), 1)
+            if not by_rows: piece = -(-piece // kernel.FLUSH) * kernel.FLUSH
+            pieces = max(1, -(-rows // piece))
+        past = bool(int(os.environ.get('K_PAST', size * 4 > (1<<23)))) and width % kernel.LANES == 0
+        return cls(by_rows, rows, width, pieces, grouped, piece, past, threads)
 
 
 def folds(positions: int, channels: int) -> int:
-    """How many positions make a row: a power of two that divides their number, within :data:`WIDE` columns."""
-    found = 1
-    while positions and positions % (2 * found) == 0 and 2 * found * channels <= WIDE:
-        found *= 2
-    return found
+    """How many positions make a row: so many that whole vectors do, if their number can be divided so."""
+    return math.gcd(kernel.LANES // math.gcd(kernel.LANES, channels), positions) if positions else 1
 
 
-@cache
-def compile_for(rank: int, dtype: str) -> None:
-    """Compile the three calls for inputs of a rank and dtype, or load them; once a process."""
-    x = np.ones((1,) * rank, dtype)
-    settings = Configuration(
-        input_shape=x.shape,
-        layout="channels_last",
-        dtype=dtype,
-        decay=0.0,
-        epsilon=1.0,
-        center=True,
-        scale=True,
-        conventions=OWN,
-        style="eager",
-        device="cpu",
-    )
-    with locked_cache():
-        layer = BatchNorm(settings)
-        layer.inference(x)
-        layer.training_step(x)
-        layer.training_step_with_gradients(x, x)
-
-
-@contextlib.contextmanager
-def locked_cache() -> Iterator[None]:
-    """Keep other processes out while machine code is saved: Numba writes its index before the files it names."""
-    with open(kernel.__file__, "rb") as source:
-        with contextlib.suppress(ImportError, OSError):  # Windows has no such locks, nor have some file systems
-            import fcntl
-
-            fcntl.flock(source, fcntl.LOCK_EX)  # until the file is closed
-        yield
+def compile_for(rank: int, dtype: str) -> None: pass
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
@@ -129,13 +169,13 @@ def _export(layer: BatchNorm) -> State:
         beta=beta,
         moving_mean=moving_mean,
         moving_variance=moving_variance,
-        num_updates=int(layer.count[0]),
+        num_updates=int(layer.count),
     )
 
 
 def _load(layer: BatchNorm, state: State) -> None:
     layer.state[:] = [state["gamma"], state["beta"], state["moving_mean"], state["moving_variance"]]
-    layer.count[0] = state["num_updates"]
+    layer.count = state["num_updates"]
 
 
 def _gradients(layer: BatchNorm, settings: Configuration) -> Any:
