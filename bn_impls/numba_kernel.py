@@ -37,7 +37,7 @@ plain = numba.njit(error_model="numpy")
 
 LANES = 16
 FLUSH = 32  # terms of a lane that are added before their sum goes to float64
-SHIFT_VALUES = 64  # so many of a channel's values make its shift, or all that there are; by columns, so many rows
+SHIFT_ROWS, SHIFT_VALUES = 16, 64  # rows, and values of a row, at most, whose mean is the shift
 D, SQUARES, DY, DY_D = 0, 1, 2, 3  # the sums of one slot
 MEAN, FACTOR, OFFSET, MEAN_DY, SLOPE = 0, 1, 2, 3, 4  # the coefficients of one slot
 GAMMA, BETA, MOVING_MEAN, MOVING_VARIANCE = 0, 1, 2, 3  # the rows of the state
@@ -99,13 +99,12 @@ def whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients,
     """Some channels, from the sums to the results."""
     channels, rows, with_dy = plan[CHANNELS], plan[ROWS], mode == GRADIENTS
     first, last = group * plan[PIECE], min((group + 1) * plan[PIECE], channels)
-    set_shift(x, shift, plan, first, last)
+    set_shift(x, shift, sums, plan, first, last)
+    clear(sums[0], plan, first, last)
     if plan[BY_ROWS]:
-        sums[0, :, first * LANES : last * LANES] = 0.0
         for channel in range(first, last):
             sum_rows(x, dy, with_dy, plan, channel, rows, channels, shift, sums[0])
     else:
-        sums[0, :, first:last] = 0.0
         sum_columns(x, dy, with_dy, plan, 0, rows, first, last, shift, sums[0])
     for channel in range(first, last):
         move(state, gradients, shift, sums[:1], coefficients, plan, channel, x.size // channels, decay, epsilon)
@@ -123,7 +122,7 @@ def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, de
     pieces = 1 if mode == INFERENCE else plan[PIECES]
     if mode != INFERENCE:
         if fetch_add(board, STARTED, 1) == 0:
-            set_shift(x, shift, plan, 0, channels)
+            set_shift(x, shift, sums[:1], plan, 0, len(shift))
             fetch_add(board, SHIFTED, 1)
         await_count(board, SHIFTED, 1)
     piece = fetch_add(board, CLAIMED, 1)
@@ -145,7 +144,7 @@ def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, de
 def sums_of_rows(mode, x, dy, shift, sums, plan, piece):
     """The sums of a piece of the rows."""
     begin, end = piece * plan[PIECE], min((piece + 1) * plan[PIECE], plan[ROWS])
-    sums[piece] = 0.0
+    clear(sums[piece], plan, 0, len(shift))
     if plan[BY_ROWS]:
         sum_rows(x, dy, mode == GRADIENTS, plan, begin, end, 1, shift, sums[piece])
     else:
@@ -166,32 +165,38 @@ def results_of_rows(mode, x, dy, y, dx, coefficients, plan, piece):
 
 
 @plain
-def set_shift(x, shift, plan, first, last):
-    """The mean of each channel's first values, or 0 where that is not finite; in every slot of it by columns."""
+def set_shift(x, shift, sums, plan, first, last):
+    """The mean of some of each channel's values, or 0 where that is not finite; in every slot of it by columns."""
     channels, rows, width = plan[CHANNELS], plan[ROWS], plan[WIDTH]
-    for channel in range(first, last):
-        total, count = 0.0, 0
+    clear(sums[0], plan, first, last)
+    shift[first:last] = 0.0
+    examples = rows // channels if plan[BY_ROWS] else rows
+    taken = min(max(examples // 8, 1), SHIFT_ROWS)
+    for row in range(0, examples // taken * taken, max(examples // taken, 1)):
         if plan[BY_ROWS]:
-            for row in range(channel, rows, channels):
-                for place in range(row * width, min((row + 1) * width, row * width + SHIFT_VALUES)):
-                    total, count = total + element(x, place), count + 1
-                if count >= SHIFT_VALUES:
-                    break
+            for channel in range(first, last):
+                start = (row * channels + channel) * width
+                whole = start + min(width, SHIFT_VALUES) // LANES * LANES
+                add_lanes(x, x, False, start, whole, shift, channel, sums[0])
+                if width < LANES:
+                    add_rest(x, x, False, start, start + width, shift, channel, sums[0])
         else:
-            for row in range(min(rows, SHIFT_VALUES)):
-                for place in range(row * width + channel, (row + 1) * width, channels):
-                    total, count = total + element(x, place), count + 1
-        mean = total / count
+            sum_columns(x, x, False, plan, row, row + 1, first, last, shift, sums[0])
+    each = width if width < LANES else min(width, SHIFT_VALUES) // LANES * LANES
+    values = taken * (each if plan[BY_ROWS] else len(shift) // channels)
+    for channel in range(first, min(last, channels)):
+        mean = channel_sums(sums, plan, channel)[D] / values
         for k in range(channel, len(shift), channels):
             shift[k] = mean if np.isfinite(mean) else 0.0
 
 
 @plain
-def element(x, place):
-    """One number, as float64."""
-    found = np.zeros(1)
-    add_to(found, 0, load(x, place, 1))
-    return found[0]
+def clear(sums, plan, first, last):
+    """Set the sums of some slots by columns, or channels by rows, to 0."""
+    scale = LANES if plan[BY_ROWS] else 1
+    for which in range(4):
+        for k in range(first * scale, last * scale):
+            sums[which, k] = 0.0
 
 
 @plain
