@@ -35,7 +35,8 @@ from bn_impls.numba_lanes import add_to, fetch_add, fused, load, same, store, ze
 
 plain = numba.njit(error_model="numpy")
 
-LANES = 16
+WIDE, NARROW = 64, 16  # lanes: as many as registers hold sums and coefficients of, and for what remains
+LANES = WIDE  # slots of a channel by rows
 FLUSH = 32  # terms of a lane that are added before their sum goes to float64
 SHIFT_ROWS, SHIFT_VALUES = 16, 64  # rows, and values of a row, at most, whose mean is the shift
 D, SQUARES, DY, DY_D = 0, 1, 2, 3  # the sums of one slot
@@ -176,14 +177,10 @@ def set_shift(x, shift, sums, plan, first, last):
         if plan[BY_ROWS]:
             for channel in range(first, last):
                 start = (row * channels + channel) * width
-                whole = start + min(width, SHIFT_VALUES) // LANES * LANES
-                add_lanes(x, x, False, start, whole, shift, channel, sums[0])
-                if width < LANES:
-                    add_rest(x, x, False, start, start + width, shift, channel, sums[0])
+                sum_row(x, x, False, start, start + min(width, SHIFT_VALUES), shift, channel, sums[0])
         else:
             sum_columns(x, x, False, plan, row, row + 1, first, last, shift, sums[0])
-    each = width if width < LANES else min(width, SHIFT_VALUES) // LANES * LANES
-    values = taken * (each if plan[BY_ROWS] else len(shift) // channels)
+    values = taken * (min(width, SHIFT_VALUES) if plan[BY_ROWS] else len(shift) // channels)
     for channel in range(first, min(last, channels)):
         mean = channel_sums(sums, plan, channel)[D] / values
         for k in range(channel, len(shift), channels):
@@ -306,29 +303,35 @@ def column_results(lanes: int, past: int) -> Any:
     return write
 
 
-add_wide, add_single = column_loops(LANES), column_loops(1)
-write_wide, write_past, write_single = column_results(LANES, 0), column_results(LANES, 1), column_results(1, 0)
+add_wide, add_narrow, add_single = column_loops(WIDE), column_loops(NARROW), column_loops(1)
+write_wide, write_narrow, write_single = column_results(WIDE, 0), column_results(NARROW, 0), column_results(1, 0)
+write_wide_past, write_narrow_past = column_results(WIDE, 1), column_results(NARROW, 1)
 
 
 @plain
 def sum_columns(x, dy, with_dy, plan, begin, end, first, last, shift, sums):
     """Add some rows of some columns to the sums."""
-    whole = last - (last - first) % LANES
-    add_wide(x, dy, with_dy, plan[WIDTH], begin, end, first, whole, shift, sums)
-    if whole < last:
-        add_single(x, dy, with_dy, plan[WIDTH], begin, end, whole, last, shift, sums)
+    width, wide, narrow = plan[WIDTH], last - (last - first) % WIDE, last - (last - first) % NARROW
+    add_wide(x, dy, with_dy, width, begin, end, first, wide, shift, sums)
+    if wide < narrow:
+        add_narrow(x, dy, with_dy, width, begin, end, wide, narrow, shift, sums)
+    if narrow < last:
+        add_single(x, dy, with_dy, width, begin, end, narrow, last, shift, sums)
 
 
 @plain
 def write_columns(x, dy, with_dy, plan, begin, end, first, last, coefficients, y, dx):
     """The results in some rows of some columns, the last rows first: the caches hold these."""
-    whole = last - (last - first) % LANES
+    width, wide, narrow = plan[WIDTH], last - (last - first) % WIDE, last - (last - first) % NARROW
     if plan[PAST]:
-        write_past(x, dy, with_dy, plan[WIDTH], begin, end, first, whole, coefficients, y, dx)
-    else:
-        write_wide(x, dy, with_dy, plan[WIDTH], begin, end, first, whole, coefficients, y, dx)
-    if whole < last:
-        write_single(x, dy, with_dy, plan[WIDTH], begin, end, whole, last, coefficients, y, dx)
+        write_wide_past(x, dy, with_dy, width, begin, end, first, wide, coefficients, y, dx)
+        write_narrow_past(x, dy, with_dy, width, begin, end, wide, narrow, coefficients, y, dx)
+        return
+    write_wide(x, dy, with_dy, width, begin, end, first, wide, coefficients, y, dx)
+    if wide < narrow:
+        write_narrow(x, dy, with_dy, width, begin, end, wide, narrow, coefficients, y, dx)
+    if narrow < last:
+        write_single(x, dy, with_dy, width, begin, end, narrow, last, coefficients, y, dx)
 
 
 # ---- loops along rows -------------------------------------------------------------------------------------------------
@@ -382,8 +385,18 @@ def row_results(lanes: int, past: int) -> Any:
     return write
 
 
-add_lanes, add_rest = row_sums(LANES), row_sums(1)
-write_lanes, write_lanes_past, write_rest = row_results(LANES, 0), row_results(LANES, 1), row_results(1, 0)
+add_many, add_few, add_one = row_sums(WIDE), row_sums(NARROW), row_sums(1)
+write_many, write_few, write_one = row_results(WIDE, 0), row_results(NARROW, 0), row_results(1, 0)
+write_many_past, write_few_past = row_results(WIDE, 1), row_results(NARROW, 1)
+
+
+@plain
+def sum_row(x, dy, with_dy, begin, end, shift, channel, sums):
+    """Add a row, or a part of it, to the sums of its channel."""
+    many, few = end - (end - begin) % WIDE, end - (end - begin) % NARROW
+    add_many(x, dy, with_dy, begin, many, shift, channel, sums)
+    add_few(x, dy, with_dy, many, few, shift, channel, sums)
+    add_one(x, dy, with_dy, few, end, shift, channel, sums)
 
 
 @plain
@@ -391,22 +404,20 @@ def sum_rows(x, dy, with_dy, plan, begin, end, step, shift, sums):
     """Add every ``step``-th row to the sums of its channel."""
     width = plan[WIDTH]
     for row in range(begin, end, step):
-        start, stop, channel = row * width, (row + 1) * width, row % plan[CHANNELS]
-        whole = stop - width % LANES
-        add_lanes(x, dy, with_dy, start, whole, shift, channel, sums)
-        add_rest(x, dy, with_dy, whole, stop, shift, channel, sums)
+        sum_row(x, dy, with_dy, row * width, (row + 1) * width, shift, row % plan[CHANNELS], sums)
 
 
 @plain
 def write_rows(x, dy, with_dy, plan, begin, end, step, coefficients, y, dx):
     """The results in every ``step``-th row, the last row first: the caches hold it."""
-    width = plan[WIDTH]
-    for place in range((end - begin + step - 1) // step):
-        row = begin + ((end - begin + step - 1) // step - 1 - place) * step
+    width, last = plan[WIDTH], begin + (end - 1 - begin) // step * step
+    for row in range(last, begin - 1, -step):
         start, stop, channel = row * width, (row + 1) * width, row % plan[CHANNELS]
-        whole = stop - width % LANES
+        many, few = stop - width % WIDE, stop - width % NARROW
         if plan[PAST]:
-            write_lanes_past(x, dy, with_dy, start, whole, coefficients, channel, y, dx)
+            write_many_past(x, dy, with_dy, start, many, coefficients, channel, y, dx)
+            write_few_past(x, dy, with_dy, many, few, coefficients, channel, y, dx)
         else:
-            write_lanes(x, dy, with_dy, start, whole, coefficients, channel, y, dx)
-        write_rest(x, dy, with_dy, whole, stop, coefficients, channel, y, dx)
+            write_many(x, dy, with_dy, start, many, coefficients, channel, y, dx)
+            write_few(x, dy, with_dy, many, few, coefficients, channel, y, dx)
+            write_one(x, dy, with_dy, few, stop, coefficients, channel, y, dx)

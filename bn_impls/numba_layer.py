@@ -55,31 +55,33 @@ class BatchNorm:
     def inference(self, x: Array) -> Array:
         """y by the moving statistics."""
         x = x.reshape(-1)
-        y = self._empty()
+        y = self._empty(x.__array_interface__['data'][0] // 64 * 64 + 1024)
         self._run(kernel.INFERENCE, x, x, y, y, self.none)
         return y.reshape(self.shape)
 
     def training_step(self, x: Array) -> Array:
         """y by the batch's statistics, which move the moving ones."""
         x = x.reshape(-1)
-        y = self._empty()
+        y = self._empty(x.__array_interface__['data'][0] // 64 * 64 + 1024)
         self._run(kernel.STEP, x, x, y, y, np.empty_like(self.state[:2]))
         self.count += 1
         return y.reshape(self.shape)
 
     def training_step_with_gradients(self, x: Array, dy: Array) -> tuple[Array, Array, Array, Array]:
         """The same, and the gradients of input, gamma and beta."""
-        y, dx = self._empty(), self._empty()
+        p = x.__array_interface__['data'][0] // 64 * 64 if self.size>=4096 else 0
+        y, dx = self._empty(p+1024), self._empty(p+2048)
         gradients = np.empty_like(self.state[:2])
         self._run(kernel.GRADIENTS, x.reshape(-1), dy.reshape(-1), y, dx, gradients)
         self.count += 1
         return y.reshape(self.shape), dx.reshape(self.shape), gradients[0], gradients[1]
 
-    def _empty(self) -> Array:
-        if not self.matrix.past:
+    def _empty(self, page) -> Array:
+        if self.size < 4096:
             return np.empty(self.size, self.dtype)
-        buffer = np.empty(self.size + 64 // self.dtype.itemsize, self.dtype)
-        first = -buffer.ctypes.data % 64 // self.dtype.itemsize
+        item = self.dtype.itemsize
+        buffer = np.empty(self.size + 4096 // item, self.dtype)
+        first = (page - buffer.__array_interface__["data"][0]) % 4096 // item
         return buffer[first:first + self.size]
 
     def _run(self, mode: int, x: Array, dy: Array, y: Array, dx: Array, gradients: Array) -> None:
@@ -118,23 +120,26 @@ class Matrix:
             piece = max(1, int(os.environ.get('K_GB', 1<<16)) * channels // max(1, size))
             groups = -(-channels // piece)
         else:
-            piece = int(os.environ.get('K_GC', 16))
+            piece = min(-(-channels // (2 * threads) // 64) * 64, max(64, int(os.environ.get('K_GC', 16384)) // max(rows, 1) // 64 * 64))
             groups = -(-channels // piece)
-        grouped = (by_rows or width == channels) and groups >= 2 * threads
-        grouped = bool(int(os.environ.get('K_GROUPED', grouped)))
+        grouped = groups >= 2 * threads and (by_rows or (width == channels and rows <= int(os.environ.get('K_GR', 1024))))
+        if threads == 1: grouped = by_rows
         pieces = groups
         if not grouped:
             n = 1 if threads == 1 else int(os.environ.get('K_PIECES', 32))
             piece = max(-(-rows // n), 1)
             if not by_rows: piece = -(-piece // kernel.FLUSH) * kernel.FLUSH
             pieces = max(1, -(-rows // piece))
-        past = bool(int(os.environ.get('K_PAST', size * 4 > (1<<23)))) and width % kernel.LANES == 0
+        past = bool(int(os.environ.get('K_PAST', size * 4 > (1<<21)))) and width % kernel.LANES == 0
         return cls(by_rows, rows, width, pieces, grouped, piece, past, threads)
 
 
 def folds(positions: int, channels: int) -> int:
     """How many positions make a row: so many that whole vectors do, if their number can be divided so."""
-    return math.gcd(kernel.LANES // math.gcd(kernel.LANES, channels), positions) if positions else 1
+    wanted = kernel.WIDE // math.gcd(kernel.WIDE, channels)
+    while wanted > 1 and wanted * channels > 512:
+        wanted //= 2
+    return math.gcd(wanted, positions) if positions else 1
 
 
 def compile_for(rank: int, dtype: str) -> None: pass
