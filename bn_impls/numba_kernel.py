@@ -1,7 +1,7 @@
 """Batch normalization as two passes over memory, of which the second finds in the caches what they hold.
 
-Every tensor is seen as a matrix. Channels last, a column is of one channel, and 16 neighbouring columns are computed
-at once; where channels are fewer or no multiple of 16, several positions make a row. Channels first, a row is one map
+Every tensor is seen as a matrix. Channels last, a column is of one channel, and 64 neighbouring columns are computed
+at once; where channels are fewer or no multiple of 64, several positions make a row. Channels first, a row is one map
 of one example (``by_rows``), and 16 neighbouring values of it are computed at once. *Slot* k of a sum or a coefficient
 is column k, of channel k modulo the channels; by rows, it is lane k modulo 16 of channel k // 16.
 
@@ -36,7 +36,7 @@ from bn_impls.numba_lanes import add_to, fetch_add, fused, load, same, store, ze
 plain = numba.njit(error_model="numpy")
 
 WIDE, NARROW = 64, 16  # lanes: as many as registers hold sums and coefficients of, and for what remains
-LANES = WIDE  # slots of a channel by rows
+LANES = NARROW  # slots of a channel by rows
 FLUSH = 32  # terms of a lane that are added before their sum goes to float64
 SHIFT_ROWS, SHIFT_VALUES = 16, 64  # rows, and values of a row, at most, whose mean is the shift
 D, SQUARES, DY, DY_D = 0, 1, 2, 3  # the sums of one slot
@@ -99,6 +99,7 @@ def await_count(board, which, count):
 def whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, decay, epsilon, group):
     """Some channels, from the sums to the results."""
     channels, rows, with_dy = plan[CHANNELS], plan[ROWS], mode == GRADIENTS
+    share = channels / x.size
     first, last = group * plan[PIECE], min((group + 1) * plan[PIECE], channels)
     set_shift(x, shift, sums, plan, first, last)
     clear(sums[0], plan, first, last)
@@ -106,9 +107,9 @@ def whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients,
         for channel in range(first, last):
             sum_rows(x, dy, with_dy, plan, channel, rows, channels, shift, sums[0])
     else:
-        sum_columns(x, dy, with_dy, plan, 0, rows, first, last, shift, sums[0])
+        sum_columns(x, dy, with_dy, plan[WIDTH], 0, rows, first, last, shift, sums[0])
     for channel in range(first, last):
-        move(state, gradients, shift, sums[:1], coefficients, plan, channel, x.size // channels, decay, epsilon)
+        move(state, gradients, shift, sums[:1], coefficients, plan, channel, share, decay, epsilon)
     if plan[BY_ROWS]:
         for channel in range(first, last):
             write_rows(x, dy, with_dy, plan, channel, rows, channels, coefficients, y, dx)
@@ -119,7 +120,7 @@ def whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients,
 @plain
 def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, decay, epsilon, board):
     """Help with the sums of all rows, and wait until the coefficients are there."""
-    channels = plan[CHANNELS]
+    channels, share = plan[CHANNELS], plan[CHANNELS] / x.size
     pieces = 1 if mode == INFERENCE else plan[PIECES]
     if mode != INFERENCE:
         if fetch_add(board, STARTED, 1) == 0:
@@ -135,7 +136,7 @@ def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, de
                 if mode == INFERENCE:
                     recall(state, coefficients, plan, channel, epsilon)
                 else:
-                    move(state, gradients, shift, sums, coefficients, plan, channel, x.size // channels, decay, epsilon)
+                    move(state, gradients, shift, sums, coefficients, plan, channel, share, decay, epsilon)
             fetch_add(board, READY, 1)
         piece = fetch_add(board, CLAIMED, 1)
     await_count(board, READY, 1)
@@ -149,7 +150,7 @@ def sums_of_rows(mode, x, dy, shift, sums, plan, piece):
     if plan[BY_ROWS]:
         sum_rows(x, dy, mode == GRADIENTS, plan, begin, end, 1, shift, sums[piece])
     else:
-        sum_columns(x, dy, mode == GRADIENTS, plan, begin, end, 0, plan[WIDTH], shift, sums[piece])
+        sum_columns(x, dy, mode == GRADIENTS, plan[WIDTH], begin, end, 0, plan[WIDTH], shift, sums[piece])
 
 
 @plain
@@ -173,18 +174,21 @@ def set_shift(x, shift, sums, plan, first, last):
     shift[first:last] = 0.0
     examples = rows // channels if plan[BY_ROWS] else rows
     taken = min(max(examples // 8, 1), SHIFT_ROWS)
-    for row in range(0, examples // taken * taken, max(examples // taken, 1)):
-        if plan[BY_ROWS]:
+    apart = examples // taken
+    if plan[BY_ROWS]:
+        for row in range(0, apart * taken, max(apart, 1)):
             for channel in range(first, last):
                 start = (row * channels + channel) * width
                 sum_row(x, x, False, start, start + min(width, SHIFT_VALUES), shift, channel, sums[0])
-        else:
-            sum_columns(x, x, False, plan, row, row + 1, first, last, shift, sums[0])
+    elif examples:
+        sum_columns(x, x, False, apart * width, 0, taken, first, last, shift, sums[0])
     values = taken * (min(width, SHIFT_VALUES) if plan[BY_ROWS] else len(shift) // channels)
     for channel in range(first, min(last, channels)):
         mean = channel_sums(sums, plan, channel)[D] / values
-        for k in range(channel, len(shift), channels):
+        k = channel
+        while k < len(shift):
             shift[k] = mean if np.isfinite(mean) else 0.0
+            k += channels
 
 
 @plain
@@ -197,11 +201,11 @@ def clear(sums, plan, first, last):
 
 
 @plain
-def move(state, gradients, shift, sums, coefficients, plan, channel, values, decay, epsilon):
+def move(state, gradients, shift, sums, coefficients, plan, channel, share, decay, epsilon):
     """From a channel's sums to its moving statistics, its coefficients, and the gradients of gamma and beta."""
     total, squares, dbeta, product = channel_sums(sums, plan, channel)
-    off = total / values
-    mean, variance = np.float64(shift[channel]) + off, squares / values - off * off
+    off = total * share
+    mean, variance = np.float64(shift[channel]) + off, squares * share - off * off
     if variance < 0.0:  # by rounding, where it is next to 0
         variance = 0.0
     state[MOVING_MEAN, channel] = decay * state[MOVING_MEAN, channel] + (1.0 - decay) * mean
@@ -209,8 +213,8 @@ def move(state, gradients, shift, sums, coefficients, plan, channel, values, dec
     inverse = 1.0 / np.sqrt(variance + epsilon)
     dgamma = inverse * (product - off * dbeta)
     gradients[GAMMA, channel], gradients[BETA, channel] = dgamma, dbeta
-    factor, slope = state[GAMMA, channel] * inverse, inverse * dgamma / values
-    spread(coefficients, plan, channel, mean, factor, state[BETA, channel], dbeta / values, slope)
+    factor, slope = state[GAMMA, channel] * inverse, inverse * dgamma * share
+    spread(coefficients, plan, channel, mean, factor, state[BETA, channel], dbeta * share, slope)
 
 
 @plain
@@ -223,12 +227,14 @@ def recall(state, coefficients, plan, channel, epsilon):
 @plain
 def spread(coefficients, plan, channel, mean, factor, offset, mean_dy, slope):
     """Write a channel's coefficients into all of its slots."""
-    for k in range(channel, coefficients.shape[1], plan[CHANNELS]):
+    k = channel
+    while k < coefficients.shape[1]:  # a range with this step divides integers, which takes longer than all the rest
         coefficients[MEAN, k] = mean
         coefficients[FACTOR, k] = factor
         coefficients[OFFSET, k] = offset
         coefficients[MEAN_DY, k] = mean_dy
         coefficients[SLOPE, k] = slope
+        k += plan[CHANNELS]
 
 
 @plain
@@ -239,11 +245,13 @@ def channel_sums(sums, plan, channel):
     if plan[BY_ROWS]:
         begin, end, step = channel * LANES, (channel + 1) * LANES, 1
     for piece in range(len(sums)):
-        for k in range(begin, end, step):
+        k = begin
+        while k < end:
             total += sums[piece, D, k]
             squares += sums[piece, SQUARES, k]
             dy_sum += sums[piece, DY, k]
             product += sums[piece, DY_D, k]
+            k += step
     return total, squares, dy_sum, product
 
 
@@ -309,9 +317,9 @@ write_wide_past, write_narrow_past = column_results(WIDE, 1), column_results(NAR
 
 
 @plain
-def sum_columns(x, dy, with_dy, plan, begin, end, first, last, shift, sums):
+def sum_columns(x, dy, with_dy, width, begin, end, first, last, shift, sums):
     """Add some rows of some columns to the sums."""
-    width, wide, narrow = plan[WIDTH], last - (last - first) % WIDE, last - (last - first) % NARROW
+    wide, narrow = last - (last - first) % WIDE, last - (last - first) % NARROW
     add_wide(x, dy, with_dy, width, begin, end, first, wide, shift, sums)
     if wide < narrow:
         add_narrow(x, dy, with_dy, width, begin, end, wide, narrow, shift, sums)
@@ -385,18 +393,16 @@ def row_results(lanes: int, past: int) -> Any:
     return write
 
 
-add_many, add_few, add_one = row_sums(WIDE), row_sums(NARROW), row_sums(1)
-write_many, write_few, write_one = row_results(WIDE, 0), row_results(NARROW, 0), row_results(1, 0)
-write_many_past, write_few_past = row_results(WIDE, 1), row_results(NARROW, 1)
+add_lanes, add_rest = row_sums(LANES), row_sums(1)
+write_lanes, write_rest, write_lanes_past = row_results(LANES, 0), row_results(1, 0), row_results(LANES, 1)
 
 
 @plain
 def sum_row(x, dy, with_dy, begin, end, shift, channel, sums):
     """Add a row, or a part of it, to the sums of its channel."""
-    many, few = end - (end - begin) % WIDE, end - (end - begin) % NARROW
-    add_many(x, dy, with_dy, begin, many, shift, channel, sums)
-    add_few(x, dy, with_dy, many, few, shift, channel, sums)
-    add_one(x, dy, with_dy, few, end, shift, channel, sums)
+    whole = end - (end - begin) % LANES
+    add_lanes(x, dy, with_dy, begin, whole, shift, channel, sums)
+    add_rest(x, dy, with_dy, whole, end, shift, channel, sums)
 
 
 @plain
@@ -413,11 +419,9 @@ def write_rows(x, dy, with_dy, plan, begin, end, step, coefficients, y, dx):
     width, last = plan[WIDTH], begin + (end - 1 - begin) // step * step
     for row in range(last, begin - 1, -step):
         start, stop, channel = row * width, (row + 1) * width, row % plan[CHANNELS]
-        many, few = stop - width % WIDE, stop - width % NARROW
+        whole = stop - width % LANES
         if plan[PAST]:
-            write_many_past(x, dy, with_dy, start, many, coefficients, channel, y, dx)
-            write_few_past(x, dy, with_dy, many, few, coefficients, channel, y, dx)
+            write_lanes_past(x, dy, with_dy, start, whole, coefficients, channel, y, dx)
         else:
-            write_many(x, dy, with_dy, start, many, coefficients, channel, y, dx)
-            write_few(x, dy, with_dy, many, few, coefficients, channel, y, dx)
-            write_one(x, dy, with_dy, few, stop, coefficients, channel, y, dx)
+            write_lanes(x, dy, with_dy, start, whole, coefficients, channel, y, dx)
+            write_rest(x, dy, with_dy, whole, stop, coefficients, channel, y, dx)
