@@ -49,7 +49,7 @@ STARTED, SHIFTED, CLAIMED, ADDED, READY, TAKEN, WRITTEN, BOARD = range(0, 64, 8)
 give_way = types.ExternalFunction("SwitchToThread" if os.name == "nt" else "sched_yield", types.int32())
 
 
-@numba.njit(error_model="numpy", nogil=True, cache=True)
+@numba.njit(error_model="numpy", nogil=True)
 def work(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, decay, epsilon, board):
     """One thread's part of a call; every thread that helps makes the same call.
 

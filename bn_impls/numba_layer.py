@@ -23,6 +23,7 @@ import numpy as np
 from bn_impls import numba_kernel as kernel
 from bn_impls.canonical import npz_format
 from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, Unsupported
+from bn_impls.numba_code import compile_for
 from bn_impls.numba_threads import helpers
 from bn_impls.numpy_boundary import identity, no_wait, observe
 from bn_impls.state import State
@@ -142,9 +143,6 @@ def folds(positions: int, channels: int) -> int:
     return math.gcd(wanted, positions) if positions else 1
 
 
-def compile_for(rank: int, dtype: str) -> None: pass
-
-
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 OWN = Conventions(ddof=0, initial_mean=0.0, initial_variance=1.0, warm_up=False, decay_in_float32=False)
@@ -200,7 +198,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     if reason := refusal(configuration):
         return reason
-    compile_for(len(configuration.input_shape), configuration.dtype)
+    compile_for(configuration.dtype)
     layer = BatchNorm(configuration)
     built = Layer(
         configuration=configuration,
