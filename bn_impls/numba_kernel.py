@@ -79,7 +79,7 @@ def work(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, 
         take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, decay, epsilon, board)
         piece = fetch_add(board, TAKEN, 1)
         while piece < plan[PIECES]:
-            results_of_rows(mode, x, dy, y, dx, coefficients, plan, plan[PIECES] - 1 - piece)
+            write_piece(mode, x, dy, plan, plan[PIECES] - 1 - piece, coefficients, y, dx)
             fetch_add(board, WRITTEN, 1)
             piece = fetch_add(board, TAKEN, 1)
     await_count(board, WRITTEN, plan[PIECES])
@@ -98,23 +98,13 @@ def await_count(board, which, count):
 @plain
 def whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, decay, epsilon, group):
     """Some channels, from the sums to the results."""
-    channels, rows, with_dy = plan[CHANNELS], plan[ROWS], mode == GRADIENTS
-    share = channels / x.size
-    first, last = group * plan[PIECE], min((group + 1) * plan[PIECE], channels)
+    first, last = group * plan[PIECE], min((group + 1) * plan[PIECE], plan[CHANNELS])
     set_shift(x, shift, sums, plan, first, last)
     clear(sums[0], plan, first, last)
-    if plan[BY_ROWS]:
-        for channel in range(first, last):
-            sum_rows(x, dy, with_dy, plan, channel, rows, channels, shift, sums[0])
-    else:
-        sum_columns(x, dy, with_dy, plan[WIDTH], 0, rows, first, last, shift, sums[0])
+    add_piece(mode, x, dy, plan, group, shift, sums[0])
     for channel in range(first, last):
-        move(state, gradients, shift, sums[:1], coefficients, plan, channel, share, decay, epsilon)
-    if plan[BY_ROWS]:
-        for channel in range(first, last):
-            write_rows(x, dy, with_dy, plan, channel, rows, channels, coefficients, y, dx)
-    else:
-        write_columns(x, dy, with_dy, plan, 0, rows, first, last, coefficients, y, dx)
+        move(state, gradients, shift, sums, coefficients, plan, channel, plan[CHANNELS] / x.size, decay, epsilon)
+    write_piece(mode, x, dy, plan, group, coefficients, y, dx)
 
 
 @plain
@@ -130,7 +120,8 @@ def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, de
     piece = fetch_add(board, CLAIMED, 1)
     while piece < pieces:
         if mode != INFERENCE:
-            sums_of_rows(mode, x, dy, shift, sums, plan, piece)
+            clear(sums[piece], plan, 0, len(shift))
+            add_piece(mode, x, dy, plan, piece, shift, sums[piece])
         if fetch_add(board, ADDED, 1) == pieces - 1:
             for channel in range(channels):
                 if mode == INFERENCE:
@@ -143,24 +134,35 @@ def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, de
 
 
 @plain
-def sums_of_rows(mode, x, dy, shift, sums, plan, piece):
-    """The sums of a piece of the rows."""
-    begin, end = piece * plan[PIECE], min((piece + 1) * plan[PIECE], plan[ROWS])
-    clear(sums[piece], plan, 0, len(shift))
-    if plan[BY_ROWS]:
-        sum_rows(x, dy, mode == GRADIENTS, plan, begin, end, 1, shift, sums[piece])
+def add_piece(mode, x, dy, plan, piece, shift, sums):
+    """Add the terms of a piece to its sums."""
+    first, last = piece * plan[PIECE], (piece + 1) * plan[PIECE]
+    rows, channels, with_dy = plan[ROWS], plan[CHANNELS], mode == GRADIENTS
+    if plan[BY_ROWS] and plan[GROUPED]:
+        for channel in range(first, min(last, channels)):
+            sum_rows(x, dy, with_dy, plan, channel, rows, channels, shift, sums)
+    elif plan[BY_ROWS]:
+        sum_rows(x, dy, with_dy, plan, first, min(last, rows), 1, shift, sums)
+    elif plan[GROUPED]:
+        sum_columns(x, dy, with_dy, plan[WIDTH], 0, rows, first, min(last, channels), shift, sums)
     else:
-        sum_columns(x, dy, mode == GRADIENTS, plan[WIDTH], begin, end, 0, plan[WIDTH], shift, sums[piece])
+        sum_columns(x, dy, with_dy, plan[WIDTH], first, min(last, rows), 0, plan[WIDTH], shift, sums)
 
 
 @plain
-def results_of_rows(mode, x, dy, y, dx, coefficients, plan, piece):
-    """The results of a piece of the rows."""
-    begin, end = piece * plan[PIECE], min((piece + 1) * plan[PIECE], plan[ROWS])
-    if plan[BY_ROWS]:
-        write_rows(x, dy, mode == GRADIENTS, plan, begin, end, 1, coefficients, y, dx)
+def write_piece(mode, x, dy, plan, piece, coefficients, y, dx):
+    """Write the results of a piece."""
+    first, last = piece * plan[PIECE], (piece + 1) * plan[PIECE]
+    rows, channels, with_dy = plan[ROWS], plan[CHANNELS], mode == GRADIENTS
+    if plan[BY_ROWS] and plan[GROUPED]:
+        for channel in range(first, min(last, channels)):
+            write_rows(x, dy, with_dy, plan, channel, rows, channels, coefficients, y, dx)
+    elif plan[BY_ROWS]:
+        write_rows(x, dy, with_dy, plan, first, min(last, rows), 1, coefficients, y, dx)
+    elif plan[GROUPED]:
+        write_columns(x, dy, with_dy, plan, 0, rows, first, min(last, channels), coefficients, y, dx)
     else:
-        write_columns(x, dy, mode == GRADIENTS, plan, begin, end, 0, plan[WIDTH], coefficients, y, dx)
+        write_columns(x, dy, with_dy, plan, first, min(last, rows), 0, plan[WIDTH], coefficients, y, dx)
 
 
 # ---- channels ---------------------------------------------------------------------------------------------------------
