@@ -42,10 +42,9 @@ def folder() -> Path:
 
 def code_file(dtype: str) -> Path:
     """The file for one dtype: another source, Numba, LLVM, Python or processor has another."""
-    made_from = [Path(module.__file__ or "").read_bytes() for module in (kernel, numba_lanes, sys.modules[__name__])]
     made_by = (numba.__version__, llvmlite.__version__, sys.version, platform.machine(), numba.config.OPT)
     processor = kernel.work.targetctx.codegen().magic_tuple()
-    key = sha256(b"".join(made_from) + repr((made_by, processor, dtype)).encode()).hexdigest()
+    key = sha256(MADE_FROM + repr((made_by, processor, dtype)).encode()).hexdigest()
     return folder() / f"kernel-{dtype}-{key[:32]}.code"
 
 
@@ -59,7 +58,13 @@ def arguments(dtype: str) -> tuple[Any, ...]:
             types.int64[::1], *tail)  # fmt: skip
 
 
-class OneFile(_Cache):  # type: ignore[misc]  # Numba has no types of its own for a checker
+MADE_FROM = b"".join(
+    Path(file).read_bytes() for file in (__file__, kernel.__file__, numba_lanes.__file__)
+)  # as imported
+DIGEST = sha256().digest_size  # bytes of the checksum before the code
+
+
+class OneFile(_Cache):
     """Numba's interface to a cache, over one file that holds one compiled function."""
 
     def __init__(self, file: Path) -> None:
@@ -72,15 +77,18 @@ class OneFile(_Cache):  # type: ignore[misc]  # Numba has no types of its own fo
             stored = self.file.read_bytes()
         except OSError:
             return None
-        digest, code = stored[:32], stored[32:]
+        digest, code = stored[:DIGEST], stored[DIGEST:]
         if sha256(code).digest() != digest:
             return None
         target_context.refresh()
         return CompileResult._rebuild(target_context, *pickle.loads(code))
 
     def save_overload(self, sig: Any, data: CompileResult) -> None:
-        """Publish the function by one rename; where nothing can be written, every process compiles again."""
-        code = dumps(data._reduce())
+        """Keep the function."""
+        self.publish(dumps(data._reduce()))
+
+    def publish(self, code: bytes) -> None:
+        """Write the file by one rename; where nothing can be written, every process compiles again."""
         with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=self.file.parent) as working:
             new = Path(working, "new")
             new.write_bytes(sha256(code).digest() + code)
@@ -132,4 +140,4 @@ def compile_for(dtype: str) -> Callable[..., None]:
             work.compile(arguments(dtype))
         finally:
             work.disable_compile()
-    return work  # type: ignore[no-any-return]  # Numba's
+    return work

@@ -92,7 +92,7 @@ def await_count(board, which, count):
         give_way()
 
 
-# ---- pieces -----------------------------------------------------------------------------------------------------------
+# ---- pieces ---------------------------------------------------------------------------------------------------------
 
 
 @plain
@@ -165,7 +165,7 @@ def write_piece(mode, x, dy, plan, piece, coefficients, y, dx):
         write_columns(x, dy, with_dy, plan, first, min(last, rows), 0, plan[WIDTH], coefficients, y, dx)
 
 
-# ---- channels ---------------------------------------------------------------------------------------------------------
+# ---- channels -------------------------------------------------------------------------------------------------------
 
 
 @plain
@@ -257,7 +257,7 @@ def channel_sums(sums, plan, channel):
     return total, squares, dy_sum, product
 
 
-# ---- loops over columns -----------------------------------------------------------------------------------------------
+# ---- loops over columns ---------------------------------------------------------------------------------------------
 
 
 def column_loops(lanes: int) -> Any:
@@ -344,7 +344,7 @@ def write_columns(x, dy, with_dy, plan, begin, end, first, last, coefficients, y
         write_single(x, dy, with_dy, width, begin, end, narrow, last, coefficients, y, dx)
 
 
-# ---- loops along rows -------------------------------------------------------------------------------------------------
+# ---- loops along rows -----------------------------------------------------------------------------------------------
 
 
 def row_sums(lanes: int) -> Any:

@@ -23,7 +23,7 @@ LINE = 64  # bytes of a cache line
 FLOAT, DOUBLE, INT16, INT32 = ir.FloatType(), ir.DoubleType(), ir.IntType(16), ir.IntType(32)
 
 
-class Lanes(types.Type):  # type: ignore[misc]  # Numba has no types of its own for a checker
+class Lanes(types.Type):
     """A vector of ``count`` numbers of a scalar type."""
 
     def __init__(self, scalar: types.Float, count: int) -> None:
@@ -33,7 +33,7 @@ class Lanes(types.Type):  # type: ignore[misc]  # Numba has no types of its own 
 
 
 @register_model(Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]  # as above
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Lanes) -> None:
         super().__init__(manager, kind, vector(kind))
 
@@ -165,7 +165,7 @@ def fused(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, b, c), generate
 
 
-class _Arithmetic(AbstractTemplate):  # type: ignore[misc]  # as above
+class _Arithmetic(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if args and all(isinstance(kind, Lanes) for kind in args):
             return signature(args[0], *args)
@@ -175,7 +175,7 @@ class _Arithmetic(AbstractTemplate):  # type: ignore[misc]  # as above
 def _arithmetic(function: Any, instruction: str, operands: int) -> None:
     infer_global(function)(type(f"_{function.__name__}", (_Arithmetic,), {"key": function}))
 
-    @lower_builtin(function, *[Lanes] * operands)  # type: ignore[untyped-decorator]  # Numba's
+    @lower_builtin(function, *[Lanes] * operands)
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return getattr(builder, instruction)(*args)
 
