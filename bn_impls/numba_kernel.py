@@ -33,7 +33,8 @@ from numba import types
 
 from bn_impls.numba_lanes import add_to, fetch_add, fused, load, same, store, zeros
 
-plain = numba.njit(error_model="numpy")
+# called by compiled code only, so that nothing is compiled for calls from Python
+plain = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 WIDE, NARROW = 64, 16  # lanes: as many as registers hold sums and coefficients of, and for what remains
 LANES = NARROW  # slots of a channel by rows

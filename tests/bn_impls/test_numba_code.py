@@ -123,7 +123,7 @@ def test_a_process_that_is_killed_before_the_rename_publishes_nothing(folder: Pa
     """What it wrote stands under another name, and the next process finds the file as it was."""
     (folder / code.name).unlink()
     before = "import os, signal\nnumba_code.os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)\n"
-    before += f"numba_code.OneFile({str(folder / code.name)!r}).publish(b'code')"
+    before += f"numba_code.OneFile(numba_code.Path({str(folder / code.name)!r})).publish(b'code')"
     process = start(folder, before)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
