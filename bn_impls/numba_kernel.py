@@ -1,330 +1,430 @@
-"""Batch normalization as two passes over memory, compiled for the CPU by Numba.
+"""Batch normalization as two passes over memory, of which the second finds in the caches what they hold.
 
-Every tensor is seen as a matrix. Channels last, a row holds several positions of all channels one after the other, so
-that a column is of one channel and the inner loop runs along many columns, also where channels are few. Channels first,
-a row is one map of one example (``by_rows``), and the inner loop runs along it. *Slot* k of a sum or a coefficient is a
-column, or a row modulo the channels; it belongs to channel k modulo the channels.
+Every tensor is seen as a matrix. Channels last, a column is of one channel, and 64 neighbouring columns are computed
+at once; where channels are fewer or no multiple of 64, several positions make a row. Channels first, a row is one map
+of one example (``by_rows``), and 16 neighbouring values of it are computed at once. *Slot* k of a sum or a coefficient
+is column k, of channel k modulo the channels; by rows, it is lane k modulo 16 of channel k // 16.
 
-Sums are taken in float64, of d = x - shift, where the shift is the mean of a channel's first m values::
+Sums are taken of d = x - shift, where the shift is the mean of a channel's first m values::
 
-    sums     sum d,  sum d^2,  sum dy,  sum dy d         reads x (and dy) once
-    apply    y, and dx from the sums                     reads x (and dy) once, writes y (and dx) once
+    sums     sum d,  sum d^2,  sum dy,  sum dy d         reads x (and dy)
+    results  y, and dx from the sums                     reads x (and dy) again, writes y (and dx)
 
     mean = shift + sum d / n            variance = sum d^2 / n - (mean - shift)^2
     dbeta = sum dy                      dgamma = (sum dy d - (mean - shift) sum dy) / sqrt(variance + epsilon)
 
 As the first m values are among the n of which the variance is taken, (mean - shift)^2 <= variance (n - m) / m, so what
-cancels is bounded whatever the mean is, and no pass for the mean alone is needed.
+cancels is bounded whatever the mean is, and no pass for the mean alone is needed. :data:`FLUSH` terms of a lane are
+added in the dtype of the arithmetic, and such partial sums in float64.
 
-All compiled functions stand in this file, because Numba's cache on disk looks at the age of the caller's file only.
+Threads take the work in pieces: whoever comes late finds less. Where there are many channels, a piece is some channels
+with all of their values, from the sums to the results, so that the second reading is from the cache (``grouped``);
+else it is some rows, first for the sums, then, in the opposite order, for the results.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from numba import types
 
+from bn_impls.numba_lanes import add_to, fetch_add, fused, load, same, store, zeros
 
-def cache_folder() -> str:
-    """Where compiled code is kept: a folder for this source and this Numba alone.
+# called by compiled code only, so that nothing is compiled for calls from Python
+plain = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-    Numba gives the files of an older source's code to the new one. A process that is killed between writing the index
-    and the file would leave an index that names old code of another signature, and whoever calls that crashes.
-    """
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    chosen = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(caches, "bn-bench", "numba")
-    source = Path(__file__).read_bytes() + numba.__version__.encode()
-    return os.path.join(chosen, sha256(source).hexdigest()[:16])
-
-
-numba.config.CACHE_DIR = cache_folder()
-
-
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Numba's decorator with a cache on disk, or without one where no folder for it can be written."""
-
-    def compile_function(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # "no locator available": neither this folder nor the user's cache folder is writable
-            return numba.njit(error_model="numpy", **options)(function)
-
-    return compile_function
-
-
-plain = compiled(fastmath={"contract"})  # a * b + c may be rounded once
-reordered = compiled(fastmath={"contract", "reassoc"})  # and sums along a row may be taken in lanes
-threaded = compiled(parallel=True)
-
-SHIFT_VALUES = 64  # so many of a channel's values make its shift, or all that there are
-BLOCK_ROWS, BLOCK_VALUES = 256, 4096  # summed one after the other before their sum is added to that of others
-DY_D, DY, SQUARES, D = 3, 2, 1, 0  # the sums of one thread; the first pass keeps four more, of a block
+WIDE, NARROW = 64, 16  # lanes: as many as registers hold sums and coefficients of, and for what remains
+LANES = NARROW  # slots of a channel by rows
+FLUSH = 32  # terms of a lane that are added before their sum goes to float64
+SHIFT_ROWS, SHIFT_VALUES = 16, 64  # rows, and values of a row, at most, whose mean is the shift
+D, SQUARES, DY, DY_D = 0, 1, 2, 3  # the sums of one slot
 MEAN, FACTOR, OFFSET, MEAN_DY, SLOPE = 0, 1, 2, 3, 4  # the coefficients of one slot
 GAMMA, BETA, MOVING_MEAN, MOVING_VARIANCE = 0, 1, 2, 3  # the rows of the state
+INFERENCE, STEP, GRADIENTS = 0, 1, 2  # the modes
+BY_ROWS, ROWS, WIDTH, CHANNELS, PIECES, GROUPED, PIECE, PAST = range(8)  # the plan
+STARTED, SHIFTED, CLAIMED, ADDED, READY, TAKEN, WRITTEN, BOARD = range(0, 64, 8)  # counters, a cache line each
+
+give_way = types.ExternalFunction("SwitchToThread" if os.name == "nt" else "sched_yield", types.int32())
+
+
+@numba.njit(error_model="numpy", nogil=True)
+def work(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, decay, epsilon, board):
+    """One thread's part of a call; every thread that helps makes the same call.
+
+    Args:
+        mode: :data:`INFERENCE`, :data:`STEP` or :data:`GRADIENTS`.
+        x: flat.
+        dy: as x.
+        y: as x.
+        dx: as x.
+        state: (4, channels).
+        gradients: (2, channels), of gamma and beta.
+        shift: (slots,).
+        sums: (pieces or 1, 4, slots), float64.
+        coefficients: (5, slots).
+        plan: int64, by the names above.
+        decay: weight of the old moving statistics.
+        epsilon: added to the variance.
+        board: (:data:`BOARD`,) counters, 0 before the call.
+    """
+    if plan[GROUPED] and mode != INFERENCE:
+        group = fetch_add(board, CLAIMED, 1)
+        while group < plan[PIECES]:
+            whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, decay, epsilon, group)
+            fetch_add(board, WRITTEN, 1)
+            group = fetch_add(board, CLAIMED, 1)
+    else:
+        take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, decay, epsilon, board)
+        piece = fetch_add(board, TAKEN, 1)
+        while piece < plan[PIECES]:
+            write_piece(mode, x, dy, plan, plan[PIECES] - 1 - piece, coefficients, y, dx)
+            fetch_add(board, WRITTEN, 1)
+            piece = fetch_add(board, TAKEN, 1)
+    await_count(board, WRITTEN, plan[PIECES])
 
 
 @plain
-def inference(state, count, shift, sums, coefficients, by_rows, shape, decay, epsilon, x):
-    """y by the moving statistics."""
-    y = np.empty_like(x)
-    for channel in range(state.shape[1]):
-        mean, variance = np.float64(state[MOVING_MEAN, channel]), np.float64(state[MOVING_VARIANCE, channel])
-        factor = state[GAMMA, channel] / np.sqrt(variance + epsilon)
-        spread(coefficients, channel, state.shape[1], mean, factor, state[BETA, channel], 0.0, 0.0)
-    flat, flat_y = x.reshape(shape), y.reshape(shape)
-    take_results(flat, flat, False, by_rows, coefficients, len(sums), flat_y, flat_y)
-    return y
+def await_count(board, which, count):
+    """Let other threads go on until a counter is there."""
+    while fetch_add(board, which, 0) < count:
+        give_way()
+
+
+# ---- pieces ---------------------------------------------------------------------------------------------------------
 
 
 @plain
-def training_step(state, count, shift, sums, coefficients, by_rows, shape, decay, epsilon, x):
-    """y by the batch's statistics, which move the moving ones."""
-    y = np.empty_like(x)
-    flat, flat_y = x.reshape(shape), y.reshape(shape)
-    take_sums(flat, flat, False, by_rows, state.shape[1], shift, sums)
-    for channel in range(state.shape[1]):
-        move(state, shift, sums, coefficients, channel, x.size // state.shape[1], decay, epsilon)
-    count[0] += 1
-    take_results(flat, flat, False, by_rows, coefficients, len(sums), flat_y, flat_y)
-    return y
+def whole_group(mode, x, dy, y, dx, state, gradients, shift, sums, coefficients, plan, decay, epsilon, group):
+    """Some channels, from the sums to the results."""
+    first, last = group * plan[PIECE], min((group + 1) * plan[PIECE], plan[CHANNELS])
+    set_shift(x, shift, sums, plan, first, last)
+    clear(sums[0], plan, first, last)
+    add_piece(mode, x, dy, plan, group, shift, sums[0])
+    for channel in range(first, last):
+        move(state, gradients, shift, sums, coefficients, plan, channel, plan[CHANNELS] / x.size, decay, epsilon)
+    write_piece(mode, x, dy, plan, group, coefficients, y, dx)
 
 
 @plain
-def training_step_with_gradients(state, count, shift, sums, coefficients, by_rows, shape, decay, epsilon, x, dy):
-    """The same, and the gradients of input, gamma and beta."""
-    y, dx = np.empty_like(x), np.empty_like(x)
-    dgamma, dbeta = np.empty_like(state[GAMMA]), np.empty_like(state[BETA])
-    flat, flat_dy, flat_y, flat_dx = x.reshape(shape), dy.reshape(shape), y.reshape(shape), dx.reshape(shape)
-    take_sums(flat, flat_dy, True, by_rows, state.shape[1], shift, sums)
-    for channel in range(state.shape[1]):
-        found = move(state, shift, sums, coefficients, channel, x.size // state.shape[1], decay, epsilon)
-        dgamma[channel], dbeta[channel] = found
-    count[0] += 1
-    take_results(flat, flat_dy, True, by_rows, coefficients, len(sums), flat_y, flat_dx)
-    return y, dx, dgamma, dbeta
+def take_sums(mode, x, dy, state, gradients, shift, sums, coefficients, plan, decay, epsilon, board):
+    """Help with the sums of all rows, and wait until the coefficients are there."""
+    channels, share = plan[CHANNELS], plan[CHANNELS] / x.size
+    pieces = 1 if mode == INFERENCE else plan[PIECES]
+    if mode != INFERENCE:
+        if fetch_add(board, STARTED, 1) == 0:
+            set_shift(x, shift, sums[:1], plan, 0, len(shift))
+            fetch_add(board, SHIFTED, 1)
+        await_count(board, SHIFTED, 1)
+    piece = fetch_add(board, CLAIMED, 1)
+    while piece < pieces:
+        if mode != INFERENCE:
+            clear(sums[piece], plan, 0, len(shift))
+            add_piece(mode, x, dy, plan, piece, shift, sums[piece])
+        if fetch_add(board, ADDED, 1) == pieces - 1:
+            for channel in range(channels):
+                if mode == INFERENCE:
+                    recall(state, coefficients, plan, channel, epsilon)
+                else:
+                    move(state, gradients, shift, sums, coefficients, plan, channel, share, decay, epsilon)
+            fetch_add(board, READY, 1)
+        piece = fetch_add(board, CLAIMED, 1)
+    await_count(board, READY, 1)
 
 
 @plain
-def move(state, shift, sums, coefficients, channel, values, decay, epsilon):
+def add_piece(mode, x, dy, plan, piece, shift, sums):
+    """Add the terms of a piece to its sums."""
+    first, last = piece * plan[PIECE], (piece + 1) * plan[PIECE]
+    rows, channels, with_dy = plan[ROWS], plan[CHANNELS], mode == GRADIENTS
+    if plan[BY_ROWS] and plan[GROUPED]:
+        for channel in range(first, min(last, channels)):
+            sum_rows(x, dy, with_dy, plan, channel, rows, channels, shift, sums)
+    elif plan[BY_ROWS]:
+        sum_rows(x, dy, with_dy, plan, first, min(last, rows), 1, shift, sums)
+    elif plan[GROUPED]:
+        sum_columns(x, dy, with_dy, plan[WIDTH], 0, rows, first, min(last, channels), shift, sums)
+    else:
+        sum_columns(x, dy, with_dy, plan[WIDTH], first, min(last, rows), 0, plan[WIDTH], shift, sums)
+
+
+@plain
+def write_piece(mode, x, dy, plan, piece, coefficients, y, dx):
+    """Write the results of a piece."""
+    first, last = piece * plan[PIECE], (piece + 1) * plan[PIECE]
+    rows, channels, with_dy = plan[ROWS], plan[CHANNELS], mode == GRADIENTS
+    if plan[BY_ROWS] and plan[GROUPED]:
+        for channel in range(first, min(last, channels)):
+            write_rows(x, dy, with_dy, plan, channel, rows, channels, coefficients, y, dx)
+    elif plan[BY_ROWS]:
+        write_rows(x, dy, with_dy, plan, first, min(last, rows), 1, coefficients, y, dx)
+    elif plan[GROUPED]:
+        write_columns(x, dy, with_dy, plan, 0, rows, first, min(last, channels), coefficients, y, dx)
+    else:
+        write_columns(x, dy, with_dy, plan, first, min(last, rows), 0, plan[WIDTH], coefficients, y, dx)
+
+
+# ---- channels -------------------------------------------------------------------------------------------------------
+
+
+@plain
+def set_shift(x, shift, sums, plan, first, last):
+    """The mean of some of each channel's values, or 0 where that is not finite; in every slot of it by columns."""
+    channels, rows, width = plan[CHANNELS], plan[ROWS], plan[WIDTH]
+    clear(sums[0], plan, first, last)
+    shift[first:last] = 0.0
+    examples = rows // channels if plan[BY_ROWS] else rows
+    taken = min(max(examples // 8, 1), SHIFT_ROWS)
+    apart = examples // taken
+    if plan[BY_ROWS]:
+        for row in range(0, apart * taken, max(apart, 1)):
+            for channel in range(first, last):
+                start = (row * channels + channel) * width
+                sum_row(x, x, False, start, start + min(width, SHIFT_VALUES), shift, channel, sums[0])
+    elif examples:
+        sum_columns(x, x, False, apart * width, 0, taken, first, last, shift, sums[0])
+    values = taken * (min(width, SHIFT_VALUES) if plan[BY_ROWS] else len(shift) // channels)
+    for channel in range(first, min(last, channels)):
+        mean = channel_sums(sums, plan, channel)[D] / values
+        k = channel
+        while k < len(shift):
+            shift[k] = mean if np.isfinite(mean) else 0.0
+            k += channels
+
+
+@plain
+def clear(sums, plan, first, last):
+    """Set the sums of some slots by columns, or channels by rows, to 0."""
+    scale = LANES if plan[BY_ROWS] else 1
+    for which in range(4):
+        for k in range(first * scale, last * scale):
+            sums[which, k] = 0.0
+
+
+@plain
+def move(state, gradients, shift, sums, coefficients, plan, channel, share, decay, epsilon):
     """From a channel's sums to its moving statistics, its coefficients, and the gradients of gamma and beta."""
-    total, squares, dbeta, product = channel_sums(sums, channel, state.shape[1])
-    off = total / values
-    mean, variance = shift[channel] + off, squares / values - off * off
+    total, squares, dbeta, product = channel_sums(sums, plan, channel)
+    off = total * share
+    mean, variance = np.float64(shift[channel]) + off, squares * share - off * off
     if variance < 0.0:  # by rounding, where it is next to 0
         variance = 0.0
     state[MOVING_MEAN, channel] = decay * state[MOVING_MEAN, channel] + (1.0 - decay) * mean
     state[MOVING_VARIANCE, channel] = decay * state[MOVING_VARIANCE, channel] + (1.0 - decay) * variance
     inverse = 1.0 / np.sqrt(variance + epsilon)
     dgamma = inverse * (product - off * dbeta)
-    factor, slope = state[GAMMA, channel] * inverse, inverse * dgamma / values
-    spread(coefficients, channel, state.shape[1], mean, factor, state[BETA, channel], dbeta / values, slope)
-    return dgamma, dbeta
+    gradients[GAMMA, channel], gradients[BETA, channel] = dgamma, dbeta
+    factor, slope = state[GAMMA, channel] * inverse, inverse * dgamma * share
+    spread(coefficients, plan, channel, mean, factor, state[BETA, channel], dbeta * share, slope)
 
 
 @plain
-def spread(coefficients, channel, channels, mean, factor, offset, mean_dy, slope):
+def recall(state, coefficients, plan, channel, epsilon):
+    """A channel's coefficients from its moving statistics."""
+    factor = state[GAMMA, channel] / np.sqrt(np.float64(state[MOVING_VARIANCE, channel]) + epsilon)
+    spread(coefficients, plan, channel, np.float64(state[MOVING_MEAN, channel]), factor, state[BETA, channel], 0.0, 0.0)
+
+
+@plain
+def spread(coefficients, plan, channel, mean, factor, offset, mean_dy, slope):
     """Write a channel's coefficients into all of its slots."""
-    for k in range(channel, coefficients.shape[1], channels):
+    k = channel
+    while k < coefficients.shape[1]:  # a range with this step divides integers, which takes longer than all the rest
         coefficients[MEAN, k] = mean
         coefficients[FACTOR, k] = factor
         coefficients[OFFSET, k] = offset
         coefficients[MEAN_DY, k] = mean_dy
         coefficients[SLOPE, k] = slope
-
-
-# ---- the first pass -------------------------------------------------------------------------------------------------
-
-
-@plain
-def take_sums(x, dy, gradients, by_rows, channels, shift, sums):
-    """Set the shift, and the sums of every thread."""
-    set_shift(x, by_rows, channels, shift)
-    if len(sums) == 1:  # starting threads for a small input takes longer than the input
-        sum_share(x, dy, gradients, by_rows, shift, sums, 0)
-    else:
-        sum_in_threads(x, dy, gradients, by_rows, shift, sums)
+        k += plan[CHANNELS]
 
 
 @plain
-def set_shift(x, by_rows, channels, shift):
-    """The mean of each channel's first values, or 0 where that is not finite."""
-    columns = x.shape[1]
-    of_each = columns if by_rows else columns // max(channels, 1)  # values of a channel in ``height`` rows
-    height, values, row = (channels if by_rows else 1), 0, 0
-    shift[:] = 0.0
-    while values < SHIFT_VALUES and row < len(x) and of_each:
-        for channel in range(channels):
-            for place in range(of_each):
-                shift[channel] += x[row + channel, place] if by_rows else x[row, place * channels + channel]
-        values, row = values + of_each, row + height
-    for channel in range(channels):
-        mean = shift[channel] / values
-        shift[channel] = mean if np.isfinite(mean) else 0.0
-    for k in range(channels, len(shift)):
-        shift[k] = shift[k % channels]
-
-
-@threaded
-def sum_in_threads(x, dy, gradients, by_rows, shift, sums):
-    """Every thread's share."""
-    for thread in numba.prange(len(sums)):
-        sum_share(x, dy, gradients, by_rows, shift, sums, thread)
-
-
-@plain
-def sum_share(x, dy, gradients, by_rows, shift, sums, thread):
-    """The sums over one thread's rows."""
-    begin, end = len(x) * thread // len(sums), len(x) * (thread + 1) // len(sums)
-    sums[thread] = 0.0
-    if by_rows:
-        for row in range(begin, end):
-            sum_row(x[row], dy[row], gradients, shift, row % len(shift), sums[thread])
-    else:
-        for start in range(begin, end, BLOCK_ROWS):
-            sum_block(x, dy, gradients, shift, start, min(start + BLOCK_ROWS, end), sums[thread])
-
-
-@plain
-def sum_block(x, dy, gradients, shift, begin, end, sums):
-    """Add some rows; every column is of one channel."""
-    block = sums[4:]
-    block[:] = 0.0
-    for row in range(begin, end):
-        if gradients:
-            for k in range(x.shape[1]):
-                d, g = np.float64(x[row, k]) - shift[k], np.float64(dy[row, k])
-                block[D, k] += d
-                block[SQUARES, k] += d * d
-                block[DY, k] += g
-                block[DY_D, k] += g * d
-        else:
-            for k in range(x.shape[1]):
-                d = np.float64(x[row, k]) - shift[k]
-                block[D, k] += d
-                block[SQUARES, k] += d * d
-    for which in range(4):
-        for k in range(x.shape[1]):
-            sums[which, k] += block[which, k]
-
-
-@plain
-def sum_row(x, dy, gradients, shift, k, sums):
-    """Add one row, which is of one channel, in pieces."""
-    for start in range(0, len(x), BLOCK_VALUES):
-        stop = min(start + BLOCK_VALUES, len(x))
-        if gradients:
-            total, squares, dy_sum, product = sum_x_and_dy(x, dy, shift[k], start, stop)
-            sums[DY, k] += dy_sum
-            sums[DY_D, k] += product
-        else:
-            total, squares = sum_x(x, shift[k], start, stop)
-        sums[D, k] += total
-        sums[SQUARES, k] += squares
-
-
-@reordered
-def sum_x(x, shift, begin, end):
-    """The sums without a gradient."""
-    total, squares = 0.0, 0.0
-    for k in range(begin, end):
-        d = np.float64(x[k]) - shift
-        total += d
-        squares += d * d
-    return total, squares
-
-
-@reordered
-def sum_x_and_dy(x, dy, shift, begin, end):
-    """All four sums."""
+def channel_sums(sums, plan, channel):
+    """The sums of a channel over its slots and all pieces."""
     total, squares, dy_sum, product = 0.0, 0.0, 0.0, 0.0
-    for k in range(begin, end):
-        d, g = np.float64(x[k]) - shift, np.float64(dy[k])
-        total += d
-        squares += d * d
-        dy_sum += g
-        product += g * d
+    begin, end, step = channel, sums.shape[2], plan[CHANNELS]
+    if plan[BY_ROWS]:
+        begin, end, step = channel * LANES, (channel + 1) * LANES, 1
+    for piece in range(len(sums)):
+        k = begin
+        while k < end:
+            total += sums[piece, D, k]
+            squares += sums[piece, SQUARES, k]
+            dy_sum += sums[piece, DY, k]
+            product += sums[piece, DY_D, k]
+            k += step
     return total, squares, dy_sum, product
 
 
+# ---- loops over columns ---------------------------------------------------------------------------------------------
+
+
+def column_loops(lanes: int) -> Any:
+    """The loops for so many columns at once."""
+
+    @plain
+    def add(x, dy, with_dy, width, begin, end, first, last, shift, sums):
+        for start in range(begin, end, FLUSH):
+            stop = min(start + FLUSH, end) * width
+            for k in range(first, last, lanes):
+                center = load(shift, k, lanes)
+                total, squares = zeros(x, lanes), zeros(x, lanes)
+                if with_dy:
+                    dy_sum, product = zeros(x, lanes), zeros(x, lanes)
+                    for place in range(start * width + k, stop, width):
+                        d, g = load(x, place, lanes) - center, load(dy, place, lanes)
+                        total, squares = total + d, fused(d, d, squares)
+                        dy_sum, product = dy_sum + g, fused(g, d, product)
+                    add_to(sums[DY], k, dy_sum)
+                    add_to(sums[DY_D], k, product)
+                else:
+                    for place in range(start * width + k, stop, width):
+                        d = load(x, place, lanes) - center
+                        total, squares = total + d, fused(d, d, squares)
+                add_to(sums[D], k, total)
+                add_to(sums[SQUARES], k, squares)
+
+    return add
+
+
+def column_results(lanes: int, past: int) -> Any:
+    """The loops for so many columns at once, that write past the caches or not."""
+
+    @plain
+    def write(x, dy, with_dy, width, begin, end, first, last, coefficients, y, dx):
+        for block in range((end - begin + FLUSH - 1) // FLUSH):
+            stop = end - block * FLUSH
+            start = max(begin, stop - FLUSH)
+            for k in range(first, last, lanes):
+                mean, factor = load(coefficients[MEAN], k, lanes), load(coefficients[FACTOR], k, lanes)
+                offset = load(coefficients[OFFSET], k, lanes)
+                if with_dy:
+                    mean_dy, slope = load(coefficients[MEAN_DY], k, lanes), load(coefficients[SLOPE], k, lanes)
+                    for place in range(start * width + k, stop * width, width):
+                        d = load(x, place, lanes) - mean
+                        store(y, place, fused(d, factor, offset), past)
+                        g = load(dy, place, lanes) - mean_dy
+                        store(dx, place, factor * fused(-d, slope, g), past)
+                else:
+                    for place in range(start * width + k, stop * width, width):
+                        store(y, place, fused(load(x, place, lanes) - mean, factor, offset), past)
+
+    return write
+
+
+add_wide, add_narrow, add_single = column_loops(WIDE), column_loops(NARROW), column_loops(1)
+write_wide, write_narrow, write_single = column_results(WIDE, 0), column_results(NARROW, 0), column_results(1, 0)
+write_wide_past, write_narrow_past = column_results(WIDE, 1), column_results(NARROW, 1)
+
+
 @plain
-def channel_sums(sums, channel, channels):
-    """The sums of a channel over its slots and all threads."""
-    total, squares, dy_sum, product = 0.0, 0.0, 0.0, 0.0
-    for thread in range(len(sums)):
-        for k in range(channel, sums.shape[2], channels):
-            total += sums[thread, D, k]
-            squares += sums[thread, SQUARES, k]
-            dy_sum += sums[thread, DY, k]
-            product += sums[thread, DY_D, k]
-    return total, squares, dy_sum, product
-
-
-# ---- the second pass ------------------------------------------------------------------------------------------------
+def sum_columns(x, dy, with_dy, width, begin, end, first, last, shift, sums):
+    """Add some rows of some columns to the sums."""
+    wide, narrow = last - (last - first) % WIDE, last - (last - first) % NARROW
+    add_wide(x, dy, with_dy, width, begin, end, first, wide, shift, sums)
+    if wide < narrow:
+        add_narrow(x, dy, with_dy, width, begin, end, wide, narrow, shift, sums)
+    if narrow < last:
+        add_single(x, dy, with_dy, width, begin, end, narrow, last, shift, sums)
 
 
 @plain
-def take_results(x, dy, gradients, by_rows, coefficients, threads, y, dx):
-    """Write y, and dx where there is a gradient."""
-    if threads == 1:
-        share_results(x, dy, gradients, by_rows, coefficients, 0, 1, y, dx)
-    else:
-        results_in_threads(x, dy, gradients, by_rows, coefficients, threads, y, dx)
+def write_columns(x, dy, with_dy, plan, begin, end, first, last, coefficients, y, dx):
+    """The results in some rows of some columns, the last rows first: the caches hold these."""
+    width, wide, narrow = plan[WIDTH], last - (last - first) % WIDE, last - (last - first) % NARROW
+    if plan[PAST]:
+        write_wide_past(x, dy, with_dy, width, begin, end, first, wide, coefficients, y, dx)
+        write_narrow_past(x, dy, with_dy, width, begin, end, wide, narrow, coefficients, y, dx)
+        return
+    write_wide(x, dy, with_dy, width, begin, end, first, wide, coefficients, y, dx)
+    if wide < narrow:
+        write_narrow(x, dy, with_dy, width, begin, end, wide, narrow, coefficients, y, dx)
+    if narrow < last:
+        write_single(x, dy, with_dy, width, begin, end, narrow, last, coefficients, y, dx)
 
 
-@threaded
-def results_in_threads(x, dy, gradients, by_rows, coefficients, threads, y, dx):
-    """Every thread's share."""
-    for thread in numba.prange(threads):
-        share_results(x, dy, gradients, by_rows, coefficients, thread, threads, y, dx)
+# ---- loops along rows -----------------------------------------------------------------------------------------------
 
 
-@plain
-def share_results(x, dy, gradients, by_rows, coefficients, thread, threads, y, dx):
-    """The results in one thread's rows."""
-    for row in range(len(x) * thread // threads, len(x) * (thread + 1) // threads):
-        if by_rows:
-            one_channel(x[row], dy[row], gradients, coefficients, row % coefficients.shape[1], y[row], dx[row])
-        elif gradients:
-            many_channels_and_gradient(x[row], dy[row], coefficients, y[row], dx[row])
+def row_sums(lanes: int) -> Any:
+    """The loop over so many values of a row at once."""
+
+    @plain
+    def add(x, dy, with_dy, begin, end, shift, channel, sums):
+        center, slot = same(shift, channel, lanes), channel * LANES
+        for start in range(begin, end, FLUSH * lanes):
+            stop = min(start + FLUSH * lanes, end)
+            total, squares = zeros(x, lanes), zeros(x, lanes)
+            if with_dy:
+                dy_sum, product = zeros(x, lanes), zeros(x, lanes)
+                for place in range(start, stop, lanes):
+                    d, g = load(x, place, lanes) - center, load(dy, place, lanes)
+                    total, squares = total + d, fused(d, d, squares)
+                    dy_sum, product = dy_sum + g, fused(g, d, product)
+                add_to(sums[DY], slot, dy_sum)
+                add_to(sums[DY_D], slot, product)
+            else:
+                for place in range(start, stop, lanes):
+                    d = load(x, place, lanes) - center
+                    total, squares = total + d, fused(d, d, squares)
+            add_to(sums[D], slot, total)
+            add_to(sums[SQUARES], slot, squares)
+
+    return add
+
+
+def row_results(lanes: int, past: int) -> Any:
+    """The loop over so many values of a row at once, that writes past the caches or not."""
+
+    @plain
+    def write(x, dy, with_dy, begin, end, coefficients, channel, y, dx):
+        mean, factor = same(coefficients[MEAN], channel, lanes), same(coefficients[FACTOR], channel, lanes)
+        offset = same(coefficients[OFFSET], channel, lanes)
+        if with_dy:
+            mean_dy, slope = same(coefficients[MEAN_DY], channel, lanes), same(coefficients[SLOPE], channel, lanes)
+            for place in range(begin, end, lanes):
+                d = load(x, place, lanes) - mean
+                store(y, place, fused(d, factor, offset), past)
+                g = load(dy, place, lanes) - mean_dy
+                store(dx, place, factor * fused(-d, slope, g), past)
         else:
-            many_channels(x[row], coefficients, y[row])
+            for place in range(begin, end, lanes):
+                store(y, place, fused(load(x, place, lanes) - mean, factor, offset), past)
+
+    return write
+
+
+add_lanes, add_rest = row_sums(LANES), row_sums(1)
+write_lanes, write_rest, write_lanes_past = row_results(LANES, 0), row_results(1, 0), row_results(LANES, 1)
 
 
 @plain
-def many_channels(x, coefficients, y):
-    """y of a row whose every column has coefficients of its own."""
-    mean, factor, offset = coefficients[MEAN], coefficients[FACTOR], coefficients[OFFSET]
-    for k in range(len(x)):
-        y[k] = (x[k] - mean[k]) * factor[k] + offset[k]
+def sum_row(x, dy, with_dy, begin, end, shift, channel, sums):
+    """Add a row, or a part of it, to the sums of its channel."""
+    whole = end - (end - begin) % LANES
+    add_lanes(x, dy, with_dy, begin, whole, shift, channel, sums)
+    add_rest(x, dy, with_dy, whole, end, shift, channel, sums)
 
 
 @plain
-def many_channels_and_gradient(x, dy, coefficients, y, dx):
-    """y and dx of such a row."""
-    mean, factor, offset = coefficients[MEAN], coefficients[FACTOR], coefficients[OFFSET]
-    mean_dy, slope = coefficients[MEAN_DY], coefficients[SLOPE]
-    for k in range(len(x)):
-        d = x[k] - mean[k]
-        y[k] = d * factor[k] + offset[k]
-        dx[k] = factor[k] * ((dy[k] - mean_dy[k]) - d * slope[k])
+def sum_rows(x, dy, with_dy, plan, begin, end, step, shift, sums):
+    """Add every ``step``-th row to the sums of its channel."""
+    width = plan[WIDTH]
+    for row in range(begin, end, step):
+        sum_row(x, dy, with_dy, row * width, (row + 1) * width, shift, row % plan[CHANNELS], sums)
 
 
 @plain
-def one_channel(x, dy, gradients, coefficients, slot, y, dx):
-    """y, and dx, of a row of one channel."""
-    mean, factor, offset = coefficients[MEAN, slot], coefficients[FACTOR, slot], coefficients[OFFSET, slot]
-    mean_dy, slope = coefficients[MEAN_DY, slot], coefficients[SLOPE, slot]
-    if gradients:
-        for k in range(len(x)):
-            d = x[k] - mean
-            y[k] = d * factor + offset
-            dx[k] = factor * ((dy[k] - mean_dy) - d * slope)
-    else:
-        for k in range(len(x)):
-            y[k] = (x[k] - mean) * factor + offset
+def write_rows(x, dy, with_dy, plan, begin, end, step, coefficients, y, dx):
+    """The results in every ``step``-th row, the last row first: the caches hold it."""
+    width, last = plan[WIDTH], begin + (end - 1 - begin) // step * step
+    for row in range(last, begin - 1, -step):
+        start, stop, channel = row * width, (row + 1) * width, row % plan[CHANNELS]
+        whole = stop - width % LANES
+        if plan[PAST]:
+            write_lanes_past(x, dy, with_dy, start, whole, coefficients, channel, y, dx)
+        else:
+            write_lanes(x, dy, with_dy, start, whole, coefficients, channel, y, dx)
+            write_rest(x, dy, with_dy, whole, stop, coefficients, channel, y, dx)

@@ -3,34 +3,35 @@
 What its user must remember:
 
 - The loops stand in :mod:`bn_impls.numba_kernel`: the statistics in one pass over x (and dy), all results in a second.
-- Sums are float64 whatever the input is, so a mean far from 0 costs no digits.
-- The machine code for a rank and dtype is made when the first such layer is built, which takes seconds, and is kept in
-  the user's cache folder; where none can be written, every process compiles again.
-- Numba's cache is not safe where two processes fill it at once (one may load the code of another signature, and crash);
-  whoever compiles here holds a lock.
-- ``NUMBA_NUM_THREADS`` limits the threads; small inputs are computed by the calling thread alone.
+- Sums are of differences from a value near the mean and end in float64, so a mean far from 0 costs no digits.
+- 16-bit inputs are computed in float32; parameters, statistics and their gradients stay float32.
+- The machine code for a dtype is made when the first such layer is built, which takes some ten seconds, and is kept in
+  the user's cache folder (:mod:`bn_impls.numba_code`); where none can be written, every process compiles again.
+- ``NUMBA_NUM_THREADS`` limits the threads; small inputs are computed by the calling thread alone. A layer computes in
+  memory of its own: one call at a time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, partial
 from typing import Any
 
 import numba
 import numpy as np
 
 from bn_impls import numba_kernel as kernel
+from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.canonical import npz_format
 from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, Unsupported
+from bn_impls.numba_code import IN_MEMORY, compile_for
+from bn_impls.numba_lanes import LINE
+from bn_impls.numba_plan import plan_for
+from bn_impls.numba_threads import helpers
 from bn_impls.numpy_boundary import identity, no_wait, observe
 from bn_impls.state import State
 
-SMALL = 1 << 15  # elements; to start threads takes about as long as to normalize so many
-WIDE = 256  # columns of a row at most, if channels are fewer: sums of so many stay in the nearest cache
+PAGE = 4096  # bytes; a processor takes addresses that are equal in their last 12 bits for the same at first
 
 
 class BatchNorm:
@@ -38,73 +39,73 @@ class BatchNorm:
 
     def __init__(self, settings: Configuration) -> None:
         """Start with gamma 1, beta 0 and the configured moving statistics; choose the matrix and the threads."""
-        shape, channels = settings.input_shape, settings.channels
-        size = math.prod(shape)
-        self.by_rows = settings.channel_axis != len(shape) - 1
-        slots = channels if self.by_rows else channels * folds(size // max(channels, 1), channels)
-        width = math.prod(shape[2:]) if self.by_rows else slots
-        self.matrix = size // max(width, 1), width
-        start = settings.conventions
-        self.state = np.empty((4, channels), settings.dtype)
+        plan = plan_for(settings, numba.config.NUMBA_NUM_THREADS)
+        self.shape, self.size = settings.input_shape, math.prod(settings.input_shape)
+        self.dtype, self.memory_dtype = numpy_dtype(settings.dtype), np.dtype(str(IN_MEMORY[settings.dtype]))
+        start, computed = settings.conventions, settings.parameter_dtype
+        self.state = np.empty((4, settings.channels), computed)
         for row, value in enumerate((1.0, 0.0, start.initial_mean, start.initial_variance)):
             self.state[row] = value
-        self.count = np.zeros(1, np.int64)
-        threads = 1 if size < SMALL else numba.get_num_threads()
-        memory = (self.state, self.count, np.empty(slots), np.empty((threads, 8, slots)),
-                  np.empty((5, slots), settings.dtype))  # fmt: skip
-        constants = (*memory, self.by_rows, self.matrix, float(settings.decay), float(settings.epsilon))
-        self.inference = partial(kernel.inference, *constants)
-        self.training_step = partial(kernel.training_step, *constants)
-        self.training_step_with_gradients: Any = partial(kernel.training_step_with_gradients, *constants)
+        self.num_updates = 0
+        self._memory = (np.empty(plan.slots, computed), np.zeros(plan.sums), np.empty((5, plan.slots), computed),
+                        plan.numbers(), float(settings.decay), float(settings.epsilon))  # fmt: skip
+        self._work, self._helpers = compile_for(settings.dtype), helpers(plan.threads - 1)
+        self._spare = PAGE // self.dtype.itemsize if self.size * self.dtype.itemsize > PAGE else 0
 
+    def inference(self, x: Array) -> Array:
+        """y by the moving statistics."""
+        y, _ = self._results(x, x)
+        self._run(kernel.INFERENCE, x, x, y, y, self.state[:2])
+        return self._shaped(y)
 
-def folds(positions: int, channels: int) -> int:
-    """How many positions make a row: a power of two that divides their number, within :data:`WIDE` columns."""
-    found = 1
-    while positions and positions % (2 * found) == 0 and 2 * found * channels <= WIDE:
-        found *= 2
-    return found
+    def training_step(self, x: Array) -> Array:
+        """y by the batch's statistics, which move the moving ones."""
+        y, _ = self._results(x, x)
+        self._run(kernel.STEP, x, x, y, y, np.empty_like(self.state[:2]))
+        self.num_updates += 1
+        return self._shaped(y)
 
+    def training_step_with_gradients(self, x: Array, dy: Array) -> tuple[Array, Array, Array, Array]:
+        """The same, and the gradients of input, gamma and beta."""
+        (y, dx), gradients = self._results(x, dy), np.empty_like(self.state[:2])
+        self._run(kernel.GRADIENTS, x, dy, y, dx, gradients)
+        self.num_updates += 1
+        return self._shaped(y), self._shaped(dx), gradients[kernel.GAMMA], gradients[kernel.BETA]
 
-@cache
-def compile_for(rank: int, dtype: str) -> None:
-    """Compile the three calls for inputs of a rank and dtype, or load them; once a process."""
-    x = np.ones((1,) * rank, dtype)
-    settings = Configuration(
-        input_shape=x.shape,
-        layout="channels_last",
-        dtype=dtype,
-        decay=0.0,
-        epsilon=1.0,
-        center=True,
-        scale=True,
-        conventions=OWN,
-        style="eager",
-        device="cpu",
-    )
-    numba.get_num_threads()  # starts Numba's threads: code compiled against saved threaded code crashes without them
-    with locked_cache():
-        layer = BatchNorm(settings)
-        layer.inference(x)
-        layer.training_step(x)
-        layer.training_step_with_gradients(x, x)
+    def _run(self, mode: int, x: Array, dy: Array, y: Array, dx: Array, gradients: Array) -> None:
+        given, board = self._flat(x), np.zeros(kernel.BOARD, np.int64)
+        other = given if dy is x else self._flat(dy)
+        call = (mode, given, other, y, dx, self.state, gradients, *self._memory, board)
+        for helper in self._helpers:
+            helper.offer(self._work, call)
+        self._work(*call)
 
+    def _flat(self, tensor: Array) -> Array:
+        """As the kernel reads it; a copy where it does not lie in order."""
+        return tensor.reshape(-1).view(self.memory_dtype)
 
-@contextlib.contextmanager
-def locked_cache() -> Iterator[None]:
-    """Keep other processes out while machine code is saved: Numba writes its index before the files it names."""
-    with open(kernel.__file__, "rb") as source:
-        with contextlib.suppress(ImportError, OSError):  # Windows has no such locks, nor have some file systems
-            import fcntl
+    def _shaped(self, result: Array) -> Array:
+        return result.view(self.dtype).reshape(self.shape)
 
-            fcntl.flock(source, fcntl.LOCK_EX)  # until the file is closed
-        yield
+    def _results(self, x: Array, dy: Array) -> tuple[Array, Array]:
+        """New memory for y and dx, at other places of a page than x and dy: see :data:`PAGE`."""
+        if not self._spare:
+            return np.empty(self.size, self.memory_dtype), np.empty(self.size, self.memory_dtype)
+        origin = x.ctypes.data // LINE * LINE
+        apart = (dy.ctypes.data - origin) % PAGE
+        free = [place for place in range(PAGE // 4, PAGE, PAGE // 4) if abs(apart - place) >= PAGE // 8]
+        return self._memory_at(origin + free[0]), self._memory_at(origin + free[1])
+
+    def _memory_at(self, place: int) -> Array:
+        """Memory whose address equals a given one within a page; its pages are asked for when they are written."""
+        found = np.empty(self.size + self._spare, self.memory_dtype)
+        first = (place - found.ctypes.data) % PAGE // self.dtype.itemsize
+        return found[first : first + self.size]
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 OWN = Conventions(ddof=0, initial_mean=0.0, initial_variance=1.0, warm_up=False, decay_in_float32=False)
-DTYPES = ("float32", "float64")
 
 
 def refusal(settings: Configuration) -> Unsupported | None:
@@ -113,8 +114,6 @@ def refusal(settings: Configuration) -> Unsupported | None:
         return Unsupported("this kernel computes on the CPU only")
     if settings.style != "eager":
         return Unsupported(f"a compiled kernel has one call style: eager, not {settings.style}")
-    if settings.dtype not in DTYPES:
-        return Unsupported(f"{settings.dtype} is not offered: only {' and '.join(DTYPES)} are")
     if settings.conventions.ddof:
         return Unsupported("this kernel divides by n; ddof 1 is not offered")
     mean, variance = settings.conventions.initial_mean, settings.conventions.initial_variance
@@ -130,13 +129,13 @@ def _export(layer: BatchNorm) -> State:
         beta=beta,
         moving_mean=moving_mean,
         moving_variance=moving_variance,
-        num_updates=int(layer.count[0]),
+        num_updates=int(layer.num_updates),
     )
 
 
 def _load(layer: BatchNorm, state: State) -> None:
     layer.state[:] = [state["gamma"], state["beta"], state["moving_mean"], state["moving_variance"]]
-    layer.count[0] = state["num_updates"]
+    layer.num_updates = state["num_updates"]
 
 
 def _gradients(layer: BatchNorm, settings: Configuration) -> Any:
@@ -156,14 +155,13 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     if reason := refusal(configuration):
         return reason
-    compile_for(len(configuration.input_shape), configuration.dtype)
     layer = BatchNorm(configuration)
     built = Layer(
         configuration=configuration,
         inference=layer.inference,
         training_step=layer.training_step,
         training_step_with_gradients=_gradients(layer, configuration),
-        to_native=lambda array: np.array(array, configuration.dtype, order="C"),
+        to_native=lambda array: np.array(array, layer.dtype, order="C"),
         to_numpy=identity,
         synchronize=no_wait,
         export_state=lambda: _export(layer),

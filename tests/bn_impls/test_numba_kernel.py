@@ -1,14 +1,9 @@
-"""What is special about our own kernel: exact sums far from 0, rows and columns, threads, ranks 2 to 5, its cache."""
+"""What is special about our own kernel: exact sums far from 0, rows and columns, threads, ranks 2 to 5."""
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +11,10 @@ import pytest
 
 numba = pytest.importorskip("numba", reason="Numba is not installed")
 
-from bn_impls import numba_kernel, numba_layer  # noqa: E402  # needs Numba
+from bn_impls import numba_layer  # noqa: E402  # needs Numba
 from bn_impls.accuracy.bounds import step_bounds  # noqa: E402
 from bn_impls.interface import Configuration, Layer, Unsupported  # noqa: E402
+from bn_impls.numba_threads import Helper  # noqa: E402
 
 SETTINGS = Configuration(
     input_shape=(2, 1),
@@ -41,6 +37,11 @@ SHAPES: dict[str, tuple[tuple[int, ...], str]] = {
     "rank-4-threaded": ((16, 33, 31, 4), "channels_last"),
     "rank-4-channels-first-threaded": ((8, 3, 45, 47), "channels_first"),
     "rank-4-one-example": ((1, 2, 5, 5), "channels_first"),
+    "rank-2-grouped": ((256, 1030), "channels_last"),
+    "rank-2-many-rows-grouped": ((1000, 300), "channels_last"),
+    "rank-4-past-the-caches": ((2, 65, 67, 64), "channels_last"),
+    "rank-4-channels-first-past-the-caches": ((4, 8, 128, 136), "channels_first"),
+    "rank-4-many-maps": ((16, 9, 30, 31), "channels_first"),
     "rank-5": ((2, 3, 3, 3, 2), "channels_last"),
     "rank-5-channels-first": ((2, 3, 4, 3, 5), "channels_first"),
     "one-pixel-channels-first": ((70, 3, 1, 1), "channels_first"),
@@ -108,8 +109,8 @@ def test_one_step_has_the_values_of_the_equations() -> None:
     assert (state["moving_mean"].tolist(), state["moving_variance"].tolist()) == ([0.5], [1.0])
 
 
-def test_a_shift_far_from_the_mean_costs_no_more_than_its_share_of_the_values() -> None:
-    """64 values at 2^20 make the shift, and 192 follow at 0: everything is representable, the variance 3/16 2^40."""
+def test_values_that_drift_are_summed_exactly() -> None:
+    """64 values at 2^20 come first, and 192 follow at 0: everything is representable, the variance 3/16 2^40."""
     layer = build(input_shape=(256, 1), decay=0.0)
     x = np.zeros((256, 1))
     x[:64] = 2.0**20
@@ -146,27 +147,18 @@ def test_a_single_value_has_variance_0() -> None:
     assert layer.export_state()["moving_variance"].tolist() == [0.0]
 
 
-def test_one_thread_and_several_give_the_same_within_rounding() -> None:
-    """Shares of rows are summed in float64 and added."""
-    x = np.random.default_rng(1).standard_normal((5000, 13))
-    found = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        before = numba.get_num_threads()
-        numba.set_num_threads(threads)
-        try:
-            found.append(build(input_shape=x.shape).training_step(x))
-        finally:
-            numba.set_num_threads(before)
-    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=16 * 2.0**-53 * np.abs(x).max())
-
-
-@pytest.mark.parametrize(
-    ("positions", "channels", "folds"),
-    [(64, 3, 64), (562_500, 8, 4), (7, 5, 1), (1024, 512, 1), (0, 4, 1), (256, 1, 256)],
-)
-def test_few_channels_are_folded_into_wide_rows(positions: int, channels: int, folds: int) -> None:
-    """By a power of two that divides the positions, up to 256 columns."""
-    assert numba_layer.folds(positions, channels) == folds
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("shape", [(512, 512), (400, 3, 41, 5)], ids=["grouped", "in-rows"])
+def test_threads_change_no_bit(shape: Any, layout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every piece has sums of its own, which are added in the order of the pieces, whoever made them."""
+    x, dy = np.random.default_rng(1).standard_normal((2, *shape)).astype(np.float32)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 3)
+    layer = build(input_shape=shape, layout=layout, dtype="float32")
+    results = [layer.differentiated(x, dy) for _ in range(20)]
+    monkeypatch.setattr(Helper, "offer", lambda *arguments: None)
+    for alone, *others in zip(layer.differentiated(x, dy), *results, strict=True):
+        for other in others:
+            np.testing.assert_array_equal(alone, other)
 
 
 def test_results_are_fresh_arrays() -> None:
@@ -181,7 +173,6 @@ def test_results_are_fresh_arrays() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"dtype": "float16"}, "float16 is not offered: only float32 and float64 are"),
         ({"device": "gpu"}, "computes on the CPU only"),
         ({"style": "graph"}, "one call style: eager, not graph"),
         ({"conventions": replace(numba_layer.OWN, ddof=1)}, "divides by n; ddof 1 is not offered"),
@@ -193,61 +184,3 @@ def test_what_is_not_offered_is_a_value(change: Any, reason: str) -> None:
     found = numba_layer.build(replace(SETTINGS, **change))
     assert isinstance(found, Unsupported)
     assert reason in found.reason
-
-
-NO_CACHE = """
-import numba.core.caching as caching
-caching.CacheImpl._locator_classes = []  # as where neither the package's folder nor the user's can be written
-import numpy as np
-from bn_impls import numba_kernel, numba_layer
-from tests.bn_impls.test_numba_kernel import SETTINGS
-assert type(numba_kernel.inference._cache).__name__ == "NullCache"
-print(numba_layer.build(SETTINGS).inference(np.array([[1.0], [3.0]])).ravel().tolist())
-"""
-
-
-def test_it_works_where_no_cache_folder_can_be_written() -> None:
-    """It compiles again in every process; a fresh layer with epsilon 0 gives its input back."""
-    root = Path(__file__).resolve().parents[2]
-    found = subprocess.run(
-        [sys.executable, "-c", NO_CACHE],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (found.stdout.strip(), found.returncode) == ("[1.0, 3.0]", 0), found.stderr
-
-
-TAKE_LOCK = """
-import fcntl, sys
-with open(sys.argv[1], "rb") as source:
-    try:
-        fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print("locked")
-    else:
-        print("free")
-"""
-
-
-def test_compiled_code_is_kept_by_the_content_of_its_source() -> None:
-    """Another source or another Numba gets another folder, so that no index names code that is not its own."""
-    folder = Path(numba_kernel.cache_folder())
-    source = Path(numba_kernel.__file__).read_bytes() + numba.__version__.encode()
-    assert folder.name == sha256(source).hexdigest()[:16]
-    assert str(folder) == numba.config.CACHE_DIR
-
-
-def test_only_one_process_at_a_time_fills_the_cache() -> None:
-    """Numba saves an index before the code that it names, so a second process might load what is not there yet."""
-    pytest.importorskip("fcntl", reason="this system has no such locks")
-
-    def seen() -> str:
-        command = [sys.executable, "-c", TAKE_LOCK, numba_kernel.__file__]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    with numba_layer.locked_cache():
-        held = seen()
-    assert (held, seen()) == ("locked", "free")
