@@ -102,9 +102,11 @@ def _tell(folder: RunFolder, records: Mapping[str, Mapping[str, Any]]) -> int:
     told = [records[case.case_id] for case in planned if case.case_id in records]
     counts = Counter(record["status"] for record in told)
     print(f"{len(told)} cases: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
+    deciding = {case.case_id for case in planned if case.decides}
     for record in told:
         if record["status"] not in GOOD_STATUSES:
-            print(f"  {record['status']}: {record['case_id']}: {record['reason']}")
+            aside = "" if record["case_id"] in deciding else " (told; it decides no exit code, see docs/decisions/0011)"
+            print(f"  {record['status']}{aside}: {record['case_id']}: {record['reason']}")
     for case in planned:
         if case.case_id not in records:
             print(f"  planned, but without a record: {case.case_id}")

@@ -68,9 +68,9 @@ class Scheduler:
         open_cases = [case for case in cases if case.case_id not in recorded]
         work = rounds.Rounds.of(self.folder.settings)
         weight = {"throughput": work.rounds}
-        self.display.start(sum(weight.get(case.axis, 1) for case in open_cases))
+        ready = [case for case in open_cases if not self._absent(case)]
+        self.display.start(sum(weight.get(case.axis, 1) for case in ready))
         try:
-            ready = [case for case in open_cases if not self._absent(case, weight.get(case.axis, 1))]
             untimed = [case for axis in UNTIMED for case in ready if case.axis == axis]
             names = sorted({case.implementation for case in untimed})
             lanes.side_by_side([partial(self._run_lane, name, untimed) for name in names], self.close)
@@ -89,7 +89,7 @@ class Scheduler:
         self.stop(list(self.workers))
         self.scratch.cleanup()
 
-    def _absent(self, case: Case, units: int) -> bool:
+    def _absent(self, case: Case) -> bool:
         """Write the row of an implementation that is not installed."""
         descriptor = self.descriptors.get(case.implementation)
         missing = (
@@ -99,7 +99,6 @@ class Scheduler:
             return False
         status = "failed" if descriptor is not None and descriptor.problem else "not_installed"
         self.record(case, {"status": status, "reason": missing})
-        self.display.advance(units)
         return True
 
     def _may_be_timed(self, cases: Sequence[Case], units: int) -> list[Case]:
