@@ -28,6 +28,7 @@ class Settings:
         dataset: name of the data set of convergence and checkpoint.
         data_dir: folder with the user's own files of that data set.
         download: whether the data set may be fetched over the network.
+        yardsticks: implementations that are shown and not recommended, as their descriptors say.
         baseline: the implementation that ratios are against; empty until a run has chosen it.
         timeout_s: longest time that one case, or one pass, may take in a worker.
         threads: threads that a worker may use.
@@ -41,6 +42,7 @@ class Settings:
     dataset: str = "mnist-5000"
     data_dir: str | None = None
     download: bool = False
+    yardsticks: tuple[str, ...] = ()
     baseline: str = ""
     timeout_s: float = 300.0
     threads: int = 0
@@ -54,7 +56,7 @@ class Settings:
     def from_json(cls, stored: dict[str, Any]) -> Settings:
         """Read back what :meth:`as_json` gave."""
         lists: dict[str, tuple[str, ...]] = {
-            name: tuple(stored[name]) for name in ("axes", "implementations") if name in stored
+            name: tuple(stored[name]) for name in ("axes", "implementations", "yardsticks") if name in stored
         }
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
         return cls(**{**known, **lists})

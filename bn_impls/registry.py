@@ -31,6 +31,7 @@ class Descriptor:
         trainer_styles: the same for a network in training.
         formats: the checkpoint formats of its networks, the usual one first.
         environment: variables that its process must be started with, as pairs.
+        yardstick: whether others are measured by it and nobody would build with it; it is shown and not recommended.
         problem: why the descriptor itself cannot be used; None if it can.
     """
 
@@ -44,6 +45,7 @@ class Descriptor:
     trainer_styles: tuple[str, ...] = ("eager",)
     formats: tuple[str, ...] = ("npz",)
     environment: tuple[tuple[str, str], ...] = ()
+    yardstick: bool = False
     problem: str | None = None
 
     def missing(self) -> str | None:
@@ -87,6 +89,7 @@ BUILT_IN = (
         framework="NumPy",
         summary="the equations in float64, two-pass variance; the oracle that errors are measured against",
         target="bn_impls.numpy_reference:IMPLEMENTATION",
+        yardstick=True,
     ),
     Descriptor(
         name="tf-manual",
@@ -216,6 +219,7 @@ BUILT_IN = (
         target="bn_impls.numba_layer:IMPLEMENTATION",
         modules=("numba",),
         install='pip install "bn-bench[numba]"',
+        yardstick=True,
     ),
 )
 

@@ -67,7 +67,9 @@ class Session:
         self.settings = self.folder.settings if self.folder else settings
         self.descriptors = chosen_descriptors(self.settings)
         if self.folder is None:
-            self.settings = replace(settings, baseline=baseline_of(settings, self.descriptors))
+            yardsticks = tuple(descriptor.name for descriptor in self.descriptors if descriptor.yardstick)
+            baseline = baseline_of(settings, self.descriptors)
+            self.settings = replace(settings, yardsticks=yardsticks, baseline=baseline)
         cases = self.folder.planned() if self.folder else plan(self.settings, self.descriptors)
         self.cases = {case.case_id: case for case in cases}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.report.contest import Contest, contests
@@ -12,7 +12,7 @@ from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, jud
 from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.run import Record, Run
-from benchmarks.report.speeds import Speeds, collect
+from benchmarks.report.speeds import Group, Speeds, collect
 from benchmarks.report.trainings import Roundings
 
 REFERENCE = "numpy-reference"
@@ -77,8 +77,18 @@ class View:
     def contests(self, work: str) -> list[Contest]:
         """Who is fastest in one kind of work: one contest for every device and dtype, the fullest first."""
         if work not in self._contests:
-            self._contests[work] = contests(self.speeds.groups, work)
+            self._contests[work] = contests(self._chosen_from, work) or contests(self.speeds.groups, work)
         return self._contests[work]
+
+    @cached_property
+    def _chosen_from(self) -> Sequence[Group]:
+        """The speeds without those of yardsticks, which nobody chooses."""
+        yardsticks = self.run.plan.settings.get("yardsticks")
+        left_out = [str(one) for one in yardsticks] if isinstance(yardsticks, list) else []
+        return [
+            replace(group, speeds=tuple(one for one in group.speeds if one.record.implementation not in left_out))
+            for group in self.speeds.groups
+        ]
 
     @cached_property
     def _measured(self) -> Mapping[str, Mapping[str, list[Record]]]:

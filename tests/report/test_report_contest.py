@@ -101,6 +101,22 @@ def test_small_steps_are_judged_on_the_smallest_input_alone(view_of: Build) -> N
     assert plain(card(view, "Fastest in small steps, dense 32").choice) == "keras (graph)"
 
 
+def test_a_yardstick_is_shown_and_wins_nothing(view_of: Build) -> None:
+    """Nobody would build with it; where nothing else was measured it stands alone."""
+    both = *timed("kernel", (10, 10.1, 9.9)), *timed("keras", (200, 202, 198)), *timed("a", (100, 101, 99))
+    view = view_of(*both, settings={"yardsticks": ["kernel"]})
+    (contest,) = view.contests(WORK)
+    assert contest.entries == (("keras", "graph"), ("a", "graph"))
+    assert plain(card(view, "Fastest layer to train").choice) == "a (graph)"
+    assert [speed.record.implementation for speed in view.speeds.groups[0].published] == ["kernel", "keras", "a"]
+
+
+def test_a_yardstick_alone_is_compared_with_nothing(view_of: Build) -> None:
+    """There is nothing to recommend instead."""
+    view = view_of(*timed("kernel", (10, 10.1, 9.9)), settings={"yardsticks": ["kernel"]})
+    assert [contest.entries for contest in view.contests(WORK)] == [(("kernel", "graph"),)]
+
+
 def test_who_lacks_an_input_is_left_out_by_name(view_of: Build) -> None:
     """b was measured on one of two inputs, so its mean over both does not exist."""
     view = view_of(

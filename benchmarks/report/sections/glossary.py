@@ -30,6 +30,8 @@ TERMS = {
     f"{100 * MARGIN:.0f} %. Same: the whole interval lies within that margin. Undecided: neither, and what a decision "
     "would cost is told.",
     "noise floor": "The difference that this machine shows between identical workers, so what no verdict can rest on.",
+    "yardstick": "An implementation that others are measured by, such as the reference or a kernel that shows what the "
+    "machine allows. Tables show it, recommendations leave it out.",
     "decay": "Weight of the old moving value in an update. Frameworks call it momentum, and mean opposite "
     "things by it.",
     "ddof": "0 if the moving variance divides by n, 1 if it divides by n - 1.",
