@@ -11,17 +11,26 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from bn_impls import jax_boundary as boundary
 from bn_impls import keras_api as api
-from bn_impls.canonical import npz_format
-from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
-from bn_impls.jax_layer import callables
-from bn_impls.state import State
+from bn_impls.interface import (
+    Array,
+    Configuration,
+    Implementation,
+    Layer,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
+from bn_impls.jax_layer import HeldState, layer_of
+from bn_impls.networks.jax_training import jax_trainer
 
 Values = list[jax.Array]
 
@@ -54,68 +63,53 @@ class StatelessBatchNorm:
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
-class HeldValues:
-    """The values between calls, and how often the statistics were updated."""
+class KerasLayer:
+    """The layer as pure functions, and lists of its values by canonical names."""
 
     def __init__(self, settings: Configuration) -> None:
-        """Build the layer on the device."""
-        self.settings = settings
-        with jax.default_device(boundary.placed(settings.device)):
-            self.layer = api.batch_norm(settings, "layer")
-            self.model = api.model_around(self.layer, settings)
-        self.updates = 0
-        self.take()
+        """Build the layer."""
+        self.dtype, layer = settings.parameter_dtype, api.batch_norm(settings, "layer")
+        api.model_around(layer, settings)
+        self.pure = StatelessBatchNorm(layer)
+        self.parameters = [variable.name for variable in layer.trainable_variables]
+        self.statistics = [variable.name for variable in layer.non_trainable_variables]
 
-    def take(self) -> None:
-        """Read the values of Keras' variables."""
-        self.parameters = [variable.value for variable in self.layer.trainable_variables]
-        self.statistics = [variable.value for variable in self.layer.non_trainable_variables]
+    def parameters_of(self, arrays: Mapping[str, Array]) -> list[Array]:
+        """In the order of Keras' variables, whose names are the canonical ones."""
+        return [np.array(arrays[name], self.dtype) for name in self.parameters]
 
-    def give(self) -> None:
-        """Write the moving statistics back into Keras' variables."""
-        for variable, value in zip(self.layer.non_trainable_variables, self.statistics, strict=True):
-            variable.assign(value)
+    def named_parameters(self, parameters: Values) -> dict[str, Any]:
+        """Those that the layer has."""
+        return dict(zip(self.parameters, parameters, strict=True))
 
-    def export(self) -> State:
-        """The canonical state."""
-        self.give()
-        return api.export_state(self.layer, self.settings, self.updates, boundary.to_numpy)
+    def statistics_of(self, arrays: Mapping[str, Array]) -> list[Array]:
+        """The same; the layer keeps no count."""
+        return [np.array(arrays[name], self.dtype) for name in self.statistics]
 
-    def load(self, state: State) -> None:
-        """Set the canonical state."""
-        api.load_state(self.layer, self.settings, state)
-        self.updates = state["num_updates"]
-        self.take()
+    def named_statistics(self, statistics: Values) -> dict[str, Any]:
+        """Both averages."""
+        return dict(zip(self.statistics, statistics, strict=True))
+
+
+def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    reason = boundary.refusal(settings.device, settings.style, settings.dtype)
+    reason = reason or api.refusal(settings.conventions, "jax", "JAX")
+    return reason or api.dtype_refusal(settings.dtype, "JAX")
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := api.refusal(configuration.conventions, "jax", "JAX")):
-        return reason
-    if reason := api.dtype_refusal(configuration.dtype, "JAX"):
-        return reason
-    held = HeldValues(configuration)
-    pure = StatelessBatchNorm(held.layer)
-    inference, training_step, with_gradients = callables(held, pure, configuration.style)
-    built = Layer(
-        configuration=configuration,
-        inference=inference,
-        training_step=training_step,
-        training_step_with_gradients=with_gradients,
-        to_native=boundary.to_native(configuration.device, configuration.dtype),
-        to_numpy=boundary.to_numpy,
-        synchronize=boundary.synchronize,
-        export_state=held.export,
-        load_state=held.load,
-        observe=boundary.observe,
-        formats={"npz": npz_format(held.export, lambda state: built.import_state(state))},
-    )
-    return built
+    return _refusal(configuration) or layer_of(HeldState(configuration, KerasLayer))
+
+
+def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network on JAX around Keras' layer."""
+    return _refusal(configuration) or jax_trainer(configuration, KerasLayer)
 
 
 IMPLEMENTATION = Implementation(
     conventions=api.OWN,
     packages=("keras", "jax", "jaxlib", "numpy"),
     build=build,
+    build_trainer=build_trainer,
 )

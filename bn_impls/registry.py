@@ -169,6 +169,8 @@ BUILT_IN = (
         modules=("jax", "keras", "orbax.checkpoint"),
         install='pip install "bn-bench[keras-jax]"',
         styles=("xla", "eager"),
+        trainer_styles=("xla", "eager"),
+        formats=("orbax",),
         environment=(("KERAS_BACKEND", "jax"),),
     ),
     Descriptor(
@@ -208,6 +210,8 @@ BUILT_IN = (
         modules=("jax", "haiku", "orbax.checkpoint"),
         install='pip install "bn-bench[haiku]"',
         styles=("xla", "eager"),
+        trainer_styles=("xla", "eager"),
+        formats=("orbax",),
     ),
     Descriptor(
         name="numba",

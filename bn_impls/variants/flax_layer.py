@@ -13,6 +13,7 @@ from flax import nnx
 from bn_impls import flax_layer as own
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import Configuration, Layer, Unsupported
+from bn_impls.jax_layer import HeldState, layer_of
 
 replicas = Unsupported(
     "jax.vmap and jax.pmap give back each replica's statistics side by side; which to keep is the caller's choice"
@@ -21,12 +22,14 @@ frozen = Unsupported("nnx modules have no switch that freezes: what is not given
 
 
 def _held(settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = own.batch_norm) -> Any:
-    return boundary.refusal(settings.device, settings.style, settings.dtype) or own.HeldState(settings, make)
+    return boundary.refusal(settings.device, settings.style, settings.dtype) or HeldState(
+        settings, lambda given: own.FlaxLayer(given, make)
+    )
 
 
-def _layer(held: own.HeldState, **parts: Any) -> Layer:
+def _layer(held: HeldState, **parts: Any) -> Layer:
     """The implementation's layer around a state, with other callables."""
-    return replace(own.layer_of(held), **parts)
+    return replace(layer_of(held), **parts)
 
 
 def _offered(settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm]) -> Layer | Unsupported:
@@ -73,7 +76,7 @@ def evaluating(settings: Configuration) -> Layer | Unsupported:
         for_parameters, dx = pull_back(dy)
         return y, dx, *(for_parameters[name].get_value() for name in own.PARAMETERS)
 
-    built, styled = own.layer_of(held), boundary.styled(compute, settings.style)
+    built, styled = layer_of(held), boundary.styled(compute, settings.style)
     return replace(
         built,
         training_step=built.inference,

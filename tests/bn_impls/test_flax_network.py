@@ -11,8 +11,8 @@ pytest.importorskip("orbax.checkpoint", reason="Orbax is not installed")
 
 import jax
 
-from bn_impls.flax_layer import batch_norm
-from bn_impls.networks.jax_network import Training
+from bn_impls.flax_layer import FlaxLayer
+from bn_impls.networks.jax_training import Training
 from bn_impls.networks.optimizers import Adam
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_the_compiled_call_takes_over_the_memory_of_the_state(
 ) -> None:
     """Donation: the arrays that went in are gone, so no second copy of the weights lived beside them."""
     settings = named_offer("flax").trainer_configuration(networks.every_layer, Adam(0.01))
-    training = Training(settings, batch_norm)
+    training = Training(settings, FlaxLayer)
     training.load_data(*networks.data(networks.every_layer))
     before = jax.tree.leaves((training.parameters, training.statistics, training.slots))
     training.train(*networks.batches(networks.every_layer, 2))
