@@ -180,6 +180,7 @@ BUILT_IN = (
         target="bn_impls.keras_torch_layer:IMPLEMENTATION",
         modules=("torch", "safetensors", "keras"),
         install='pip install "bn-bench[keras-torch]"',
+        formats=("state-dict", "torch-pt"),
         environment=(("KERAS_BACKEND", "torch"),),
     ),
     Descriptor(
@@ -201,6 +202,8 @@ BUILT_IN = (
         modules=("tensorflow", "sonnet"),
         install='pip install "bn-bench[sonnet]"',
         styles=_TENSORFLOW["styles"],
+        trainer_styles=_TENSORFLOW["trainer_styles"],
+        formats=("tf-checkpoint",),
     ),
     Descriptor(
         name="haiku",
