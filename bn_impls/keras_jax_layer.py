@@ -32,7 +32,7 @@ from bn_impls.interface import (
 from bn_impls.jax_layer import HeldState, layer_of
 from bn_impls.networks.jax_training import jax_trainer
 
-Values = list[jax.Array]
+Values = dict[str, jax.Array]  # by the name of Keras' variable
 
 
 class StatelessBatchNorm:
@@ -41,54 +41,56 @@ class StatelessBatchNorm:
     def __init__(self, layer: keras.layers.BatchNormalization) -> None:
         """Take a built layer."""
         self.layer = layer
+        self.parameters = tuple(variable.name for variable in layer.trainable_variables)
+        self.statistics = tuple(variable.name for variable in layer.non_trainable_variables)
+
+    def _call(self, parameters: Values, statistics: Values, x: jax.Array, training: bool) -> tuple[jax.Array, Values]:
+        """``stateless_call``, which takes and returns lists in the order of the variables."""
+        ordered = ([parameters[name] for name in self.parameters], [statistics[name] for name in self.statistics])
+        y, moved = self.layer.stateless_call(*ordered, x, training=training)
+        return y, dict(zip(self.statistics, moved, strict=True))
 
     def inference(self, parameters: Values, statistics: Values, x: jax.Array) -> jax.Array:
         """Output by the moving statistics."""
-        y, _ = self.layer.stateless_call(parameters, statistics, x, training=False)
+        y, _ = self._call(parameters, statistics, x, training=False)
         return y
 
     def forward(self, parameters: Values, statistics: Values, x: jax.Array) -> tuple[jax.Array, Values]:
         """Output by the batch's statistics, and the new moving ones."""
-        y, moved = self.layer.stateless_call(parameters, statistics, x, training=True)
-        return y, moved
+        return self._call(parameters, statistics, x, training=True)
 
     def gradients(self, parameters: Values, statistics: Values, x: jax.Array, dy: jax.Array) -> Any:
-        """(output, gradient of the input, gradients of the parameters), and the new moving statistics."""
+        """(output, gradient of the input, gradients of gamma and beta), and the new moving statistics."""
         y, pull_back, moved = jax.vjp(lambda p, x: self.forward(p, statistics, x), parameters, x, has_aux=True)
         dparameters, dx = pull_back(dy)
-        named = dict(zip((variable.name for variable in self.layer.trainable_variables), dparameters, strict=True))
-        return (y, dx, named.get("gamma"), named.get("beta")), moved
+        return (y, dx, dparameters.get("gamma"), dparameters.get("beta")), moved
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
 class KerasLayer:
-    """The layer as pure functions, and lists of its values by canonical names."""
+    """The layer as pure functions; the names of Keras' variables are the canonical ones."""
 
     def __init__(self, settings: Configuration) -> None:
         """Build the layer."""
         self.dtype, layer = settings.parameter_dtype, api.batch_norm(settings, "layer")
-        api.model_around(layer, settings)
+        layer.build(settings.input_shape)
         self.pure = StatelessBatchNorm(layer)
-        self.parameters = [variable.name for variable in layer.trainable_variables]
-        self.statistics = [variable.name for variable in layer.non_trainable_variables]
 
-    def parameters_of(self, arrays: Mapping[str, Array]) -> list[Array]:
-        """In the order of Keras' variables, whose names are the canonical ones."""
-        return [np.array(arrays[name], self.dtype) for name in self.parameters]
+    def parameters_of(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Of those that the layer has."""
+        return {name: np.array(arrays[name], self.dtype) for name in self.pure.parameters}
 
-    def named_parameters(self, parameters: Values) -> dict[str, Any]:
-        """Those that the layer has."""
-        return dict(zip(self.parameters, parameters, strict=True))
+    def statistics_of(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Both averages; the layer keeps no count."""
+        return {name: np.array(arrays[name], self.dtype) for name in self.pure.statistics}
 
-    def statistics_of(self, arrays: Mapping[str, Array]) -> list[Array]:
-        """The same; the layer keeps no count."""
-        return [np.array(arrays[name], self.dtype) for name in self.statistics]
+    def named_parameters(self, parameters: Values) -> Values:
+        """As they are."""
+        return parameters
 
-    def named_statistics(self, statistics: Values) -> dict[str, Any]:
-        """Both averages."""
-        return dict(zip(self.statistics, statistics, strict=True))
+    named_statistics = named_parameters
 
 
 def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
