@@ -106,6 +106,10 @@ class FlaxLayer:
         """Make the module and take it apart."""
         self.dtype, self.pure = settings.parameter_dtype, PureBatchNorm(make(settings))
 
+    def start(self) -> tuple[nnx.State, nnx.State]:
+        """As the module was made."""
+        return self.pure.parameters, self.pure.statistics
+
     def parameters_of(self, arrays: Mapping[str, Array]) -> nnx.State:
         """``scale`` and ``bias``."""
         return self._filled(self.pure.parameters, arrays)

@@ -13,7 +13,7 @@ What its user must remember:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +32,9 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.jax_layer import HeldState, layer_of
+from bn_impls.jax_layer import HeldState, layer_of, start_of
 from bn_impls.networks.jax_training import jax_trainer
+from bn_impls.variants import found_in
 
 NAME = "batch_norm"
 MOST_COUNTED = 2**30  # the counter is an int32 that overflows; long before, nothing is left to debias
@@ -59,9 +60,9 @@ def batch_norm(settings: Configuration) -> hk.TransformedWithState:
 class PureBatchNorm:
     """The transformed functions in the three ways that they are called."""
 
-    def __init__(self, settings: Configuration) -> None:
-        """Transform."""
-        self.transformed = batch_norm(settings)
+    def __init__(self, transformed: hk.TransformedWithState) -> None:
+        """Take both functions."""
+        self.transformed = transformed
 
     def inference(self, parameters: Any, state: Any, x: jax.Array) -> jax.Array:
         """Output by the moving statistics."""
@@ -102,13 +103,21 @@ def _refusal(settings: Configuration) -> Unsupported | None:
     return None
 
 
+Make = Callable[[Configuration], hk.TransformedWithState]
+
+
 class HaikuLayer:
     """The transformed module, and its trees by canonical names."""
 
-    def __init__(self, settings: Configuration) -> None:
-        """Transform; ``init`` is not called, as every value is set by name."""
-        self.settings, self.pure = settings, PureBatchNorm(settings)
+    def __init__(self, settings: Configuration, make: Make = batch_norm) -> None:
+        """Transform."""
+        self.settings, self.pure = settings, PureBatchNorm(make(settings))
         self.used = {"scale": settings.scale, "offset": settings.center}
+
+    def start(self) -> tuple[Any, Any]:
+        """What ``init`` gives for an example of zeros, or other statistics where the conventions say."""
+        given: dict[str, Any] = {**start_of(self.settings)}
+        return self.parameters_of(given), self.statistics_of(given)
 
     def _wide(self, array: Any) -> Array:
         return np.array(array, self.settings.dtype).reshape(self.settings.parameter_shape)
@@ -161,5 +170,6 @@ IMPLEMENTATION = Implementation(
     packages=("dm-haiku", "jax", "jaxlib", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.haiku_layer"),
     documented={name: ONE_PASS for name in ("mean_100", "mean_10000", "constant_channel")},
 )

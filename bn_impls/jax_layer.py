@@ -35,6 +35,9 @@ class PureLayer(Protocol):
     def pure(self) -> Pure:
         """The functions."""
 
+    def start(self) -> tuple[Any, Any]:
+        """Parameters and statistics before anything was set or updated."""
+
     def parameters_of(self, arrays: Mapping[str, Array]) -> Any:
         """A tree in main memory of its own; only parameters that the layer has are looked for."""
 
@@ -72,8 +75,8 @@ class HeldState:
         self.settings, self.place = settings, boundary.placed(settings.device)
         with jax.default_device(self.place):
             self.layer = make(settings)
-        self.pure = self.layer.pure
-        self.load(start_of(settings))
+        self.pure, self.updates = self.layer.pure, 0
+        self.parameters, self.statistics = boundary.copied(self.layer.start(), self.place)
 
     def callables(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
         """Inference, training step and training step with gradients: each a pure function and one assignment."""

@@ -11,7 +11,7 @@ What its user must remember:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,6 +31,7 @@ from bn_impls.interface import (
 )
 from bn_impls.jax_layer import HeldState, layer_of
 from bn_impls.networks.jax_training import jax_trainer
+from bn_impls.variants import found_in
 
 Values = dict[str, jax.Array]  # by the name of Keras' variable
 
@@ -44,20 +45,20 @@ class StatelessBatchNorm:
         self.parameters = tuple(variable.name for variable in layer.trainable_variables)
         self.statistics = tuple(variable.name for variable in layer.non_trainable_variables)
 
-    def _call(self, parameters: Values, statistics: Values, x: jax.Array, training: bool) -> tuple[jax.Array, Values]:
+    def call(self, parameters: Values, statistics: Values, x: jax.Array, **options: Any) -> tuple[jax.Array, Values]:
         """``stateless_call``, which takes and returns lists in the order of the variables."""
         ordered = ([parameters[name] for name in self.parameters], [statistics[name] for name in self.statistics])
-        y, moved = self.layer.stateless_call(*ordered, x, training=training)
+        y, moved = self.layer.stateless_call(*ordered, x, **options)
         return y, dict(zip(self.statistics, moved, strict=True))
 
     def inference(self, parameters: Values, statistics: Values, x: jax.Array) -> jax.Array:
         """Output by the moving statistics."""
-        y, _ = self._call(parameters, statistics, x, training=False)
+        y, _ = self.call(parameters, statistics, x, training=False)
         return y
 
     def forward(self, parameters: Values, statistics: Values, x: jax.Array) -> tuple[jax.Array, Values]:
         """Output by the batch's statistics, and the new moving ones."""
-        return self._call(parameters, statistics, x, training=True)
+        return self.call(parameters, statistics, x, training=True)
 
     def gradients(self, parameters: Values, statistics: Values, x: jax.Array, dy: jax.Array) -> Any:
         """(output, gradient of the input, gradients of gamma and beta), and the new moving statistics."""
@@ -69,14 +70,26 @@ class StatelessBatchNorm:
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
+Make = Callable[[Configuration], keras.layers.BatchNormalization]
+
+
+def _values(variables: Sequence[keras.Variable]) -> Values:
+    return {variable.name: variable.value for variable in variables}
+
+
 class KerasLayer:
     """The layer as pure functions; the names of Keras' variables are the canonical ones."""
 
-    def __init__(self, settings: Configuration) -> None:
-        """Build the layer."""
-        self.dtype, layer = settings.parameter_dtype, api.batch_norm(settings, "layer")
+    def __init__(self, settings: Configuration, make: Make = api.batch_norm) -> None:
+        """Make and build the layer."""
+        self.dtype, layer = settings.parameter_dtype, make(settings)
         layer.build(settings.input_shape)
         self.pure = StatelessBatchNorm(layer)
+
+    def start(self) -> tuple[Values, Values]:
+        """What Keras' variables hold."""
+        layer = self.pure.layer
+        return _values(layer.trainable_variables), _values(layer.non_trainable_variables)
 
     def parameters_of(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Of those that the layer has."""
@@ -93,7 +106,8 @@ class KerasLayer:
     named_statistics = named_parameters
 
 
-def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+def refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why this cannot be built, or None."""
     reason = boundary.refusal(settings.device, settings.style, settings.dtype)
     reason = reason or api.refusal(settings.conventions, "jax", "JAX")
     return reason or api.dtype_refusal(settings.dtype, "JAX")
@@ -101,12 +115,12 @@ def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | No
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    return _refusal(configuration) or layer_of(HeldState(configuration, KerasLayer))
+    return refusal(configuration) or layer_of(HeldState(configuration, KerasLayer))
 
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network on JAX around Keras' layer."""
-    return _refusal(configuration) or jax_trainer(configuration, KerasLayer)
+    return refusal(configuration) or jax_trainer(configuration, KerasLayer)
 
 
 IMPLEMENTATION = Implementation(
@@ -114,4 +128,5 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "jax", "jaxlib", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.keras_jax_layer"),
 )

@@ -12,7 +12,7 @@ What its user must remember:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from bn_impls import torch_boundary as boundary
 from bn_impls.interface import Configuration, Implementation, Layer, Trainer, TrainerConfiguration, Unsupported
 from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 
 class Counting:
@@ -69,7 +70,7 @@ class KerasModule(nn.Module):
         """Build it for the channels second."""
         super().__init__()
         batch, *middle, channels = settings.input_shape
-        self.layer = _layer(replace(settings, input_shape=(batch, channels, *middle), layout="channels_first"))
+        self.layer = built(replace(settings, input_shape=(batch, channels, *middle), layout="channels_first"))
         self.register_buffer(COUNT, torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -99,15 +100,23 @@ class KerasModule(nn.Module):
         return self.layer.moving_variance.value
 
 
-def _layer(settings: Configuration) -> keras.layers.BatchNormalization:
-    """A built layer on the device, of one name: otherwise Keras numbers it, and the number ends up in state dicts."""
+def named(settings: Configuration) -> keras.layers.BatchNormalization:
+    """The layer of one name: otherwise Keras numbers it, and the number ends up in state dicts."""
+    return api.batch_norm(settings, "layer")
+
+
+def built(
+    settings: Configuration, make: Callable[[Configuration], keras.layers.BatchNormalization] = named
+) -> keras.layers.BatchNormalization:
+    """A layer on the device, with its variables."""
     with keras.device("gpu" if settings.device == "gpu" else "cpu"):
-        layer = api.batch_norm(settings, "layer")
+        layer = make(settings)
         layer.build(settings.input_shape)
     return layer
 
 
-def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+def refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why this cannot be built, or None."""
     if settings.style == "graph":
         return Unsupported("torch.compile cannot take Keras' layer as one graph; this implementation is called eager")
     reason = boundary.refusal(settings.device, settings.style, settings.dtype)
@@ -117,17 +126,16 @@ def _refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | No
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    if reason := _refusal(configuration):
-        return reason
-    layer = _layer(configuration)
+    return refusal(configuration) or layer_of(configuration, built(configuration))
+
+
+def layer_of(configuration: Configuration, layer: keras.layers.BatchNormalization) -> Layer:
+    """The layer of the interface around one of Keras."""
     counting = Counting(layer)
     parameters = (
         layer.gamma.value if configuration.scale else None,
         layer.beta.value if configuration.center else None,
     )
-
-    def export() -> State:
-        return api.export_state(layer, configuration, counting.updates, boundary.array_of)
 
     def load(state: State) -> None:
         api.load_state(layer, configuration, state)
@@ -150,7 +158,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         to_native=boundary.to_native(configuration.device, configuration.dtype, "channels_first"),  # Keras permutes
         to_numpy=boundary.to_numpy("channels_first"),
         synchronize=boundary.synchronize,
-        export_state=export,
+        export_state=lambda: api.export_state(layer, configuration, counting.updates, boundary.array_of),
         load_state=load,
         observe=boundary.observe,
         formats=boundary.formats(tensors, load_tensors),
@@ -159,7 +167,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network of PyTorch modules around Keras' layer."""
-    return _refusal(configuration) or torch_trainer(configuration, KerasModule)
+    return refusal(configuration) or torch_trainer(configuration, KerasModule)
 
 
 ONE_PASS = "Keras on PyTorch takes E[x^2] - E[x]^2, which loses digits where the mean is large beside the deviation"
@@ -168,5 +176,6 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "torch", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.keras_torch_layer"),
     documented={name: ONE_PASS for name in ("mean_100", "mean_10000")},
 )

@@ -28,6 +28,7 @@ from bn_impls.canonical import npz_format
 from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, Unsupported
 from bn_impls.numpy_boundary import identity, no_wait, observe
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 SMALL = 1 << 15  # elements; to start threads takes about as long as to normalize so many
 WIDE = 256  # columns of a row at most, if channels are fewer: sums of so many stay in the nearest cache
@@ -173,4 +174,9 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     return built
 
 
-IMPLEMENTATION = Implementation(conventions=OWN, packages=("numba", "llvmlite", "numpy"), build=build)
+IMPLEMENTATION = Implementation(
+    conventions=OWN,
+    packages=("numba", "llvmlite", "numpy"),
+    build=build,
+    variants=found_in("bn_impls.variants.numba_layer"),
+)

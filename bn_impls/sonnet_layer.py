@@ -14,6 +14,7 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.state import CHANNEL_ARRAYS, State
+from bn_impls.variants import found_in
 
 
 def batch_norm(settings: Configuration) -> snt.BatchNorm:
@@ -56,7 +58,8 @@ OWN = Conventions(
 )
 
 
-def _refusal(settings: Configuration) -> Unsupported | None:
+def refusal(settings: Configuration) -> Unsupported | None:
+    """Why snt.BatchNorm cannot do this, or None."""
     rank, conventions = len(settings.input_shape), settings.conventions
     if rank == 4 and settings.layout == "channels_last" and settings.dtype not in FUSED.dtypes:
         return Unsupported(f"FusedBatchNormV2, which snt.BatchNorm calls for such maps, has no {settings.dtype}")
@@ -77,11 +80,11 @@ def _refusal(settings: Configuration) -> Unsupported | None:
 class Held(tf.Module):
     """A module whose variables exist, by canonical names; the averages keep Sonnet's shape, (1, ..., C)."""
 
-    def __init__(self, settings: Configuration) -> None:
+    def __init__(self, settings: Configuration, make: Callable[[Configuration], Any] = batch_norm) -> None:
         """Call it once in inference, which creates the variables and changes none but to the start values."""
         super().__init__()
         self.settings = settings
-        self.module = batch_norm(settings)
+        self.module = make(settings)
         self.module(tf.zeros(settings.input_shape, settings.dtype), is_training=False)
         self.gamma, self.beta = self.module.scale, self.module.offset
         self.averages = (self.module.moving_mean, self.module.moving_variance)
@@ -142,7 +145,7 @@ def _assign(variable: tf.Variable, array: Array) -> None:
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := _refusal(configuration)):
+    if reason or (reason := refusal(configuration)):
         return reason
     with boundary.placed(configuration.device):
         return layer_of(Held(configuration))
@@ -169,7 +172,7 @@ def layer_of(held: Held) -> Layer:
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network of TensorFlow operations around :func:`batch_norm`."""
-    if reason := next(filter(None, map(_refusal, configuration.layer_configurations())), None):
+    if reason := next(filter(None, map(refusal, configuration.layer_configurations())), None):
         return reason
     return tensorflow_trainer(configuration, Held, Held.settle)
 
@@ -179,4 +182,5 @@ IMPLEMENTATION = Implementation(
     packages=("dm-sonnet", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.sonnet_layer"),
 )

@@ -16,7 +16,7 @@ from jax import lax
 
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import Array, Configuration, TrainerConfiguration
-from bn_impls.jax_layer import PureLayer, start_of
+from bn_impls.jax_layer import PureLayer
 from bn_impls.networks.description import (
     Activation,
     BatchNorm,
@@ -49,7 +49,6 @@ class JaxNetwork:
             for named in self.named
             if isinstance(named.layer, BatchNorm)
         }
-        self.starts: dict[str, Mapping[str, Any]] = {name: {**start_of(layer)} for name, layer in layers.items()}
         with jax.default_device(self.place):
             self.batch_norms = {name: make_batch_norm(layer) for name, layer in layers.items()}
 
@@ -97,8 +96,9 @@ class JaxNetwork:
         )
 
     def statistics_at_start(self) -> Tree:
-        """The same, where the conventions say."""
-        return self._put({layer: made.statistics_of(self.starts[layer]) for layer, made in self.batch_norms.items()})
+        """The same, as they were made."""
+        found: Tree = boundary.copied({layer: made.start()[1] for layer, made in self.batch_norms.items()}, self.place)
+        return found
 
     def named_statistics(self, statistics: Tree) -> dict[str, Array]:
         """Copies of the moving statistics by ``layer/statistic``."""

@@ -16,7 +16,6 @@ import keras  # the backend is known to be the right one
 
 from bn_impls import keras_api, keras_jax_layer
 from bn_impls.interface import Configuration, Layer, Unsupported
-from bn_impls.jax_layer import start_of
 
 SETTINGS = Configuration(
     input_shape=(2, 1),
@@ -61,8 +60,7 @@ def test_the_variance_takes_two_passes(style: Any) -> None:
 def test_a_call_returns_the_new_statistics_and_leaves_keras_variables_alone() -> None:
     """Who saves by Keras must copy them back; our checkpoints hold the values."""
     made = keras_jax_layer.KerasLayer(SETTINGS)
-    start = start_of(SETTINGS)
-    _, moved = made.pure.forward(made.parameters_of(start), made.statistics_of(start), np.array(TWO_VALUES, np.float32))
+    _, moved = made.pure.forward(*made.start(), np.array(TWO_VALUES, np.float32))
     assert float(made.named_statistics(moved)["moving_mean"][0]) == 0.5
     assert float(made.pure.layer.moving_mean.value[0]) == 0.0
 
