@@ -77,15 +77,21 @@ def refusal(settings: Configuration) -> Unsupported | None:
     return None
 
 
+def called(settings: Configuration) -> snt.BatchNorm:
+    """The module after one call in inference, which creates the variables and changes none."""
+    module = batch_norm(settings)
+    module(tf.zeros(settings.input_shape, settings.dtype), is_training=False)
+    return module
+
+
 class Held(tf.Module):
     """A module whose variables exist, by canonical names; the averages keep Sonnet's shape, (1, ..., C)."""
 
-    def __init__(self, settings: Configuration, make: Callable[[Configuration], Any] = batch_norm) -> None:
-        """Call it once in inference, which creates the variables and changes none but to the start values."""
+    def __init__(self, settings: Configuration, make: Callable[[Configuration], Any] = called) -> None:
+        """Take the variables by name, and set the averages to where the conventions say."""
         super().__init__()
         self.settings = settings
         self.module = make(settings)
-        self.module(tf.zeros(settings.input_shape, settings.dtype), is_training=False)
         self.gamma, self.beta = self.module.scale, self.module.offset
         self.averages = (self.module.moving_mean, self.module.moving_variance)
         self.moving_mean, self.moving_variance = (average.average for average in self.averages)

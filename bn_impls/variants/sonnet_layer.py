@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sonnet as snt
+import tensorflow as tf
 
 from bn_impls.interface import Configuration, Layer, Unsupported
 from bn_impls.sonnet_layer import Held, refusal
@@ -30,17 +31,19 @@ masked = Unsupported("snt.BatchNorm takes no mask")
 def defaults(settings: Configuration) -> Layer | Unsupported:
     """Nothing given but scale and offset, which must be."""
 
-    def make(given: Configuration) -> Held:
-        return Held(given, lambda s: snt.BatchNorm(create_scale=True, create_offset=True, data_format=s.layout))
+    def module(given: Configuration) -> Any:
+        made = snt.BatchNorm(create_scale=True, create_offset=True, data_format=given.layout)
+        made(tf.zeros(given.input_shape, given.dtype), is_training=False)
+        return made
 
-    return Family(make, refusal, _set_count).offered(settings)
+    return Family(lambda given: Held(given, module), refusal, _set_count).offered(settings)
 
 
 def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
     """``snt.distribute.CrossReplicaBatchNorm``."""
 
     def module(given: Configuration) -> Any:
-        return snt.distribute.CrossReplicaBatchNorm(
+        made = snt.distribute.CrossReplicaBatchNorm(
             create_scale=True,
             create_offset=True,
             moving_mean=snt.ExponentialMovingAverage(given.decay),
@@ -48,5 +51,7 @@ def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
             eps=given.epsilon,
             data_format=given.layout,
         )
+        made._initialize(tf.zeros(given.input_shape, given.dtype))  # a call would, but it must be a replica's
+        return made
 
     return FAMILY.on_replicas(settings, lambda given: Held(given, module))
