@@ -230,8 +230,8 @@ def torch_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatc
 
     Args:
         configuration: which network, optimizer and conventions.
-        make_batch_norm: makes the layer, a module with ``weight``, ``bias``, ``running_mean``, ``running_var`` and
-            ``num_batches_tracked`` that takes the channels second.
+        make_batch_norm: makes the layer, a module that takes the channels second, normalizes by its mode, and has the
+            attributes ``weight``, ``bias``, ``running_mean``, ``running_var`` and ``num_batches_tracked``.
 
     Returns:
         The trainer, or why there is none.
