@@ -23,6 +23,7 @@ from flax import nnx
 
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import (
+    Array,
     Configuration,
     Conventions,
     Implementation,
@@ -31,8 +32,8 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.networks.jax_network import flax_trainer
-from bn_impls.state import State
+from bn_impls.jax_layer import HeldState, layer_of
+from bn_impls.networks.jax_training import jax_trainer
 from bn_impls.variants import found_in
 
 
@@ -98,69 +99,35 @@ def _refusal(conventions: Conventions) -> Unsupported | None:
     return None
 
 
-class HeldState:
-    """The state between calls, and how often it was updated."""
+class FlaxLayer:
+    """The module as pure functions, and its states by canonical names."""
 
     def __init__(self, settings: Configuration, make: Callable[[Configuration], nnx.BatchNorm] = batch_norm) -> None:
-        """Build the module on the device and take it apart."""
-        self.settings, self.place = settings, boundary.placed(settings.device)
-        with jax.default_device(self.place):
-            self.pure = PureBatchNorm(make(settings))
-        self.parameters, self.statistics, self.updates = self.pure.parameters, self.pure.statistics, 0
+        """Make the module and take it apart."""
+        self.dtype, self.pure = settings.parameter_dtype, PureBatchNorm(make(settings))
 
-    def callables(self) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-        """Inference, training step and training step with gradients: each a pure function and one assignment."""
-        functions = (self.pure.inference, self.pure.forward, self.pure.gradients)
-        infers, forward, gradients = (boundary.styled(function, self.settings.style) for function in functions)
+    def start(self) -> tuple[nnx.State, nnx.State]:
+        """As the module was made."""
+        return self.pure.parameters, self.pure.statistics
 
-        def inference(x: jax.Array) -> Any:
-            return infers(self.parameters, self.statistics, x)
+    def parameters_of(self, arrays: Mapping[str, Array]) -> nnx.State:
+        """``scale`` and ``bias``."""
+        return self._filled(self.pure.parameters, arrays)
 
-        def training_step(x: jax.Array) -> Any:
-            y, self.statistics = forward(self.parameters, self.statistics, x)
-            self.updates += 1
-            return y
+    def named_parameters(self, parameters: nnx.State) -> dict[str, Any]:
+        """Those that the module has."""
+        return {NAMES[name]: variable.get_value() for name, variable in parameters.items()}
 
-        def with_gradients(x: jax.Array, dy: jax.Array) -> Any:
-            results, self.statistics = gradients(self.parameters, self.statistics, x, dy)
-            self.updates += 1
-            return results
+    def statistics_of(self, arrays: Mapping[str, Array]) -> nnx.State:
+        """``mean`` and ``var``; the module keeps no count."""
+        return self._filled(self.pure.statistics, arrays)
 
-        return inference, training_step, with_gradients
+    named_statistics = named_parameters
 
-    def arrays(self) -> dict[str, Any]:
-        """Copies of what the module holds, under its own names, and the count."""
-        variables = {**self.parameters, **self.statistics}
-        found = {name: np.array(variable.get_value()) for name, variable in variables.items()}
-        return {**found, "num_updates": np.array(self.updates, np.int64)}
-
-    def load_arrays(self, arrays: Mapping[str, Any]) -> None:
-        """Set all of it."""
-        self.parameters, self.statistics = (
-            jax.tree.unflatten(jax.tree.structure(state), [self._on_device(arrays[name]) for name in sorted(state)])
-            for state in (self.parameters, self.statistics)
-        )
-        self.updates = int(arrays["num_updates"])
-
-    def _on_device(self, array: Any) -> jax.Array:
-        return jax.device_put(np.array(array, self.settings.parameter_dtype), self.place)
-
-    def export(self) -> State:
-        """The canonical state."""
-        found = {NAMES.get(name, name): array for name, array in self.arrays().items()}
-        ones = np.ones(self.settings.channels, self.settings.parameter_dtype)
-        return State(
-            gamma=found.get("gamma", ones),
-            beta=found.get("beta", 0 * ones),
-            moving_mean=found["moving_mean"],
-            moving_variance=found["moving_variance"],
-            num_updates=self.updates,
-        )
-
-    def load(self, state: State) -> None:
-        """Set the canonical state; a parameter that is off has no place to go."""
-        given: dict[str, Any] = {**state}
-        self.load_arrays({"num_updates": given["num_updates"]} | {ours: given[name] for ours, name in NAMES.items()})
+    def _filled(self, state: nnx.State, arrays: Mapping[str, Array]) -> nnx.State:
+        leaves = [np.array(arrays[NAMES[name]], self.dtype) for name in sorted(state)]
+        filled: nnx.State = jax.tree.unflatten(jax.tree.structure(state), leaves)
+        return filled
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:
@@ -168,33 +135,14 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := _refusal(configuration.conventions)):
         return reason
-    return layer_of(HeldState(configuration))
-
-
-def layer_of(held: HeldState) -> Layer:
-    """The layer of the interface around a state."""
-    configuration = held.settings
-    inference, training_step, with_gradients = held.callables()
-    return Layer(
-        configuration=configuration,
-        inference=inference,
-        training_step=training_step,
-        training_step_with_gradients=with_gradients,
-        to_native=boundary.to_native(configuration.device, configuration.dtype),
-        to_numpy=boundary.to_numpy,
-        synchronize=boundary.synchronize,
-        export_state=held.export,
-        load_state=held.load,
-        observe=boundary.observe,
-        formats={"orbax": boundary.orbax_format(held.arrays, held.load_arrays)},
-    )
+    return layer_of(HeldState(configuration, FlaxLayer))
 
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
-    """Build a network of Flax modules around :func:`batch_norm`."""
+    """Build a network on JAX around :func:`batch_norm`."""
     if reason := _refusal(configuration.conventions):
         return reason
-    return flax_trainer(configuration, batch_norm)
+    return jax_trainer(configuration, FlaxLayer)
 
 
 ONE_PASS = "use_fast_variance, on by default, takes E[x^2] - E[x]^2, which loses digits where the mean is large"

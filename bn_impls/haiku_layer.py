@@ -13,19 +13,28 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import haiku as hk
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bn_impls import jax_boundary as boundary
-from bn_impls.canonical import npz_format
-from bn_impls.interface import Configuration, Conventions, Implementation, Layer, Unsupported
-from bn_impls.jax_layer import callables
-from bn_impls.state import State
+from bn_impls.interface import (
+    Array,
+    Configuration,
+    Conventions,
+    Implementation,
+    Layer,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
+from bn_impls.jax_layer import HeldState, layer_of, start_of
+from bn_impls.networks.jax_training import jax_trainer
+from bn_impls.variants import found_in
 
 NAME = "batch_norm"
 MOST_COUNTED = 2**30  # the counter is an int32 that overflows; long before, nothing is left to debias
@@ -51,9 +60,9 @@ def batch_norm(settings: Configuration) -> hk.TransformedWithState:
 class PureBatchNorm:
     """The transformed functions in the three ways that they are called."""
 
-    def __init__(self, settings: Configuration) -> None:
-        """Transform."""
-        self.transformed = batch_norm(settings)
+    def __init__(self, transformed: hk.TransformedWithState) -> None:
+        """Take both functions."""
+        self.transformed = transformed
 
     def inference(self, parameters: Any, state: Any, x: jax.Array) -> jax.Array:
         """Output by the moving statistics."""
@@ -94,51 +103,50 @@ def _refusal(settings: Configuration) -> Unsupported | None:
     return None
 
 
-class HeldState:
-    """Parameters and state between calls."""
+Make = Callable[[Configuration], hk.TransformedWithState]
 
-    def __init__(self, settings: Configuration) -> None:
-        """Initialize with an example of zeros, and set the averages to where the conventions say."""
-        self.settings, self.place = settings, boundary.placed(settings.device)
-        self.pure = PureBatchNorm(settings)
-        example = boundary.to_native(settings.device, settings.dtype)(np.zeros(settings.input_shape))
-        self.parameters, self.statistics = self.pure.transformed.init(None, example, True)
-        start, ones = settings.conventions, np.ones(settings.channels)
-        mean, variance = start.initial_mean * ones, start.initial_variance * ones
-        self.load(State(gamma=ones, beta=0 * ones, moving_mean=mean, moving_variance=variance, num_updates=0))
 
-    def _wide(self, array: Any) -> jax.Array:
-        return jax.device_put(np.array(array, self.settings.dtype).reshape(self.settings.parameter_shape), self.place)
+class HaikuLayer:
+    """The transformed module, and its trees by canonical names."""
 
-    def load(self, state: State) -> None:
-        """Set the canonical state; the hidden sums are those that the averages are made of."""
-        given: dict[str, Any] = {**state}
-        own = self.parameters.get(NAME, {})
-        filled = {name: self._wide(given[ours]) for name, ours in PARAMETERS.items() if name in own}
-        self.parameters = {NAME: filled} if own else self.parameters
-        self.updates = count = state["num_updates"]
-        ones = np.ones(self.settings.channels)
+    def __init__(self, settings: Configuration, make: Make = batch_norm) -> None:
+        """Transform."""
+        self.settings, self.pure = settings, PureBatchNorm(make(settings))
+        self.used = {"scale": settings.scale, "offset": settings.center}
+
+    def start(self) -> tuple[Any, Any]:
+        """What ``init`` gives for an example of zeros, or other statistics where the conventions say."""
+        given: dict[str, Any] = {**start_of(self.settings)}
+        return self.parameters_of(given), self.statistics_of(given)
+
+    def _wide(self, array: Any) -> Array:
+        return np.array(array, self.settings.dtype).reshape(self.settings.parameter_shape)
+
+    def parameters_of(self, arrays: Mapping[str, Array]) -> Any:
+        """The module's parameters; one that has none is not in the tree."""
+        own = {name: self._wide(arrays[ours]) for name, ours in PARAMETERS.items() if self.used[name]}
+        return {NAME: own} if own else {}
+
+    def named_parameters(self, parameters: Any) -> dict[str, Any]:
+        """Scale and offset, flat."""
+        return {PARAMETERS[name]: array.reshape(-1) for name, array in parameters.get(NAME, {}).items()}
+
+    def statistics_of(self, arrays: Mapping[str, Array]) -> Any:
+        """Averages and counters; the hidden sums are those that the averages are made of."""
+        count = int(arrays["num_updates"])
         share = 1 - self.settings.decay**count
-        self.statistics = {
+        return {
             module: {
-                "average": self._wide(given[ours]),
-                "counter": jax.device_put(jnp.int32(min(count, MOST_COUNTED)), self.place),
-                "hidden": self._wide(given[ours] * share if count else 0 * ones),
+                "average": self._wide(arrays[ours]),
+                "counter": np.array(min(count, MOST_COUNTED), np.int32),
+                "hidden": self._wide(arrays[ours] * share if count else np.zeros(self.settings.channels)),
             }
             for module, ours in AVERAGES.items()
         }
 
-    def export(self) -> State:
-        """The canonical state, with the debiased averages."""
-        own, ones = self.parameters.get(NAME, {}), np.ones(self.settings.channels, self.settings.dtype)
-        mean, variance = (np.array(self.statistics[module]["average"]).reshape(-1) for module in AVERAGES)
-        return State(
-            gamma=np.array(own["scale"]).reshape(-1) if "scale" in own else ones,
-            beta=np.array(own["offset"]).reshape(-1) if "offset" in own else 0 * ones,
-            moving_mean=mean,
-            moving_variance=variance,
-            num_updates=self.updates,
-        )
+    def named_statistics(self, statistics: Any) -> dict[str, Any]:
+        """The debiased averages."""
+        return {ours: statistics[module]["average"].reshape(-1) for module, ours in AVERAGES.items()}
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:
@@ -146,22 +154,14 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
     if reason or (reason := _refusal(configuration)):
         return reason
-    held = HeldState(configuration)
-    inference, training_step, with_gradients = callables(held, held.pure, configuration.style)
-    built = Layer(
-        configuration=configuration,
-        inference=inference,
-        training_step=training_step,
-        training_step_with_gradients=with_gradients,
-        to_native=boundary.to_native(configuration.device, configuration.dtype),
-        to_numpy=boundary.to_numpy,
-        synchronize=boundary.synchronize,
-        export_state=held.export,
-        load_state=held.load,
-        observe=boundary.observe,
-        formats={"npz": npz_format(held.export, lambda state: built.import_state(state))},
-    )
-    return built
+    return layer_of(HeldState(configuration, HaikuLayer))
+
+
+def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network on JAX around :func:`batch_norm`."""
+    if reason := next(filter(None, map(_refusal, configuration.layer_configurations())), None):
+        return reason
+    return jax_trainer(configuration, HaikuLayer)
 
 
 ONE_PASS = "hk.BatchNorm takes E[x^2] - E[x]^2, which loses digits where the mean is large beside the deviation"
@@ -169,5 +169,7 @@ IMPLEMENTATION = Implementation(
     conventions=OWN,
     packages=("dm-haiku", "jax", "jaxlib", "numpy"),
     build=build,
+    build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.haiku_layer"),
     documented={name: ONE_PASS for name in ("mean_100", "mean_10000", "constant_channel")},
 )

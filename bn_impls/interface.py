@@ -11,7 +11,7 @@ The module is long because a contract is read in one place; most of it is docstr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -348,6 +348,12 @@ class TrainerConfiguration:
             style=self.style,
             device=self.device,
         )
+
+    def layer_configurations(self) -> Iterator[Configuration]:
+        """The configuration of each batch normalization layer of the network, in order."""
+        for named in self.network.named_layers():
+            if isinstance(named.layer, BatchNorm):
+                yield self.layer_configuration(named.layer, named.input_shape)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,25 @@ def synchronize(result: Any) -> None:
     jax.block_until_ready(result)
 
 
+def copied(tree: Any, place: Any) -> Any:
+    """A tree with copies of its arrays on a device; whoever gives them away loses nothing of the original."""
+    return jax.tree.map(lambda leaf: jax.device_put(np.array(leaf), place), tree)
+
+
+def named_leaves(tree: Any) -> dict[str, Array]:
+    """Copies of a tree's arrays by their paths, such as ``0/scale``."""
+    return {_path(path): np.array(leaf) for path, leaf in jax.tree.leaves_with_path(tree)}
+
+
+def filled(tree: Any, arrays: Mapping[str, Array], place: Any) -> Any:
+    """A tree like ``tree`` with copies of the arrays of its paths, on a device."""
+    return jax.tree.map_with_path(lambda path, _: jax.device_put(np.array(arrays[_path(path)]), place), tree)
+
+
+def _path(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
 # ---- observation ----------------------------------------------------------------------------------------------------
 
 RUNS_PROGRAM = "LoadedExecutable::ExecuteHelper"  # part of the event by which the runtime starts one compiled program

@@ -7,7 +7,6 @@ everything else is computed by moments, which divide by n.
 from __future__ import annotations
 
 from bn_impls.interface import Configuration, OtherKernel, TrainerConfiguration, Unsupported
-from bn_impls.networks.description import BatchNorm
 
 BY_RANK = OtherKernel(ranks=(4, 5), dtypes=("float32", "float16", "bfloat16"), ddof=1)
 
@@ -27,12 +26,7 @@ def kernel_refusal(settings: Configuration | TrainerConfiguration) -> Unsupporte
         return Unsupported("Keras 2 rounds 1 - momentum to float32, and nothing else; another rounding is not offered")
     if isinstance(settings, Configuration):
         return _of_layer(settings)
-    layers = (
-        settings.layer_configuration(named.layer, named.input_shape)
-        for named in settings.network.named_layers()
-        if isinstance(named.layer, BatchNorm)
-    )
-    return next((reason for layer in layers if (reason := _of_layer(layer))), None)
+    return next(filter(None, map(_of_layer, settings.layer_configurations())), None)
 
 
 def _of_layer(layer: Configuration) -> Unsupported | None:

@@ -45,7 +45,7 @@ def refusal(conventions: Conventions, backend: str, spelled: str) -> Unsupported
         return Unsupported("keras.layers.BatchNormalization does not debias its averages")
     if conventions.warm_up:
         return Unsupported("keras.layers.BatchNormalization keeps its momentum constant; warm-up is not offered")
-    if conventions.decay_in_float32:
+    if conventions.decay_in_float32 or conventions.complement_in_float32:
         return Unsupported("keras.layers.BatchNormalization applies its momentum as given, not rounded to float32")
     return None
 

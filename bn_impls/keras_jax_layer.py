@@ -11,19 +11,29 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from bn_impls import jax_boundary as boundary
 from bn_impls import keras_api as api
-from bn_impls.canonical import npz_format
-from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
-from bn_impls.jax_layer import callables
-from bn_impls.state import State
+from bn_impls.interface import (
+    Array,
+    Configuration,
+    Implementation,
+    Layer,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
+from bn_impls.jax_layer import HeldState, layer_of
+from bn_impls.networks.jax_training import jax_trainer
+from bn_impls.variants import found_in
 
-Values = list[jax.Array]
+Values = dict[str, jax.Array]  # by the name of Keras' variable
 
 
 class StatelessBatchNorm:
@@ -32,90 +42,91 @@ class StatelessBatchNorm:
     def __init__(self, layer: keras.layers.BatchNormalization) -> None:
         """Take a built layer."""
         self.layer = layer
+        self.parameters = tuple(variable.name for variable in layer.trainable_variables)
+        self.statistics = tuple(variable.name for variable in layer.non_trainable_variables)
+
+    def call(self, parameters: Values, statistics: Values, x: jax.Array, **options: Any) -> tuple[jax.Array, Values]:
+        """``stateless_call``, which takes and returns lists in the order of the variables."""
+        ordered = ([parameters[name] for name in self.parameters], [statistics[name] for name in self.statistics])
+        y, moved = self.layer.stateless_call(*ordered, x, **options)
+        return y, dict(zip(self.statistics, moved, strict=True))
 
     def inference(self, parameters: Values, statistics: Values, x: jax.Array) -> jax.Array:
         """Output by the moving statistics."""
-        y, _ = self.layer.stateless_call(parameters, statistics, x, training=False)
+        y, _ = self.call(parameters, statistics, x, training=False)
         return y
 
     def forward(self, parameters: Values, statistics: Values, x: jax.Array) -> tuple[jax.Array, Values]:
         """Output by the batch's statistics, and the new moving ones."""
-        y, moved = self.layer.stateless_call(parameters, statistics, x, training=True)
-        return y, moved
+        return self.call(parameters, statistics, x, training=True)
 
     def gradients(self, parameters: Values, statistics: Values, x: jax.Array, dy: jax.Array) -> Any:
-        """(output, gradient of the input, gradients of the parameters), and the new moving statistics."""
+        """(output, gradient of the input, gradients of gamma and beta), and the new moving statistics."""
         y, pull_back, moved = jax.vjp(lambda p, x: self.forward(p, statistics, x), parameters, x, has_aux=True)
         dparameters, dx = pull_back(dy)
-        named = dict(zip((variable.name for variable in self.layer.trainable_variables), dparameters, strict=True))
-        return (y, dx, named.get("gamma"), named.get("beta")), moved
+        return (y, dx, dparameters.get("gamma"), dparameters.get("beta")), moved
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
 
-class HeldValues:
-    """The values between calls, and how often the statistics were updated."""
+Make = Callable[[Configuration], keras.layers.BatchNormalization]
 
-    def __init__(self, settings: Configuration) -> None:
-        """Build the layer on the device."""
-        self.settings = settings
-        with jax.default_device(boundary.placed(settings.device)):
-            self.layer = api.batch_norm(settings, "layer")
-            self.model = api.model_around(self.layer, settings)
-        self.updates = 0
-        self.take()
 
-    def take(self) -> None:
-        """Read the values of Keras' variables."""
-        self.parameters = [variable.value for variable in self.layer.trainable_variables]
-        self.statistics = [variable.value for variable in self.layer.non_trainable_variables]
+def _values(variables: Sequence[keras.Variable]) -> Values:
+    return {variable.name: variable.value for variable in variables}
 
-    def give(self) -> None:
-        """Write the moving statistics back into Keras' variables."""
-        for variable, value in zip(self.layer.non_trainable_variables, self.statistics, strict=True):
-            variable.assign(value)
 
-    def export(self) -> State:
-        """The canonical state."""
-        self.give()
-        return api.export_state(self.layer, self.settings, self.updates, boundary.to_numpy)
+class KerasLayer:
+    """The layer as pure functions; the names of Keras' variables are the canonical ones."""
 
-    def load(self, state: State) -> None:
-        """Set the canonical state."""
-        api.load_state(self.layer, self.settings, state)
-        self.updates = state["num_updates"]
-        self.take()
+    def __init__(self, settings: Configuration, make: Make = api.batch_norm) -> None:
+        """Make and build the layer."""
+        self.dtype, layer = settings.parameter_dtype, make(settings)
+        layer.build(settings.input_shape)
+        self.pure = StatelessBatchNorm(layer)
+
+    def start(self) -> tuple[Values, Values]:
+        """What Keras' variables hold."""
+        layer = self.pure.layer
+        return _values(layer.trainable_variables), _values(layer.non_trainable_variables)
+
+    def parameters_of(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Of those that the layer has."""
+        return {name: np.array(arrays[name], self.dtype) for name in self.pure.parameters}
+
+    def statistics_of(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Both averages; the layer keeps no count."""
+        return {name: np.array(arrays[name], self.dtype) for name in self.pure.statistics}
+
+    def named_parameters(self, parameters: Values) -> Values:
+        """As they are."""
+        return parameters
+
+    named_statistics = named_parameters
+
+
+def refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why this cannot be built, or None."""
+    reason = boundary.refusal(settings.device, settings.style, settings.dtype)
+    reason = reason or api.refusal(settings.conventions, "jax", "JAX")
+    return reason or api.dtype_refusal(settings.dtype, "JAX")
 
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := api.refusal(configuration.conventions, "jax", "JAX")):
-        return reason
-    if reason := api.dtype_refusal(configuration.dtype, "JAX"):
-        return reason
-    held = HeldValues(configuration)
-    pure = StatelessBatchNorm(held.layer)
-    inference, training_step, with_gradients = callables(held, pure, configuration.style)
-    built = Layer(
-        configuration=configuration,
-        inference=inference,
-        training_step=training_step,
-        training_step_with_gradients=with_gradients,
-        to_native=boundary.to_native(configuration.device, configuration.dtype),
-        to_numpy=boundary.to_numpy,
-        synchronize=boundary.synchronize,
-        export_state=held.export,
-        load_state=held.load,
-        observe=boundary.observe,
-        formats={"npz": npz_format(held.export, lambda state: built.import_state(state))},
-    )
-    return built
+    return refusal(configuration) or layer_of(HeldState(configuration, KerasLayer))
+
+
+def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network on JAX around Keras' layer."""
+    return refusal(configuration) or jax_trainer(configuration, KerasLayer)
 
 
 IMPLEMENTATION = Implementation(
     conventions=api.OWN,
     packages=("keras", "jax", "jaxlib", "numpy"),
     build=build,
+    build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.keras_jax_layer"),
 )

@@ -12,18 +12,21 @@ What its user must remember:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
 import torch
+from torch import nn
 
 from bn_impls import keras_api as api
 from bn_impls import torch_boundary as boundary
-from bn_impls.canonical import npz_format
-from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
+from bn_impls.interface import Configuration, Implementation, Layer, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 
 class Counting:
@@ -57,34 +60,97 @@ class Counting:
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
 
+COUNT = "num_batches_tracked"
+
+
+class KerasModule(nn.Module):
+    """The layer in a network of PyTorch modules: with a mode, a count, and PyTorch's names and order of axes."""
+
+    def __init__(self, settings: Configuration) -> None:
+        """Build it for the channels second."""
+        super().__init__()
+        batch, *middle, channels = settings.input_shape
+        self.layer = built(replace(settings, input_shape=(batch, channels, *middle), layout="channels_first"))
+        self.register_buffer(COUNT, torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalize by the batch in training, which counts, otherwise by the moving statistics."""
+        if self.training:
+            self.num_batches_tracked += 1
+        return self.layer(x, training=self.training)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """Gamma, (C,)."""
+        return self.layer.gamma.value
+
+    @property
+    def bias(self) -> torch.Tensor:
+        """Beta, (C,)."""
+        return self.layer.beta.value
+
+    @property
+    def running_mean(self) -> torch.Tensor:
+        """The moving mean, (C,)."""
+        return self.layer.moving_mean.value
+
+    @property
+    def running_var(self) -> torch.Tensor:
+        """The moving variance, (C,)."""
+        return self.layer.moving_variance.value
+
+
+def named(settings: Configuration) -> keras.layers.BatchNormalization:
+    """The layer of one name: otherwise Keras numbers it, and the number ends up in state dicts."""
+    return api.batch_norm(settings, "layer")
+
+
+def built(
+    settings: Configuration, make: Callable[[Configuration], keras.layers.BatchNormalization] = named
+) -> keras.layers.BatchNormalization:
+    """A layer on the device, with its variables."""
+    with keras.device("gpu" if settings.device == "gpu" else "cpu"):
+        layer = make(settings)
+        layer.build(settings.input_shape)
+    return layer
+
+
+def refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
+    """Why this cannot be built, or None."""
+    if settings.style == "graph":
+        return Unsupported("torch.compile cannot take Keras' layer as one graph; this implementation is called eager")
+    reason = boundary.refusal(settings.device, settings.style, settings.dtype)
+    reason = reason or api.refusal(settings.conventions, "torch", "PyTorch")
+    return reason or api.dtype_refusal(settings.dtype, "PyTorch")
+
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    if configuration.style == "graph":
-        return Unsupported("torch.compile cannot take Keras' layer as one graph; this implementation is called eager")
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := api.refusal(configuration.conventions, "torch", "PyTorch")):
-        return reason
-    if reason := api.dtype_refusal(configuration.dtype, "PyTorch"):
-        return reason
-    with keras.device("gpu" if configuration.device == "gpu" else "cpu"):
-        layer = api.batch_norm(configuration, "layer")
-        api.model_around(layer, configuration)
+    return refusal(configuration) or layer_of(configuration, built(configuration))
+
+
+def layer_of(configuration: Configuration, layer: keras.layers.BatchNormalization) -> Layer:
+    """The layer of the interface around one of Keras."""
     counting = Counting(layer)
     parameters = (
         layer.gamma.value if configuration.scale else None,
         layer.beta.value if configuration.center else None,
     )
 
-    def export() -> State:
-        return api.export_state(layer, configuration, counting.updates, boundary.array_of)
-
     def load(state: State) -> None:
         api.load_state(layer, configuration, state)
         counting.updates = state["num_updates"]
 
+    def tensors() -> dict[str, torch.Tensor]:
+        return {**layer.state_dict(), COUNT: torch.tensor(counting.updates)}
+
+    def load_tensors(given: Mapping[str, torch.Tensor]) -> None:
+        for name, own in layer.state_dict().items():
+            own.copy_(given[name])
+        counting.updates = int(given[COUNT])
+
     gradients: Any = partial(counting.with_gradients, parameters)
-    built = Layer(
+    return Layer(
         configuration=configuration,
         inference=counting.inference,
         training_step=counting.training_step,
@@ -92,12 +158,16 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         to_native=boundary.to_native(configuration.device, configuration.dtype, "channels_first"),  # Keras permutes
         to_numpy=boundary.to_numpy("channels_first"),
         synchronize=boundary.synchronize,
-        export_state=export,
+        export_state=lambda: api.export_state(layer, configuration, counting.updates, boundary.array_of),
         load_state=load,
         observe=boundary.observe,
-        formats={"npz": npz_format(export, lambda state: built.import_state(state))},
+        formats=boundary.formats(tensors, load_tensors),
     )
-    return built
+
+
+def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network of PyTorch modules around Keras' layer."""
+    return refusal(configuration) or torch_trainer(configuration, KerasModule)
 
 
 ONE_PASS = "Keras on PyTorch takes E[x^2] - E[x]^2, which loses digits where the mean is large beside the deviation"
@@ -105,5 +175,7 @@ IMPLEMENTATION = Implementation(
     conventions=api.OWN,
     packages=("keras", "torch", "numpy"),
     build=build,
+    build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.keras_torch_layer"),
     documented={name: ONE_PASS for name in ("mean_100", "mean_10000")},
 )

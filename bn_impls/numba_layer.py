@@ -30,6 +30,7 @@ from bn_impls.numba_plan import plan_for
 from bn_impls.numba_threads import helpers
 from bn_impls.numpy_boundary import identity, no_wait, observe
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 PAGE = 4096  # bytes; a processor takes addresses that are equal in their last 12 bits for the same at first
 
@@ -172,4 +173,9 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     return built
 
 
-IMPLEMENTATION = Implementation(conventions=OWN, packages=("numba", "llvmlite", "numpy"), build=build)
+IMPLEMENTATION = Implementation(
+    conventions=OWN,
+    packages=("numba", "llvmlite", "numpy"),
+    build=build,
+    variants=found_in("bn_impls.variants.numba_layer"),
+)

@@ -13,6 +13,7 @@ What its user must remember:
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from bn_impls.interface import (
     Unsupported,
 )
 from bn_impls.state import State
+from bn_impls.variants import found_in
 
 TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 OPSET, IR_VERSION = 15, 8  # the first with this training mode, and the file format of its time
@@ -75,11 +77,11 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 class BatchNorm:
     """Both sessions, and the state that is fed to them."""
 
-    def __init__(self, settings: Configuration) -> None:
+    def __init__(self, settings: Configuration, make: Callable[..., onnx.ModelProto] = batch_norm) -> None:
         """Start with scale 1, bias 0 and the configured moving statistics."""
         self.settings, start, shape = settings, settings.conventions, (settings.channels,)
-        self.model = batch_norm(settings, training=False)
-        self.infers, self.trains = session(self.model), session(batch_norm(settings, training=True))
+        self.model = make(settings, training=False)
+        self.infers, self.trains = session(self.model), session(make(settings, training=True))
         values = {"scale": 1.0, "bias": 0.0, "mean": start.initial_mean, "variance": start.initial_variance}
         self.fed = {name: np.full(shape, value, settings.dtype) for name, value in values.items()}
         self.updates = 0
@@ -140,9 +142,12 @@ def _load(layer: BatchNorm, state: State) -> None:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    if reason := refusal(configuration):
-        return reason
-    layer = BatchNorm(configuration)
+    return refusal(configuration) or layer_of(BatchNorm(configuration))
+
+
+def layer_of(layer: BatchNorm) -> Layer:
+    """The layer of the interface around both sessions."""
+    configuration = layer.settings
 
     def restored(arrays: dict[str, Array], updates: int) -> None:
         state = {ours: arrays[theirs] for ours, theirs in NAMES.items()}
@@ -174,4 +179,5 @@ IMPLEMENTATION = Implementation(
     packages=("onnxruntime", "onnx", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.onnxruntime_layer"),
 )

@@ -172,6 +172,8 @@ BUILT_IN = (
         modules=("jax", "keras", "orbax.checkpoint"),
         install='pip install "bn-bench[keras-jax]"',
         styles=("xla", "eager"),
+        trainer_styles=("xla", "eager"),
+        formats=("orbax",),
         environment=(("KERAS_BACKEND", "jax"),),
     ),
     Descriptor(
@@ -181,6 +183,7 @@ BUILT_IN = (
         target="bn_impls.keras_torch_layer:IMPLEMENTATION",
         modules=("torch", "safetensors", "keras"),
         install='pip install "bn-bench[keras-torch]"',
+        formats=("state-dict", "torch-pt"),
         environment=(("KERAS_BACKEND", "torch"),),
     ),
     Descriptor(
@@ -202,6 +205,8 @@ BUILT_IN = (
         modules=("tensorflow", "sonnet"),
         install='pip install "bn-bench[sonnet]"',
         styles=_TENSORFLOW["styles"],
+        trainer_styles=_TENSORFLOW["trainer_styles"],
+        formats=("tf-checkpoint",),
     ),
     Descriptor(
         name="haiku",
@@ -211,6 +216,8 @@ BUILT_IN = (
         modules=("jax", "haiku", "orbax.checkpoint"),
         install='pip install "bn-bench[haiku]"',
         styles=("xla", "eager"),
+        trainer_styles=("xla", "eager"),
+        formats=("orbax",),
     ),
     Descriptor(
         name="numba",

@@ -14,6 +14,7 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +23,20 @@ import sonnet as snt
 import tensorflow as tf
 
 from bn_impls import tensorflow_boundary as boundary
-from bn_impls.canonical import npz_format
-from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, OtherKernel, Unsupported
-from bn_impls.state import State
+from bn_impls.interface import (
+    Array,
+    Configuration,
+    Conventions,
+    Implementation,
+    Layer,
+    OtherKernel,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
+from bn_impls.networks.tensorflow_network import tensorflow_trainer
+from bn_impls.state import CHANNEL_ARRAYS, State
+from bn_impls.variants import found_in
 
 
 def batch_norm(settings: Configuration) -> snt.BatchNorm:
@@ -46,7 +58,8 @@ OWN = Conventions(
 )
 
 
-def _refusal(settings: Configuration) -> Unsupported | None:
+def refusal(settings: Configuration) -> Unsupported | None:
+    """Why snt.BatchNorm cannot do this, or None."""
     rank, conventions = len(settings.input_shape), settings.conventions
     if rank == 4 and settings.layout == "channels_last" and settings.dtype not in FUSED.dtypes:
         return Unsupported(f"FusedBatchNormV2, which snt.BatchNorm calls for such maps, has no {settings.dtype}")
@@ -64,49 +77,65 @@ def _refusal(settings: Configuration) -> Unsupported | None:
     return None
 
 
-class Held:
-    """A module whose variables exist, with its state in canonical form."""
+def called(settings: Configuration) -> snt.BatchNorm:
+    """The module after one call in inference, which creates the variables and changes none."""
+    module = batch_norm(settings)
+    module(tf.zeros(settings.input_shape, settings.dtype), is_training=False)
+    return module
 
-    def __init__(self, settings: Configuration) -> None:
-        """Call it once in inference, which creates the variables and changes none."""
+
+class Held(tf.Module):
+    """A module whose variables exist, by canonical names; the averages keep Sonnet's shape, (1, ..., C)."""
+
+    def __init__(self, settings: Configuration, make: Callable[[Configuration], Any] = called) -> None:
+        """Take the variables by name, and set the averages to where the conventions say."""
+        super().__init__()
         self.settings = settings
-        self.module = batch_norm(settings)
-        self.module(tf.zeros(settings.input_shape, settings.dtype), is_training=False)
+        self.module = make(settings)
+        self.gamma, self.beta = self.module.scale, self.module.offset
+        self.averages = (self.module.moving_mean, self.module.moving_variance)
+        self.moving_mean, self.moving_variance = (average.average for average in self.averages)
+        self.num_updates = self.averages[0]._counter  # Sonnet has no public name for it and for the hidden sum
         start, ones = settings.conventions, np.ones(settings.channels)
         mean, variance = start.initial_mean * ones, start.initial_variance * ones
         self.load(State(gamma=ones, beta=0 * ones, moving_mean=mean, moving_variance=variance, num_updates=0))
 
+    def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """Normalize."""
+        return self.module(x, is_training=training)
+
     def gradients(self, x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
         """Output, and the gradients of input, scale and offset, each of shape (C,)."""
-        module, settings = self.module, self.settings
-        used = (module.scale if settings.scale else None, module.offset if settings.center else None)
-        y, dx, *found = boundary.gradients(lambda x: module(x, is_training=True), used)(x, dy)
+        settings = self.settings
+        used = (self.gamma if settings.scale else None, self.beta if settings.center else None)
+        y, dx, *found = boundary.gradients(lambda x: self(x, training=True), used)(x, dy)
         return y, dx, *(None if given is None else tf.reshape(given, [-1]) for given in found)
 
     def load(self, state: State) -> None:
-        """Set the canonical state; the hidden sums are those that the averages are made of."""
+        """Set the canonical state."""
         given: dict[str, Any] = {**state}
-        averages = {"moving_mean": self.module.moving_mean, "moving_variance": self.module.moving_variance}
-        count, zeros = state["num_updates"], np.zeros(self.settings.channels)
+        for name in CHANNEL_ARRAYS:
+            _assign(getattr(self, name), given[name])
+        self.num_updates.assign(state["num_updates"])
+        self.settle()
+
+    def settle(self) -> None:
+        """Set the hidden sums to what the averages are made of, and both counters to the first."""
+        count = int(self.num_updates.numpy())
         share = 1 - self.settings.decay**count
-        for name, average in averages.items():
-            _assign(average.average, given[name])
-            _assign(
-                average._hidden, given[name] * share if count else zeros
-            )  # Sonnet has no public name for it and for the counter
+        for average in self.averages:
+            shown = average.average.numpy()
+            _assign(average._hidden, shown * np.float64(share) if count else np.zeros_like(shown))
             average._counter.assign(count)
-        for name, variable in (("gamma", self.module.scale), ("beta", self.module.offset)):
-            _assign(variable, given[name])
 
     def export(self) -> State:
         """The canonical state, with the debiased averages."""
-        module = self.module
         return State(
-            gamma=_flat(module.scale),
-            beta=_flat(module.offset),
-            moving_mean=_flat(module.moving_mean.average),
-            moving_variance=_flat(module.moving_variance.average),
-            num_updates=int(module.moving_mean._counter.numpy()),
+            gamma=_flat(self.gamma),
+            beta=_flat(self.beta),
+            moving_mean=_flat(self.moving_mean),
+            moving_variance=_flat(self.moving_variance),
+            num_updates=int(self.num_updates.numpy()),
         )
 
 
@@ -122,36 +151,42 @@ def _assign(variable: tf.Variable, array: Array) -> None:
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
     reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
-    if reason or (reason := _refusal(configuration)):
+    if reason or (reason := refusal(configuration)):
         return reason
-    tensor, style = tf.TensorSpec(configuration.input_shape, configuration.dtype), configuration.style
     with boundary.placed(configuration.device):
-        held = Held(configuration)
-        inference = boundary.styled(lambda x: held.module(x, is_training=False), style, tensor)
-        training_step = boundary.styled(lambda x: held.module(x, is_training=True), style, tensor)
-        with_gradients = boundary.styled(held.gradients, style, tensor, tensor)
-    built = Layer(
+        return layer_of(Held(configuration))
+
+
+def layer_of(held: Held) -> Layer:
+    """The layer of the interface around a module; built where the module is placed."""
+    configuration = held.settings
+    tensor, style = tf.TensorSpec(configuration.input_shape, configuration.dtype), configuration.style
+    return Layer(
         configuration=configuration,
-        inference=inference,
-        training_step=training_step,
-        training_step_with_gradients=with_gradients,
+        inference=boundary.styled(lambda x: held.module(x, is_training=False), style, tensor),
+        training_step=boundary.styled(lambda x: held.module(x, is_training=True), style, tensor),
+        training_step_with_gradients=boundary.styled(held.gradients, style, tensor, tensor),
         to_native=boundary.to_native(configuration.device, configuration.dtype),
         to_numpy=boundary.to_numpy,
         synchronize=boundary.synchronize,
         export_state=held.export,
         load_state=held.load,
         observe=boundary.observe,
-        formats={"npz": npz_format(held.export, lambda state: built.import_state(state))},
+        formats={"tf-checkpoint": boundary.checkpoint_format(tf.train.Checkpoint(layer=held.module))},
     )
-    return built
+
+
+def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Build a network of TensorFlow operations around :func:`batch_norm`."""
+    if reason := next(filter(None, map(refusal, configuration.layer_configurations())), None):
+        return reason
+    return tensorflow_trainer(configuration, Held, Held.settle)
 
 
 IMPLEMENTATION = Implementation(
     conventions=OWN,
     packages=("dm-sonnet", "tensorflow", "numpy"),
     build=build,
-    documented={
-        "checkpoint": "Sonnet keeps a hidden average beside the debiased one; the canonical state holds the debiased "
-        "one alone, and dividing back costs a rounding"
-    },
+    build_trainer=build_trainer,
+    variants=found_in("bn_impls.variants.sonnet_layer"),
 )

@@ -17,7 +17,7 @@ STATISTICS = ("moving_mean", "moving_variance")
 
 
 class Uncounted(Protocol):
-    """A batch normalization with variables of shape (C,); ``gamma`` and ``beta`` are None where they are off."""
+    """A batch normalization with variables of C values; ``gamma`` and ``beta`` are None where they are off."""
 
     gamma: tf.Variable | None
     beta: tf.Variable | None
@@ -67,7 +67,7 @@ class Counted:
     def export_state(self) -> State:
         """Copies of the variables, and the count."""
         shape, dtype = (self.settings.channels,), self.settings.parameter_dtype
-        found = {name: variable.numpy() for name, variable in self.variables.items()}
+        found = {name: variable.numpy().reshape(-1) for name, variable in self.variables.items()}
         return State(
             gamma=found.get("gamma", np.ones(shape, dtype)),
             beta=found.get("beta", np.zeros(shape, dtype)),
@@ -80,7 +80,7 @@ class Counted:
         """Set the variables, and the count."""
         arrays: Mapping[str, Any] = state
         for name, variable in self.variables.items():
-            variable.assign(arrays[name])
+            variable.assign(arrays[name].reshape(variable.shape))
         self.counter.updates = state["num_updates"]
 
     def checkpoint_format(self) -> Format:

@@ -22,7 +22,6 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.networks.description import BatchNorm as Description
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.tensorflow_layer import Counting, counted_layer
 from bn_impls.variants import found_in
@@ -81,12 +80,7 @@ def configuration_refusal(settings: Configuration | TrainerConfiguration) -> Uns
         return Unsupported("exponential_avg_factor is a Python float, frozen into a graph; warm-up is not offered")
     if isinstance(settings, Configuration):
         return _layer_refusal(settings)
-    layers = (
-        settings.layer_configuration(named.layer, named.input_shape)
-        for named in settings.network.named_layers()
-        if isinstance(named.layer, Description)
-    )
-    return next((reason for layer in layers if (reason := _layer_refusal(layer))), None)
+    return next(filter(None, map(_layer_refusal, settings.layer_configurations())), None)
 
 
 def _layer_refusal(layer: Configuration) -> Unsupported | None:

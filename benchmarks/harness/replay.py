@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.cases import UNTIMED
+
 
 class ReplayClock:
     """The timer of a replayed benchmark, in seconds.
@@ -55,4 +57,5 @@ def replay(benchmark: Any, record: Mapping[str, Any]) -> None:
         CLOCK.reading = next(pending)
 
     benchmark.extra_info.update({name: record[name] for name in ("case_id", "axis", "implementation", "status", "run")})
+    benchmark.extra_info["timed_alone"] = record["axis"] not in UNTIMED
     benchmark.pedantic(advance, setup=rewind, rounds=len(durations), iterations=1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.axes.stages import STAGES
-from benchmarks.cases import Case, gates
+from benchmarks.cases import UNTIMED, Case, gates
 from benchmarks.harness import lanes, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
@@ -27,8 +27,6 @@ from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
-UNTIMED = ("agreement", "convergence")
-"""Axes in which no duration is a result; the others have the machine for themselves."""
 
 
 class Scheduler:

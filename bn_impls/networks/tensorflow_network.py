@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -56,10 +57,10 @@ class TensorFlowNetwork(tf.Module):
             name: getattr(self.parts[name.rsplit("/", 1)[0]], name.rsplit("/", 1)[1])
             for name in settings.network.parameter_shapes()
         }
+        self.batch_norms = {n.name: self.parts[n.name] for n in self.named if isinstance(n.layer, BatchNorm)}
         self.statistics = {
-            f"{named.name}/{statistic}": getattr(self.parts[named.name], statistic)
-            for named in self.named
-            if isinstance(named.layer, BatchNorm)
+            f"{name}/{statistic}": getattr(layer, statistic)
+            for name, layer in self.batch_norms.items()
             for statistic in STATISTICS
         }
 
@@ -90,6 +91,12 @@ class TensorFlowNetwork(tf.Module):
         raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
 
+def _as_described(name: str, variable: tf.Variable) -> Array:
+    """A copy; moving statistics are flat, whatever a library's broadcasting shape."""
+    array = np.asarray(variable.numpy())
+    return array.reshape(-1) if "/moving_" in name else array
+
+
 def _step(network: TensorFlowNetwork, optimizer: TensorFlowOptimizer) -> Callable[..., tf.Tensor]:
     def step(x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
         with tf.GradientTape() as tape:
@@ -102,13 +109,18 @@ def _step(network: TensorFlowNetwork, optimizer: TensorFlowOptimizer) -> Callabl
     return step
 
 
-def tensorflow_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> Trainer | Unsupported:
+def tensorflow_trainer(
+    configuration: TrainerConfiguration,
+    make_batch_norm: MakeBatchNorm,
+    settle: Callable[[Any], None] = lambda layer: None,
+) -> Trainer | Unsupported:
     """Build the network around an implementation's layer.
 
     Args:
         configuration: which network, optimizer and conventions.
-        make_batch_norm: makes the layer: a module called as ``layer(x, training=bool)`` with variables ``gamma``,
-            ``beta``, ``moving_mean``, ``moving_variance`` (each (C,)) and ``num_updates``.
+        make_batch_norm: makes the layer: a module called as ``layer(x, training=bool)`` with variables ``gamma`` and
+            ``beta`` (each (C,)), ``moving_mean`` and ``moving_variance`` (each C values) and ``num_updates``.
+        settle: called with each layer after an import, if it has variables that follow from those named.
 
     Returns:
         The trainer, or why there is none.
@@ -119,19 +131,22 @@ def tensorflow_trainer(configuration: TrainerConfiguration, make_batch_norm: Mak
         network = TensorFlowNetwork(configuration, make_batch_norm)
         optimizer = TensorFlowOptimizer(configuration.optimizer, network.weights)
     variables = {**network.weights, **network.statistics}
-    loop = TrainingLoop(configuration, _step(network, optimizer), network, list(network.statistics.values()))
+    changed = [variable for variable in network.variables if not variable.trainable]
+    loop = TrainingLoop(configuration, _step(network, optimizer), network, changed)
     checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
 
     def load_weights(weights: Mapping[str, Array]) -> None:
         for name, variable in variables.items():
-            variable.assign(weights[name])
+            variable.assign(weights[name].reshape(variable.shape))
+        for layer in network.batch_norms.values():
+            settle(layer)
 
     return Trainer(
         configuration=configuration,
         load_data=loop.load_data,
         train=loop.train,
         predict=loop.predict,
-        export_weights=lambda: {name: np.asarray(variable.numpy()) for name, variable in variables.items()},
+        export_weights=lambda: {name: _as_described(name, variable) for name, variable in variables.items()},
         load_weights=load_weights,
         export_optimizer=optimizer.export,
         load_optimizer=optimizer.load,

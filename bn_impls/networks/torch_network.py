@@ -7,13 +7,13 @@ calls over all weights in either style.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from bn_impls import torch_boundary as boundary
@@ -117,11 +117,11 @@ class Training:
         self.dtype = boundary.TORCH_DTYPES[settings.dtype]
         self.network = TorchNetwork(settings, make_batch_norm).train()
         self.weights = {
-            name: self.network.parts[name.split("/")[0]].get_parameter(PARAMETERS[name.split("/")[1]])
+            name: getattr(self.network.parts[name.split("/")[0]], PARAMETERS[name.split("/")[1]])
             for name in settings.network.parameter_shapes()
         }
         self.statistics = {
-            f"{named.name}/{ours}": self.network.parts[named.name].get_buffer(theirs)
+            f"{named.name}/{ours}": getattr(self.network.parts[named.name], theirs)
             for named in self.network.named
             if isinstance(named.layer, BatchNorm)
             for ours, theirs in STATISTICS.items()
@@ -155,17 +155,25 @@ class Training:
         return tensor.movedim(-1, place) if tensor.ndim > place + 1 else tensor
 
     def predict(self, inputs: Array, statistics: Statistics) -> Array:
-        """Logits, with dropout off; statistics of the batch move copies of the moving ones."""
+        """Logits, with dropout off."""
         x = self._channels_second(self._tensor(inputs), 1)
-        with torch.no_grad():
-            if statistics == "batch":
-                copies = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
-                return boundary.array_of(functional_call(self.network, copies, (x, {})))
-            self.network.eval()
+        with torch.no_grad(), self._kept_statistics():
+            self.network.train(statistics == "batch")
             try:
                 return boundary.array_of(self.network(x, {}))
             finally:
                 self.network.train()
+
+    @contextmanager
+    def _kept_statistics(self) -> Iterator[None]:
+        """Whatever is called inside, the moving statistics are afterwards what they were."""
+        kept = {name: tensor.clone() for name, tensor in self.statistics.items()}
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, tensor in self.statistics.items():
+                    tensor.copy_(kept[name])
 
     def export_weights(self) -> dict[str, Array]:
         """Copies of weights and statistics."""
@@ -200,7 +208,6 @@ class Training:
     def observe(self) -> Mapping[str, Observation]:
         """Look at a weight, and at the loss and its gradients, which change no weight."""
         weight = next(iter(self.weights.values()))
-        kept = {name: tensor.clone() for name, tensor in self.statistics.items()}
         size, weights = self.settings.batch_size, tuple(self.weights.values())
         x, labels = self._channels_second(self.inputs[:size], 1), self.labels[:size]
         masks = {
@@ -211,10 +218,9 @@ class Training:
         def gradients() -> Any:
             return torch.autograd.grad(self.loss(x, labels, masks), weights)
 
-        gradients()  # compiles, where it must
-        _, style = boundary.watch(gradients)
-        for name, tensor in self.statistics.items():
-            tensor.copy_(kept[name])
+        with self._kept_statistics():
+            gradients()  # compiles, where it must
+            _, style = boundary.watch(gradients)
         evidence = f"loss and gradients: {style.evidence}"
         return boundary.labels_of(weight, "a weight") | {"style": Observation(style.observed, evidence)}
 
@@ -224,8 +230,8 @@ def torch_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatc
 
     Args:
         configuration: which network, optimizer and conventions.
-        make_batch_norm: makes the layer, a module with ``weight``, ``bias``, ``running_mean``, ``running_var`` and
-            ``num_batches_tracked`` that takes the channels second.
+        make_batch_norm: makes the layer, a module that takes the channels second, normalizes by its mode, and has the
+            attributes ``weight``, ``bias``, ``running_mean``, ``running_var`` and ``num_batches_tracked``.
 
     Returns:
         The trainer, or why there is none.

@@ -90,7 +90,7 @@ def test_a_dtype_or_device_that_is_not_offered_is_a_value(
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@pytest.mark.parametrize("name", ["tf-manual", "keras", "tf-fused", "tf-keras", "torch", "flax"])
+@pytest.mark.parametrize("name", ["tf-manual", "keras", "tf-fused", "tf-keras", "torch", "flax", "haiku"])
 def test_a_network_in_16_bits_is_not_offered(
     name: str, dtype: str, named_offer: Callable[[str], Offer], networks: NetworkKit
 ) -> None:
@@ -108,6 +108,7 @@ CONVENTIONS: list[Any] = [
     pytest.param("keras", {"ddof": 1}, "divides by n; ddof 1 is not offered", id="keras-ddof"),
     pytest.param("keras", {"warm_up": True}, "keeps its momentum constant", id="keras-warm-up"),
     pytest.param("keras", {"decay_in_float32": True}, "applies its momentum as given", id="keras-rounded-decay"),
+    pytest.param("keras", {"complement_in_float32": True}, "applies its momentum as given", id="keras-complement"),
 ]
 
 

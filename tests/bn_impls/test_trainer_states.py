@@ -172,7 +172,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, networks: NetworkKit
                 trainer.formats[name].save(folder)
             saved = networks.everything(trainer)
             later = trainer.train(rows[5:], {name: mask[5:] for name, mask in masks.items()})
-            made[key] = folders, saved, later
+            made[key] = folders, saved, (later, networks.everything(trainer))
         folders, saved, later = made[key]
         return folders[offer.format], saved, later
 
@@ -191,17 +191,26 @@ def test_a_fresh_trainer_restores_every_bit(
     numbers.assert_same(networks.everything(trainer), saved)
 
 
-def test_a_resumed_training_repeats_the_uninterrupted_losses(
-    trainer_format_offer: Offer, uninterrupted: Any, fresh: Any, networks: NetworkKit
+UPDATES_AFTER_THE_STEP = ("tf1-manual-two-call",)
+"""The statistics of its deeper layers are a race's (test_trainer_trajectories.py)."""
+
+
+def test_a_resumed_training_repeats_the_uninterrupted_one(
+    trainer_format_offer: Offer, uninterrupted: Any, fresh: Any, networks: NetworkKit, numbers: Numbers
 ) -> None:
-    """Bit for bit, on the same batches and masks, also by a call that was traced before the restore."""
-    folder, _, later = uninterrupted(trainer_format_offer, Adam(0.01))
+    """Bit for bit, on the same batches and masks, also by a call that was traced before the restore.
+
+    Losses, and everything that training leaves: a hidden sum that a checkpoint lacks would show in the averages.
+    """
+    folder, _, (losses, after) = uninterrupted(trainer_format_offer, Adam(0.01))
     trainer = fresh(trainer_format_offer)
     rows, masks = networks.batches(networks.every_layer, 10)
     rest = rows[5:], {name: mask[5:] for name, mask in masks.items()}
     trainer.train(*rest)
     trainer.formats[trainer_format_offer.format].restore(folder)
-    np.testing.assert_array_equal(trainer.train(*rest), later, strict=True)
+    np.testing.assert_array_equal(trainer.train(*rest), losses, strict=True)
+    if trainer_format_offer.name not in UPDATES_AFTER_THE_STEP:
+        numbers.assert_same(networks.everything(trainer), after)
 
 
 def test_a_restored_network_predicts_bit_for_bit(

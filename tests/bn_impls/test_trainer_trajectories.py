@@ -15,6 +15,7 @@ from bn_impls.networks.description import Activation, Conv, Dense, Flatten, Glor
 from bn_impls.networks.optimizers import SGD, Adam
 
 if TYPE_CHECKING:
+    from bn_impls.interface import Trainer
     from tests.bn_impls.conftest import NetworkKit, Numbers, Offer
 
 EXACT = 1e-12
@@ -183,7 +184,6 @@ FLOAT32 = 2e-6
 """Relative, on the first loss: some hundred float32 roundings of 6e-8 each that add up as their root."""
 
 
-@pytest.mark.in_float64
 def test_the_first_loss_in_float32_is_that_in_float64(
     usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
 ) -> None:
@@ -194,6 +194,44 @@ def test_the_first_loss_in_float32_is_that_in_float64(
     loss, expected = trainer.train(*batch), numpy.train(*batch)
     assert loss.dtype == np.float32
     numbers.assert_within(loss, expected, FLOAT32 * expected)
+
+
+FLOAT32_STEPS = 1e-5
+"""Absolute, on weights and statistics near 1 after five steps, each of which adds a first loss's rounding times its
+rate, and on logits near 1."""
+
+
+def exact_twin(trainer: Trainer, networks: NetworkKit) -> Trainer:
+    """The NumPy network in float64 with the conventions that hold in the trainer's dtype, in the same state."""
+    settings = trainer.configuration
+    twin = networks.numpy_trainer(settings.network, settings.optimizer, settings.exact().conventions)
+    twin.import_weights(trainer.export_weights())
+    return twin
+
+
+def test_five_steps_in_float32_are_those_in_float64(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """For those implementations that compute in no other dtype, too: weights, statistics and counters."""
+    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.125), dtype="float32")
+    twin = exact_twin(trainer, networks)
+    losses, expected = (each.train(*networks.batches(networks.every_layer, 5)) for each in (trainer, twin))
+    numbers.assert_within(losses, expected, FLOAT32_STEPS)
+    found = settled(usual_trainer_offer, trainer.export_weights())
+    for name, array in found.items():
+        numbers.assert_within(array, twin.export_weights()[name], FLOAT32_STEPS)
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_prediction_in_float32_is_that_in_float64(
+    usual_trainer_offer: Offer, statistics: Any, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """With weights and statistics of 30 steps, on another number of examples than a batch has."""
+    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.125), dtype="float32")
+    trainer.train(*networks.batches(networks.every_layer))
+    inputs, _ = networks.data(networks.every_layer)
+    expected = exact_twin(trainer, networks).predict(inputs[:23], statistics)
+    numbers.assert_within(trainer.predict(inputs[:23], statistics), expected, FLOAT32_STEPS)
 
 
 RELU = Network("relu", (4,), (Dense(5), Activation("relu"), Dense(3)), Glorot())
