@@ -94,6 +94,15 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     reporting = commands.add_parser("report", help="draw the report of a run folder again (needs a checkout)")
     reporting.add_argument("run", metavar="RUN", type=Path, help="the run folder")
     reporting.set_defaults(act=_report)
+    calibrating = commands.add_parser(
+        "calibrate",
+        help="measure the noise floor and the false-alarm rate of this machine (needs a checkout)",
+        description="Time identical and slowed workers against each other: noise floor and false-alarm rate.",
+    )
+    if given[:1] == ["calibrate"]:
+        found = _suite("benchmarks.calibration.command")
+        found.add_options(calibrating)
+        calibrating.set_defaults(act=lambda options, _, act=found.act: act(options))
     return parser
 
 
