@@ -82,6 +82,7 @@ def compile_for(rank: int, dtype: str) -> None:
         style="eager",
         device="cpu",
     )
+    numba.get_num_threads()  # starts Numba's threads: code compiled against saved threaded code crashes without them
     with locked_cache():
         layer = BatchNorm(settings)
         layer.inference(x)

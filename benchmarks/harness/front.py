@@ -98,12 +98,13 @@ def _interrupted(folder: RunFolder | None) -> str:
 
 
 def _tell(folder: RunFolder, records: Mapping[str, Mapping[str, Any]]) -> int:
-    counts = Counter(record["status"] for record in records.values())
-    print(f"{len(records)} cases: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
-    for record in records.values():
+    planned = folder.planned()
+    told = [records[case.case_id] for case in planned if case.case_id in records]
+    counts = Counter(record["status"] for record in told)
+    print(f"{len(told)} cases: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
+    for record in told:
         if record["status"] not in GOOD_STATUSES:
             print(f"  {record['status']}: {record['case_id']}: {record['reason']}")
-    planned = folder.planned()
     for case in planned:
         if case.case_id not in records:
             print(f"  planned, but without a record: {case.case_id}")

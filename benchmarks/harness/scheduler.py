@@ -1,19 +1,22 @@
 """The scheduler: visits worker processes one at a time and turns what they say into records.
 
-It imports no framework. Agreement, convergence and checkpoint run case by case in one worker an implementation;
-throughput runs in rounds of fresh workers, visited in random order in many short passes.
+It imports no framework. Agreement and convergence run case by case in one worker an implementation, several
+implementations side by side. Where a duration is a result, one worker computes at a time: checkpoint goes from one
+implementation to the next; throughput runs in rounds of fresh workers, visited in random order in many short passes.
 """
 
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.axes.stages import STAGES
 from benchmarks.cases import Case, gates
-from benchmarks.harness import rounds
+from benchmarks.harness import lanes, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
@@ -24,7 +27,8 @@ from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
-ORDER = ("agreement", "convergence", "checkpoint", "throughput")
+UNTIMED = ("agreement", "convergence")
+"""Axes in which no duration is a result; the others have the machine for themselves."""
 
 
 class Scheduler:
@@ -49,6 +53,8 @@ class Scheduler:
         self.versions: dict[str, dict[str, str]] = {}
         self.unstartable: dict[str, WorkerLost] = {}
         self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
+        self.writing = threading.Lock()  # lanes write into one folder and show one progress
+        self.closed = False
 
     def run(self, cases: Sequence[Case]) -> None:
         """Run every case that has no lasting record yet, and leave a record of each.
@@ -64,22 +70,22 @@ class Scheduler:
         weight = {"throughput": work.rounds}
         self.display.start(sum(weight.get(case.axis, 1) for case in open_cases))
         try:
-            for axis in ORDER:
-                chosen = [case for case in open_cases if case.axis == axis]
-                ready = [case for case in chosen if not self._absent(case, weight.get(axis, 1))]
-                if axis == "throughput":
-                    rounds.run(self, [case for case in ready if self._may_be_timed(case, work.rounds)], work)
-                else:
-                    self._run_one_by_one(ready)
+            ready = [case for case in open_cases if not self._absent(case, weight.get(case.axis, 1))]
+            untimed = [case for axis in UNTIMED for case in ready if case.axis == axis]
+            names = sorted({case.implementation for case in untimed})
+            lanes.side_by_side([partial(self._run_lane, name, untimed) for name in names], self.close)
+            for name in sorted({case.implementation for case in ready}):
+                self._run_lane(name, [case for case in ready if case.axis == "checkpoint"])
+            timed = [case for case in ready if case.axis == "throughput" and self._may_be_timed(case, work.rounds)]
+            rounds.run(self, timed, work)
         finally:
             self.display.stop()
             self.close()
 
     def close(self) -> None:
-        """End all workers and remove scratch files."""
-        for worker in self.workers.values():
-            worker.close()
-        self.workers.clear()
+        """End all workers and remove scratch files; what is asked after that raises."""
+        self.closed = True
+        self.stop(list(self.workers))
         self.scratch.cleanup()
 
     def _absent(self, case: Case, units: int) -> bool:
@@ -111,7 +117,8 @@ class Scheduler:
 
     def record(self, case: Case, outcome: dict[str, Any]) -> None:
         """Append a case's record."""
-        self.folder.append_record(case, outcome, self.versions.get(case.implementation, {}))
+        with self.writing:
+            self.folder.append_record(case, outcome, self.versions.get(case.implementation, {}))
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 
@@ -120,6 +127,7 @@ class Scheduler:
 
         One that cannot start is remembered in ``unstartable``, and not tried again.
         """
+        self._go_on()
         new = [name for name in dict.fromkeys(names) if name not in self.workers and name not in self.unstartable]
         for name in new:
             try:
@@ -127,24 +135,33 @@ class Scheduler:
                 self.workers[name] = self.worker_settings.start(name, log, environment)
             except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
                 self.unstartable[name] = WorkerLost("failed", f"no process can be made for it ({error})")
+            self._go_on()
         for name in [name for name in new if name in self.workers]:
             try:
                 self.versions[name] = self.workers[name].started(STARTING_S)["versions"]
             except WorkerLost as lost:
+                self._go_on()
                 self.unstartable[name] = lost
-                del self.workers[name]
+                self.workers.pop(name, None)
+
+    def _go_on(self) -> None:
+        if self.closed:
+            raise lanes.Stopped
 
     def stop(self, names: Iterable[str]) -> None:
         """End workers."""
         for name in list(names):
-            if name in self.workers:
-                self.workers.pop(name).close()
+            if worker := self.workers.pop(name, None):
+                worker.close()
 
     def ask(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
         """Ask an implementation's worker; a fresh one if the last was lost.
 
         Returns:
             The reply, or a status and reason in place of one.
+
+        Raises:
+            Stopped: the run was ended meanwhile.
         """
         self.start([name])
         if name in self.unstartable:
@@ -153,7 +170,8 @@ class Scheduler:
         try:
             return self.workers[name].ask(request, self.timeout_s)
         except WorkerLost as lost:
-            del self.workers[name]
+            self._go_on()
+            self.workers.pop(name, None)
             return {"status": lost.status, "reason": lost.reason, "lost": True}
 
     def scratch_folder(self) -> Path:
@@ -172,12 +190,16 @@ class Scheduler:
 
     # ---- axes that run case by case ---------------------------------------------------------------------------------
 
-    def _run_one_by_one(self, cases: Sequence[Case]) -> None:
-        self.start(case.implementation for case in cases)
-        for case in sorted(cases, key=lambda case: case.implementation):
-            self.display.now(case.case_id)
-            self.record(case, self.run_case(case))
-            self.display.advance()
+    def _run_lane(self, name: str, cases: Sequence[Case]) -> None:
+        """Run one implementation's cases in their order, in a worker that ends with the last."""
+        for case in cases:
+            if case.implementation == name:
+                with self.writing:
+                    self.display.now(case.case_id)
+                self.record(case, self.run_case(case))
+                with self.writing:
+                    self.display.advance()
+        self.stop([name])
 
     def run_case(self, case: Case) -> dict[str, Any]:
         """Run all stages of a case, each after the first in a fresh process; the last one's reply is the outcome."""
@@ -191,5 +213,6 @@ class Scheduler:
             if reply["status"] != "ok":
                 break
         if "curves" in reply:
-            reply["samples"] |= self.folder.keep_curves(scratch / reply["curves"])
+            with self.writing:
+                reply["samples"] |= self.folder.keep_curves(scratch / reply["curves"])
         return reply

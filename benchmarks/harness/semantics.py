@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from benchmarks.harness import lanes
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
 from bn_impls.registry import Descriptor
@@ -28,13 +31,26 @@ def observe_all(folder: RunFolder, descriptors: Sequence[Descriptor], display: D
     left = [descriptor for descriptor in descriptors if descriptor.name not in answers]
     if not left:
         return
+    writing, stopped = threading.Lock(), threading.Event()
+
+    def tell(what: str) -> None:
+        if stopped.is_set():
+            raise lanes.Stopped
+        with writing:
+            display.now(what)
+
+    def ask(descriptor: Descriptor) -> None:
+        styles: Any = descriptor.styles[:1]
+        found = observe(descriptor, styles, report=tell)
+        with writing:
+            answers[descriptor.name] = found
+            in_order = {one.name: answers[one.name] for one in descriptors if one.name in answers}
+            folder.write_json(SEMANTICS, as_json(in_order))
+            display.advance()
+
     display.start(len(left))
     try:
-        for descriptor in left:
-            styles: Any = descriptor.styles[:1]
-            answers[descriptor.name] = observe(descriptor, styles, report=display.now)
-            folder.write_json(SEMANTICS, as_json(answers))
-            display.advance()
+        lanes.side_by_side([partial(ask, descriptor) for descriptor in left], stopped.set)
     finally:
         display.stop()
 

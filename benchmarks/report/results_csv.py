@@ -17,7 +17,7 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import visible
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-SPEED_METRICS = ("step_ns_min", "step_ns_median", "train_step_ns_median")
+SPEED_METRICS = ("step_ns_min", "step_ns_median")
 LEADING = ["run", "case_id", "axis", "implementation", "status", "reason", "speed_withheld"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.report.parameters import Key, key_of
-from benchmarks.report.run import Record, as_number
+from benchmarks.report.run import Record
 from benchmarks.report.wording import count, visible
 
 PARAMETERS = (
@@ -84,15 +84,6 @@ def first_split(record: Record) -> int | None:
     """The first step where the loss left the reference's; None: never."""
     value = record.number("first_split_step")
     return None if value is None or not 0 <= value < 1e15 else int(value)
-
-
-def fastest_step_ns(record: Record) -> float | None:
-    """Time of a step in the fastest epoch; building and compiling are part of the first one only."""
-    durations, steps = record.samples.get("durations_ns"), record.number("steps")
-    epochs = [value for item in durations if (value := as_number(item))] if isinstance(durations, list) else []
-    if not epochs or not steps:
-        return record.number("train_step_ns_median")
-    return min(epochs) * len(epochs) / steps
 
 
 def split_text(record: Record) -> str:

@@ -21,6 +21,7 @@ class Server:
         from bn_impls.conformance import surroundings
         from bn_impls.conformance.subject import Subject
 
+        sys.dont_write_bytecode = True  # an edit within the second of the last save would be taken for the old code
         sys.path += [folder for folder in path if folder not in sys.path]
         os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
         self.scratch = Path(scratch)

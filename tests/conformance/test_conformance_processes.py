@@ -62,6 +62,21 @@ def test_a_wrong_implementation_fails_with_code_1_and_the_text_names_the_mistake
     assert words.rsplit("tests.axes", 1)[1].startswith(".batch_norm_mutants:SWAPPED_DECAY: failed; ")
 
 
+def test_an_edit_within_the_second_that_the_file_was_saved_in_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes bytecode for current whose source has the same second and size."""
+    layer = tmp_path / "my_bn.py"
+    right = "from bn_impls.numpy_reference import IMPLEMENTATION\n"
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    layer.write_text(right)
+    os.utime(layer, (1_000_000_000, 1_000_000_000))
+    report("my_bn:IMPLEMENTATION", code=0, folder=tmp_path)
+    layer.write_text("IMPLEMENTATION = 3".ljust(len(right) - 1) + "\n")
+    os.utime(layer, (1_000_000_000, 1_000_000_000))
+    assert "is a int" in by_name(report("my_bn:IMPLEMENTATION", code=1, folder=tmp_path))["loads"]["message"]
+
+
 @pytest.mark.parametrize(("arguments", "part"), [
     (["no-such-name"], "unknown implementation 'no-such-name'"),
     ([], "the following arguments are required: SPEC"),

@@ -134,6 +134,8 @@ from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
 
 def build(configuration):
     built = GOOD.build(configuration)
+    if isinstance(built, Unsupported):
+        return built
     {building}
 
     def misbehave(x, dy):

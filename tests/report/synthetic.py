@@ -176,7 +176,6 @@ def convergence(
         "split_difference_rel": None if split is None else 0.0013,
         "final_train_loss": 0.01,
         "max_loss_difference_rel": 4e-4 if split is None else 0.4,
-        "train_step_ns_median": 92_000,
         "steps": len(arrays.get("step_loss", ())) or 1250,
     }
     samples = {"file": name, "sha256": digest, "arrays": list(arrays)}
@@ -353,7 +352,6 @@ def _convergences(random: np.random.Generator, folder: Path) -> list[Json]:
                 "final_test_loss": (0.2104 if batch_norm else 0.3371) + float(random.normal(0, 0.003)),
                 "max_loss_difference_rel": float(difference.max()),
                 "split_difference_rel": None if split is None else float(difference[split]),
-                "train_step_ns_median": 410_000 if implementation.startswith("numpy") else 92_000,
             }
             records.append(entry)
     return records

@@ -219,14 +219,6 @@ def test_the_gap_between_moving_and_batch_statistics_is_told(view_of: Build, tmp
     assert any("validation accuracy of a is 2.5 points lower" in told for told in sentences(convergence.build(view)))
 
 
-def test_the_training_step_is_that_of_the_fastest_epoch(view_of: Build, tmp_path: Path) -> None:
-    """Compiling is part of the first epoch: 2 epochs of 625 steps, the second in 125 ms."""
-    training = synthetic.convergence("a", tmp_path / "run", {"step_loss": [1.0] * 1250})
-    training["samples"]["durations_ns"] = [1_500_000_000, 125_000_000]
-    (row,) = rows_of(convergence.build(view_of(agreement("a"), training)), "convergence-table")
-    assert row["Training step"] == "200 µs"
-
-
 # --- checkpoint ---------------------------------------------------------------------------------------------------
 
 

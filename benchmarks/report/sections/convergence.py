@@ -18,14 +18,12 @@ from benchmarks.report.tables import (
     number_cell,
     parameter_cell,
     parameter_column,
-    seconds_cell,
     table,
 )
 from benchmarks.report.trainings import (
     PARAMETERS,
     Experiment,
     experiments,
-    fastest_step_ns,
     first_split,
     split_text,
     threshold,
@@ -137,7 +135,6 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("First split", True, "first step whose loss differs by more than the threshold"),
         Column("Difference there", True, "relative"),
         Column("Largest difference", True, "relative, over all steps"),
-        Column("Training step", True, "of the fastest epoch, inside the training loop"),
     ]
     note = say("{shared}Differences are relative to the reference's loss.", shared=shared(records, DETAILS))
     shown = first_rows(records, lambda record: not trains_alike(record, view.roundings))
@@ -146,8 +143,7 @@ def _table(view: View, records: Sequence[Record]) -> Table:
 
 
 def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, ...]:
-    split, step = first_split(record), fastest_step_ns(record)
-    withheld = view.speeds.gate.why_withheld(record) is not None
+    split = first_split(record)
     style = [parameter_cell(record, "style")] if "style" in parameters else []
     mode = "with" if uses_batch_norm(record) else "without"
     return (
@@ -162,7 +158,6 @@ def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, .
         _split_cell(view, record),
         BLANK if split is None else number_cell(record.number("split_difference_rel"), 2),
         number_cell(record.number("max_loss_difference_rel"), 2),
-        BLANK if step is None or withheld else seconds_cell(step * 1e-9),
     )
 
 
