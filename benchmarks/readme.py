@@ -16,7 +16,8 @@ from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.errors import Worst, judged
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
-from benchmarks.report.statistics import compare, pass_minima
+from benchmarks.verdicts.passes import pass_values
+from benchmarks.verdicts.ranking import compare
 from bn_impls.registry import BUILT_IN
 
 README, PUBLISHED, COSTS = CHECKOUT / "README.md", CHECKOUT / "reports" / "published", CHECKOUT / "reports" / "costs"
@@ -85,7 +86,7 @@ def _speed(work: str, shape: list[int] | None) -> Callable[[Run, str], str]:
         text = f"{microseconds:,.0f} µs" if microseconds < 10_000 else f"{microseconds / 1e3:,.1f} ms"
         if name == "keras" or not baseline:
             return text
-        ratio = compare(pass_minima(own[0].samples), pass_minima(baseline[0].samples))
+        ratio = compare(pass_values(own[0].samples), pass_values(baseline[0].samples))
         return f"{text} ({ratio.ratio:.2f}, {ratio.low:.2f} to {ratio.high:.2f})" if ratio else text
 
     return cell

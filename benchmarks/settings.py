@@ -10,6 +10,8 @@ from typing import Any
 
 from bn_impls.errors import BadConfiguration
 
+TOP_UP_MIN = {"quick": 0.0, "default": 2.0, "full": 10.0}
+"""Size of a run -> minutes that its top-up round may take, unless ``--budget`` says otherwise."""
 AXES = ("agreement", "throughput", "convergence", "checkpoint")
 
 
@@ -28,6 +30,7 @@ class Settings:
         baseline: the implementation that ratios are against.
         timeout_s: longest time that one case, or one pass, may take in a worker.
         threads: threads that a worker may use.
+        budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
     """
 
     axes: tuple[str, ...] = AXES
@@ -40,6 +43,7 @@ class Settings:
     baseline: str = "keras"
     timeout_s: float = 300.0
     threads: int = 0
+    budget_min: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -76,6 +80,7 @@ class Settings:
             baseline=options.baseline,
             timeout_s=options.timeout,
             threads=options.threads,
+            budget_min=TOP_UP_MIN[size] if options.budget is None else options.budget,
         )
 
 
@@ -108,6 +113,16 @@ def _positive(text: str) -> float:
     return value
 
 
+def _minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):  # NaN neither
+        raise argparse.ArgumentTypeError(f"got {text!r}, but should be a number of minutes, 0 for no top-up round")
+    return value
+
+
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"got {text!r}, but should be a whole number of threads, 0 for all cores")
@@ -137,4 +152,10 @@ def add_options(add: Callable[..., Any]) -> None:
     add("--resume", metavar="DIR", help="finish an interrupted run; its own settings are used")
     add("--baseline", default="keras", metavar="NAME", help="implementation that speed ratios are against")
     add("--timeout", type=_positive, default=300.0, metavar="S", help="seconds a case may take; default: 300")
+    add(
+        "--budget",
+        type=_minutes,
+        metavar="MIN",
+        help="minutes for one top-up round of what is undecided; default: 2, with --quick 0, with --full 10",
+    )
     add("--threads", type=_count, default=0, metavar="N", help="threads a worker may use; default: all cores")

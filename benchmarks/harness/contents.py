@@ -21,11 +21,12 @@ RECORD: dict[str, type] = {
     "case_id": str, "axis": str, "implementation": str, "case": dict, "status": str, "metrics": dict, "samples": dict,
     "labels": dict, "versions": dict,
 }  # fmt: skip
-"""What a line of ``records.jsonl`` must have to be kept; likewise for the two kinds of line in ``passes.jsonl``."""
+"""What a line of ``records.jsonl`` must have to be kept; likewise for the kinds of line in ``passes.jsonl``."""
 PREPARED: dict[str, type] = {
     "case_id": str, "round": int, "loops": int, "labels": dict, "build_s": float, "first_call_s": float,
     "threads_used": float,
 }  # fmt: skip
+TOP_UP: dict[str, type] = {"case_id": str, "round": int, "rounds": int}
 PASS: dict[str, type] = {
     "case_id": str, "round": int, "pass": int, "loops": int, "durations_ns": list, "peak_rss_mib": float,
 }  # fmt: skip
@@ -47,7 +48,7 @@ def record_complaint(line: dict[str, Any]) -> str | None:
 
 def pass_complaint(line: dict[str, Any]) -> str | None:
     """Why a line of ``passes.jsonl`` cannot be kept, or None."""
-    return _lacking(line, PREPARED if line.get("kind") == "prepared" else PASS)
+    return _lacking(line, {"prepared": PREPARED, "top_up": TOP_UP}.get(str(line.get("kind")), PASS))
 
 
 @dataclass(frozen=True)

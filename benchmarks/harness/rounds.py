@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
-from collections.abc import Container, Iterable, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import Case
+from benchmarks.harness import top_up
 from benchmarks.settings import Settings
+from benchmarks.verdicts.passes import PassValues, pass_values
 
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
@@ -25,20 +30,25 @@ class Rounds:
         rounds: fresh processes of each implementation: the unit of replication.
         passes: visits of each case in a round.
         samples: samples of a visit.
+        top_up_s: seconds that the top-up round of what is undecided may take; 0 for none.
     """
 
     rounds: int
     passes: int
     samples: int
+    top_up_s: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> Rounds:
         """The numbers of a run's size."""
-        return cls(3, 3, 3) if settings.size == "quick" else cls(5, 5, 3)
+        rounds, passes, samples = (3, 3, 3) if settings.size == "quick" else (5, 5, 3)
+        return cls(rounds, passes, samples, 60 * settings.budget_min)
 
 
 def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
-    """Run rounds until each case has enough whole ones; passes that an interrupted run left are kept and count.
+    """Run rounds until each case has enough whole ones, then one top-up of what is undecided.
+
+    Passes that an interrupted run left are kept and count.
 
     Args:
         scheduler: starts and asks workers.
@@ -46,29 +56,49 @@ def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
         work: how much.
     """
     timing = Timing(scheduler, work)
-    left = {case.case_id: work.rounds for case in cases}
+    timing.more_may_come = work.top_up_s > 0
+    _repeat(timing, cases, {case.case_id: work.rounds for case in cases})
+    measured = [case for case in cases if case.case_id not in timing.recorded]
+    if not measured:
+        return
+    timing.more_may_come = False
+    if not any(timing.top_up_rounds(case) for case in measured):  # an interrupted run may have decided
+        timing.plan_top_up(measured)
+    again = {case.case_id: extra for case in measured if (extra := timing.top_up_rounds(case))}
+    scheduler.display.start(sum(again.values()))
+    _repeat(timing, measured, again, time.monotonic() + work.top_up_s)
+    for case in measured:
+        timing.finish(case, cut=True)
 
-    def show(members: Sequence[Case], ended: Container[str] = ()) -> None:
+
+def _repeat(timing: Timing, cases: Sequence[Case], left: dict[str, int], deadline: float = math.inf) -> None:
+    """Rounds of cases until each has its number of whole ones, or the time is over.
+
+    Args:
+        timing: the passes of the run.
+        cases: what is measured.
+        left: case id -> rounds that the display still counts for it.
+        deadline: time after which no round begins.
+    """
+
+    def show(members: Sequence[Case]) -> None:
         for case in members:
-            now = 0 if case.case_id in ended else max(0, work.rounds - timing.whole_rounds(case))
-            scheduler.display.advance(left[case.case_id] - now)
-            left[case.case_id] = now
+            before = left.get(case.case_id, 0)
+            left[case.case_id] = 0 if case.case_id in timing.recorded else min(before, timing.missing_rounds(case))
+            timing.scheduler.display.advance(before - left[case.case_id])
 
-    show(cases)
     for case in cases:
         timing.finish(case)  # a run that was killed between the last pass and the record, or whose record is damaged
-    pending = list(cases)
-    while pending := [case for case in pending if timing.whole_rounds(case) < work.rounds]:
-        names = {case.implementation for case in pending}
-        scheduler.stop(list(scheduler.workers))
-        scheduler.start(sorted(names))
+    show(cases)
+    while pending := [case for case in cases if case.case_id not in timing.recorded and timing.missing_rounds(case)]:
+        if time.monotonic() > deadline:
+            return
+        timing.start({case.implementation for case in pending})
         number = timing.next_round()
-        groups = dict.fromkeys(case.group for case in pending)
-        for group in groups:
+        for group in dict.fromkeys(case.group for case in pending):
             members = [case for case in pending if case.group == group]
-            failed = timing.run_group(members, number)
-            pending = [case for case in pending if case.case_id not in failed]
-            show(members, failed)
+            timing.run_group(members, number)
+            show(members)
 
 
 def shuffled(cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
@@ -84,6 +114,9 @@ class Timing:
     def __init__(self, scheduler: Scheduler, work: Rounds) -> None:
         """Read what an interrupted run left."""
         self.scheduler, self.work = scheduler, work
+        self.recorded: set[str] = set()
+        self.more_may_come = False  # then no record is written yet
+        self.start_s = 0.0
         self.lines = scheduler.folder.passes()
 
     def _of(self, case: Case, kind: str) -> list[dict[str, Any]]:
@@ -94,6 +127,34 @@ class Timing:
         found = [line["round"] for line in self._of(case, "pass")]
         prepared = {line["round"] for line in self._of(case, "prepared")}
         return sum(found.count(number) >= self.work.passes for number in prepared)
+
+    def top_up_rounds(self, case: Case) -> int:
+        """Rounds that the top-up adds to a case; 0 where it is decided, or not decided yet."""
+        return max((line["rounds"] for line in self._of(case, "top_up")), default=0)
+
+    def missing_rounds(self, case: Case) -> int:
+        """Rounds that a case lacks."""
+        extra = 0 if self.more_may_come else self.top_up_rounds(case)
+        return max(0, self.work.rounds + extra - self.whole_rounds(case))
+
+    def plan_top_up(self, cases: Sequence[Case]) -> None:
+        """Decide what is measured once more, and keep the decision."""
+        baseline = self.scheduler.folder.settings.baseline
+        values = {case.case_id: self.values(case) for case in cases}
+        last = self.next_round() - 1
+        for case in top_up.choose(cases, values, baseline, partial(top_up.round_s, self.lines), self.work.top_up_s):
+            self._keep(case, {"kind": "top_up", "round": last, "rounds": top_up.ROUNDS})
+
+    def values(self, case: Case) -> PassValues:
+        """What its passes say."""
+        return pass_values({"passes": self._of(case, "pass")})
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start a fresh worker of each implementation; each has an equal share in the time that takes."""
+        chosen, began = sorted(set(names)), time.monotonic()
+        self.scheduler.stop(list(self.scheduler.workers))
+        self.scheduler.start(chosen)
+        self.start_s = (time.monotonic() - began) / len(chosen)
 
     def next_round(self) -> int:
         """A number that no round of this run has."""
@@ -116,7 +177,10 @@ class Timing:
             reply = self._ask(case, {"do": "prepare", "parameters": dict(case.parameters), "scratch": scratch})
             if reply["status"] == "ok":
                 prepared.append(case)
-                self._keep(case, {"kind": "prepared", "round": number, **reply["facts"], "labels": reply["labels"]})
+                times = {"start_s": self.start_s, "took_s": reply["took_s"]}
+                self._keep(
+                    case, {"kind": "prepared", "round": number, **reply["facts"], **times, "labels": reply["labels"]}
+                )
             else:
                 ended |= self._end(case, reply)
                 if reply.get("lost"):  # what the lost process held has to be prepared again in the next round
@@ -138,16 +202,29 @@ class Timing:
             self.finish(case)
         return ended
 
-    def finish(self, case: Case) -> None:
-        """Write the record of a case that has all its rounds."""
-        if self.whole_rounds(case) >= self.work.rounds:
-            self.scheduler.record(case, self.outcome(case))
+    def finish(self, case: Case, *, cut: bool = False) -> None:
+        """Write the record of a case that has all its rounds; with ``cut``, of one that got no more of the top-up."""
+        if self.more_may_come or case.case_id in self.recorded:
+            return
+        if not self.missing_rounds(case) or (cut and self.whole_rounds(case) >= self.work.rounds):
+            self._record(case, self.outcome(case))
+
+    def _record(self, case: Case, outcome: dict[str, Any]) -> None:
+        self.scheduler.record(case, outcome)
+        self.recorded.add(case.case_id)
 
     def _ask(self, case: Case, request: dict[str, Any]) -> dict[str, Any]:
-        return self.scheduler.ask(case.implementation, {**request, "case_id": case.case_id})
+        began = time.monotonic()
+        reply = self.scheduler.ask(case.implementation, {**request, "case_id": case.case_id})
+        return {**reply, "took_s": time.monotonic() - began}
 
     def _end(self, case: Case, reply: dict[str, Any]) -> set[str]:
-        self.scheduler.record(case, {key: reply[key] for key in ("status", "reason", "labels") if key in reply})
+        """Write the record of a case that cannot be measured; what goes wrong in the top-up costs it nothing."""
+        if self.whole_rounds(case) >= self.work.rounds:
+            told = f"the top-up round {reply['status'].replace('_', ' ')}: {reply['reason']}"
+            self._record(case, {**self.outcome(case), "reason": told})
+        else:
+            self._record(case, {key: reply[key] for key in ("status", "reason", "labels") if key in reply})
         return {case.case_id}
 
     def _visit(self, case: Case, number: int, visit: int) -> dict[str, Any]:
@@ -159,7 +236,7 @@ class Timing:
         slow = long and max(long[-1]["durations_ns"]) > LONG_SAMPLE_NS
         reply = self._ask(case, {"do": "pass", "loops": loops, "count": 1 if slow else self.work.samples})
         if reply["status"] == "ok":
-            line = {key: reply[key] for key in ("loops", "durations_ns", "peak_rss_mib")}
+            line = {key: reply[key] for key in ("loops", "durations_ns", "peak_rss_mib", "took_s")}
             self._keep(case, {"kind": "pass", "round": number, "pass": visit, **line})
         return reply
 
@@ -177,6 +254,7 @@ class Timing:
                 "peak_rss_mib": max(line["peak_rss_mib"] for line in passes),
                 "threads_used": statistics.median(fact["threads_used"] for fact in facts),
                 "rounds": len({line["round"] for line in passes}),
+                "round_s": top_up.round_s(self.lines, [case]),
             },
             "samples": {
                 "passes": [{key: line[key] for key in ("round", "pass", "loops", "durations_ns")} for line in passes]

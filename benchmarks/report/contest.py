@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.report import statistics
 from benchmarks.report.speeds import Group
-from benchmarks.report.statistics import Estimate, Minima
+from benchmarks.verdicts.judging import Verdict
+from benchmarks.verdicts.passes import Array, PassValues
+from benchmarks.verdicts.ranking import fastest, verdicts_on
+from benchmarks.verdicts.ratios import log_ratios_over_groups
 
 Entry = tuple[str, str]  # implementation, style
 
@@ -29,33 +31,33 @@ class Contest:
     groups: tuple[Group, ...]
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[Entry, int], ...]  # entry, number of the groups that it was measured on
-    per_round: statistics.Array  # (K, R), against the best
+    per_round: Array  # (K, R), against the best
     best: int
 
     @cached_property
-    def estimates(self) -> tuple[Estimate | None, ...]:
+    def verdicts(self) -> tuple[Verdict | None, ...]:
         """Step time of every entry over the best's, a geometric mean over the groups."""
-        return tuple(statistics.estimate(ratios) for ratios in self.per_round)
+        return tuple(verdicts_on(self.per_round, looks=self.groups[0].looks))
 
     @property
     def rounds(self) -> int:
         """Rounds that the comparison rests on."""
-        found = self.estimates[self.best]
+        found = self.verdicts[self.best]
         return found.rounds if found else 0
 
     @cached_property
     def tied(self) -> list[int]:
-        """The best and whoever cannot be told apart from it; with one round there is only a best."""
+        """The best and whoever is the same or undecided; with one round there is only a best."""
         return [
             index
-            for index, found in enumerate(self.estimates)
-            if index == self.best or (found and found.has_interval and not found.told_apart)
+            for index, found in enumerate(self.verdicts)
+            if index == self.best or (found and found.low is not None and not found.differs)
         ]
 
     @cached_property
     def order(self) -> list[int]:
         """Entries from fast to slow."""
-        return sorted(range(len(self.entries)), key=lambda index: _ratio(self.estimates[index]))
+        return sorted(range(len(self.entries)), key=lambda index: _ratio(self.verdicts[index]))
 
 
 def contests(groups: Sequence[Group], work: str) -> list[Contest]:
@@ -89,8 +91,7 @@ def hold(groups: Sequence[Group]) -> Contest:
     places = sorted(_fullest(list(coverage.values())))
     entries = [entry for entry in coverage if coverage[entry].issuperset(places)]
     cases = [[tables[place][entry] for entry in entries] for place in places]
-    against_first = [statistics.estimate(ratios) for ratios in statistics.log_ratios_over_groups(cases, 0)]
-    best = min(range(len(entries)), key=lambda index: _ratio(against_first[index]))
+    best = fastest(log_ratios_over_groups(cases, 0))
     first, competing = groups[0], set(entries)
     return Contest(
         first.work,
@@ -99,12 +100,12 @@ def hold(groups: Sequence[Group]) -> Contest:
         tuple(groups[place] for place in places),
         tuple(entries),
         tuple((entry, len(covered)) for entry, covered in coverage.items() if entry not in competing),
-        statistics.log_ratios_over_groups(cases, best),
+        log_ratios_over_groups(cases, best),
         best,
     )
 
 
-def _coverage(tables: Sequence[Mapping[Entry, Minima]]) -> dict[Entry, frozenset[int]]:
+def _coverage(tables: Sequence[Mapping[Entry, PassValues]]) -> dict[Entry, frozenset[int]]:
     """Entry -> the places of the groups that it was measured on."""
     entries = dict.fromkeys(entry for table in tables for entry in table)
     return {entry: frozenset(i for i, table in enumerate(tables) if entry in table) for entry in entries}
@@ -120,6 +121,6 @@ def _fullest(coverages: Sequence[frozenset[int]]) -> frozenset[int]:
     return max(tally, key=compared)
 
 
-def _ratio(found: Estimate | None) -> float:
+def _ratio(found: Verdict | None) -> float:
     """The ratio, for sorting: what could not be compared comes last."""
     return found.ratio if found else math.inf

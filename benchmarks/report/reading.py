@@ -1,7 +1,7 @@
 """Reading a run folder: what is whole is kept, what is damaged is skipped and reported.
 
-Only ``plan.json``, ``records.jsonl``, ``environment.json`` and ``semantics.json`` are read here; curves are read when
-they are drawn. The format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
+Only ``plan.json``, ``records.jsonl``, ``environment.json``, ``semantics.json`` and ``calibration.json`` are read
+here; curves when they are drawn. The format stands in ``docs/records.md``. Nothing is unpickled, no framework imported.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.calibration import read_calibration
 from benchmarks.report.run import AXES, STATUSES, Plan, Planned, Record, Run
 from benchmarks.report.semantics import read_semantics
 from bn_impls.errors import BadRunFolder
@@ -40,7 +41,9 @@ def read_run(folder: Path) -> Run:
     plan = _read_plan(plan_path, damage)
     records = _in_plan_order(_read_records(records_path, damage), plan)
     environment = _read_environment(folder / "environment.json", damage)
-    return Run(folder, plan, records, environment, damage, read_semantics(folder / "semantics.json", damage))
+    semantics = read_semantics(folder / "semantics.json", damage)
+    calibration = read_calibration(folder / "calibration.json", damage)
+    return Run(folder, plan, records, environment, damage, semantics, calibration)
 
 
 def _read_plan(path: Path, damage: list[str]) -> Plan:

@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.calibration import Calibration
 from benchmarks.report.semantics import NOTHING_ASKED, Semantics
+from benchmarks.verdicts.looks import looks_within
 
 AXES = ("agreement", "throughput", "convergence", "checkpoint")
 MEASURED = ("ok", "disagrees")
@@ -103,6 +105,13 @@ class Run:
     environment: Mapping[str, Any]
     damage: list[str] = field(default_factory=list)
     semantics: Semantics = NOTHING_ASKED
+    calibration: Calibration | None = None
+
+    @cached_property
+    def looks(self) -> int:
+        """How often its speeds may have been looked at: twice where a budget allowed a top-up round."""
+        budget = as_number(self.plan.settings.get("budget_min"))
+        return looks_within(budget or 0.0)
 
     @cached_property
     def missing(self) -> tuple[Planned, ...]:

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from benchmarks.report import statistics
 from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.run import Record, Run
-from benchmarks.report.statistics import Estimate, Minima
 from benchmarks.report.wording import WORKS, visible
+from benchmarks.verdicts.judging import Verdict
+from benchmarks.verdicts.passes import PassValues, pass_values
+from benchmarks.verdicts.ranking import Open, ranks, undecided, verdicts_on
+from benchmarks.verdicts.ratios import log_ratios_to
 
 NETWORK = "network_training_step"
 ANY = "any style"
-MOST_RANKED = 300  # rows of one group
 
 
 class Gate:
@@ -89,12 +90,12 @@ def _verdict(witnesses: Sequence[Record], none: str) -> str | None:
 
 @dataclass(frozen=True)
 class Speed:
-    """One throughput record in its group. ``ratio`` is against the baseline of the group."""
+    """One throughput record in its group. ``verdict`` is against the baseline of the group."""
 
     record: Record
-    minima: Minima
+    minima: PassValues
     withheld: str | None
-    ratio: Estimate | None = None
+    verdict: Verdict | None = None
     rank: int | None = None
     is_baseline: bool = False
 
@@ -125,6 +126,7 @@ class Group:
     case: Mapping[str, Any]
     shape: tuple[int, ...]
     speeds: tuple[Speed, ...]
+    looks: int = 1
 
     def text(self, parameter: str) -> str:
         """A parameter that the group shares."""
@@ -140,6 +142,14 @@ class Group:
     def published(self) -> tuple[Speed, ...]:
         """Speeds that may be shown, in the order of the plan."""
         return tuple(speed for speed in self.speeds if speed.published)
+
+    @cached_property
+    def open(self) -> list[Open]:
+        """Comparisons with the baseline and with the fastest that are undecided; places are those of ``published``."""
+        base = next((place for place, speed in enumerate(self.published) if speed.is_baseline), None)
+        if base is None:
+            return []
+        return undecided([speed.minima for speed in self.published], base, looks=self.looks)
 
 
 @dataclass(frozen=True)
@@ -166,43 +176,31 @@ def collect(run: Run) -> Speeds:
     for record in run.records:
         if record.axis == "throughput" and record.measured:
             members[key_of(record, PARAMETERS)].append(record)
-    groups = [_group(records, gate, baseline) for records in members.values()]
+    groups = [_group(records, gate, baseline, run.looks) for records in members.values()]
     order = {work: index for index, work in enumerate(WORKS)}
     groups.sort(key=lambda group: order.get(group.work, len(order)))
     return Speeds(baseline, gate, groups)
 
 
-def _group(records: Sequence[Record], gate: Gate, baseline: str) -> Group:
+def _group(records: Sequence[Record], gate: Gate, baseline: str, looks: int) -> Group:
     rows = [_speed(record, gate) for record in records]
     shown = [index for index, row in enumerate(rows) if row.published]
     if shown:
         minima = [rows[index].minima for index in shown]
         base = next((n for n, i in enumerate(shown) if rows[i].record.implementation == baseline), 0)
-        per_round, ranks = statistics.log_ratios_to(minima, base), _ranks(minima)
+        verdicts, places = verdicts_on(log_ratios_to(minima, base), looks=looks), ranks(minima, looks=looks)
         for place, index in enumerate(shown):
             row = rows[index]
-            ratio = statistics.estimate(per_round[place])
-            rows[index] = Speed(row.record, row.minima, None, ratio, ranks[place], place == base)
+            rows[index] = Speed(row.record, row.minima, None, verdicts[place], places[place], place == base)
     first = records[0]
-    return Group(first.text("work"), first.case, first.shape, tuple(rows))
+    return Group(first.text("work"), first.case, first.shape, tuple(rows), looks)
 
 
 def _speed(record: Record, gate: Gate) -> Speed:
-    minima = statistics.pass_minima(record.samples)
+    minima = pass_values(record.samples)
     if record.status == "disagrees":
         return Speed(record, minima, f"no speed: disagrees: {visible(record.reason or 'no reason recorded')}")
     withheld = gate.why_withheld(record)
     if withheld is None and not minima:
         withheld = "no speed: the record holds no usable sample"
     return Speed(record, minima, withheld)
-
-
-def _ranks(minima: Sequence[Minima]) -> list[int | None]:
-    """1 + the number of rows that are faster for certain; with one round nothing is certain, nor ranked.
-
-    Every two rows are compared, so groups too large for that are not ranked.
-    """
-    if len(minima) > MOST_RANKED or len(statistics.rounds_of(minima)) < 2:
-        return [None] * len(minima)
-    slower = statistics.certainly_slower(statistics.log_ratios(minima))
-    return [1 + int(number) for number in slower.sum(axis=1)]

@@ -34,6 +34,11 @@ class Open:
     rounds: int | None
 
 
+def compare(first: PassValues, second: PassValues, *, comparisons: int = 1, looks: int = 1) -> Verdict | None:
+    """The verdict on the first against the second; None if they share no pass."""
+    return judge(log_ratios_to([first, second], 1)[0], comparisons=comparisons, looks=looks)
+
+
 def fastest(per_round: Array) -> int:
     """The place of the smallest mean ratio.
 

@@ -146,6 +146,12 @@ def test_the_report_knows_records_only(graph: dict[str, set[str]]) -> None:
     ) == []  # fmt: skip
 
 
+def test_verdicts_know_samples_only(graph: dict[str, set[str]]) -> None:
+    """Scheduler, report, ``compare`` and ``calibrate`` share them; they know none of those, and no framework."""
+    others = {name for name in graph if below(name, "benchmarks") and not below(name, "benchmarks.verdicts")}
+    assert wrong(graph, "benchmarks.verdicts", *(others - {"benchmarks"}), "bn_impls", *FRAMEWORKS) == []
+
+
 def test_the_harness_uses_the_report_through_its_front_door(graph: dict[str, set[str]]) -> None:
     """``draw``, nothing inside."""
     assert wrong(graph, "benchmarks.harness", "benchmarks.report") == [

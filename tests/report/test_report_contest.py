@@ -80,7 +80,7 @@ def test_the_overall_winner_and_the_inputs_where_it_loses(view_of: Build) -> Non
     )  # fmt: skip
     (contest,) = view.contests(WORK)
     assert contest.entries[contest.best] == ("a", "graph")
-    found = contest.estimates[1 - contest.best]
+    found = contest.verdicts[1 - contest.best]
     assert found is not None
     assert found.ratio == pytest.approx(2**0.5)
     assert "The order depends on the input: on dense 256×256 keras (graph) is 2.00 times as fast" in plain(  # noqa: RUF001

@@ -20,8 +20,8 @@ from benchmarks.report.figures.canvas import ALARM, LIGHT, VARIABLES
 from benchmarks.report.markdown import write_markdown
 from benchmarks.report.reading import read_run
 from benchmarks.report.results_csv import frame
-from benchmarks.report.statistics import Estimate
 from benchmarks.report.view import look
+from benchmarks.verdicts.judging import Verdict
 from bn_impls.errors import BadRunFolder
 from tests.report import synthetic
 from tests.report.synthetic import agreement, layer_case, record, throughput, write_run
@@ -256,7 +256,7 @@ def test_a_disagreement_is_ringed_and_limits_are_a_band(tmp_path: Path) -> None:
 
 def test_the_forest_holds_whole_groups(tmp_path: Path) -> None:
     """Two of three groups fit; one alone that is too long is cut."""
-    row = forest.Row("a", "a", Estimate(1.0, None, None, 1), False)
+    row = forest.Row("a", "a", Verdict("undecided", 1.0, None, None, 1, 0.03), False)
     groups = [(name, [row] * 4) for name in "abc"]
     assert [heading for heading, _ in forest.fitting(groups, 10)] == ["a", "b"]
     assert [len(rows) for _, rows in forest.fitting([("a", [row] * 99)], 10)] == [10]

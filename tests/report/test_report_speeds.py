@@ -118,8 +118,8 @@ def test_the_baseline_is_keras(view_of: Build) -> None:
     )
     speeds = by_name(view)
     assert speeds["keras-graph"].is_baseline
-    assert speeds["slow-graph"].ratio is not None
-    assert speeds["slow-graph"].ratio.ratio == pytest.approx(2)
+    assert speeds["slow-graph"].verdict is not None
+    assert speeds["slow-graph"].verdict.ratio == pytest.approx(2)
 
 
 def test_without_a_published_baseline_the_first_row_is_it(view_of: Build) -> None:

@@ -9,19 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from benchmarks.report.figures.canvas import INK, MUTED, PAPER, bare, label, logarithmic, render, series
-from benchmarks.report.statistics import Estimate
 from benchmarks.report.wording import TIMES, ratio
+from benchmarks.verdicts.judging import Verdict
 
 MOST_ROWS = 42
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the plot; the baseline's estimate is exactly 1."""
+    """One line of the plot; the baseline's ratio is exactly 1."""
 
     name: str
     implementation: str
-    estimate: Estimate
+    verdict: Verdict
     is_baseline: bool
 
 
@@ -83,7 +83,7 @@ def _paint(canvas: Canvas, groups: Groups, baseline: str, colours: Mapping[str, 
 
 def _draw_row(axes: Axes, line: int, row: Row, limits: tuple[float, float], colours: Mapping[str, int]) -> None:
     colour, marker = series(colours.get(row.implementation, 0))
-    found = row.estimate
+    found = row.verdict
     text = "baseline" if row.is_baseline else f"{ratio(found.ratio)}{TIMES}"
     if found.low is not None and found.high is not None and not row.is_baseline:
         low, high = max(found.low, limits[0]), min(found.high, limits[1])
@@ -105,8 +105,8 @@ def _draw_row(axes: Axes, line: int, row: Row, limits: tuple[float, float], colo
 
 def _limits(groups: Groups) -> tuple[float, float]:
     """The range of the ratios with some room; an interval that leaves it ends in an arrow."""
-    ratios = [row.estimate.ratio for _, rows in groups for row in rows]
-    ends = [end for _, rows in groups for row in rows for end in (row.estimate.low, row.estimate.high) if end]
+    ratios = [row.verdict.ratio for _, rows in groups for row in rows]
+    ends = [end for _, rows in groups for row in rows for end in (row.verdict.low, row.verdict.high) if end]
     low, high = min([*ratios, 1.0]), max([*ratios, 1.0])
     within = [end for end in ends if low / 2 <= end <= high * 2]
     return min([low, *within]) / 1.12, max([high, *within]) * 1.12

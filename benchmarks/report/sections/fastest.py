@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.report import statistics
 from benchmarks.report.contest import Contest, Entry
 from benchmarks.report.document import Rich, Span, enumerate_spans, name, say, strong
 from benchmarks.report.speeds import NETWORK, Group
-from benchmarks.report.statistics import Estimate
-from benchmarks.report.wording import count, ratio, shape_text, visible
+from benchmarks.report.wording import count, percent, ratio, shape_text, visible
+from benchmarks.verdicts.judging import MARGIN, Verdict
+from benchmarks.verdicts.ranking import verdicts_on
+from benchmarks.verdicts.ratios import log_ratios_to
 
 WIDE = 4.0  # upper over lower end, from which an interval says that the rounds differ
 
@@ -20,7 +21,7 @@ def entry_name(entry: Entry) -> Span:
     return name(f"{implementation} ({style})" if style else implementation)
 
 
-def times_as_fast(slower_over_faster: Estimate) -> Rich:
+def times_as_fast(slower_over_faster: Verdict) -> Rich:
     """``1.32 times as fast (95 % interval 1.21 to 1.44)``.
 
     Args:
@@ -50,24 +51,33 @@ def evidence(contest: Contest) -> Rich:
     if len(order) < 2:
         return say("The only one measured, so there is nothing to compare with ({basis}).", basis=rest)
     if len(tied) == len(order):
-        return say("They cannot be told apart{between} ({basis}).", between=_between(contest), basis=rest)
+        return say("{tie}{between} ({basis}).", tie=_tie(contest), between=_between(contest), basis=rest)
     rival = next(place for place in order if place not in tied)
-    found = contest.estimates[rival]
+    found = contest.verdicts[rival]
     if found is None:
         return say("There is nothing to compare with ({basis}).", basis=rest)
     if len(tied) > 1:
-        template = "They cannot be told apart. {best} is {factor} as {rival} ({basis})."
-    elif found.has_interval:
+        template = "{tie}. {best} is {factor} as {rival} ({basis})."
+    elif found.low is not None:
         template = "{factor} as {rival}, the next ({basis})."
     else:
         template = "{factor} as {rival}, the next, in the one round of this run: a hint, no verdict ({basis})."
     return say(
         template,
+        tie=_tie(contest),
         best=entry_name(contest.entries[best]),
         factor=times_as_fast(found),
         rival=entry_name(contest.entries[rival]),
         basis=rest,
     )
+
+
+def _tie(contest: Contest) -> str:
+    """What is said of those that share the first place."""
+    found = [contest.verdicts[place] for place in contest.tied if place != contest.best]
+    if all(verdict is not None and verdict.word == "same" for verdict in found):
+        return f"They are the same within {percent(MARGIN, 0)}"
+    return "They cannot be told apart"
 
 
 def sentence(contest: Contest) -> Rich:
@@ -84,17 +94,18 @@ def sentence(contest: Contest) -> Rich:
 def exceptions(contest: Contest) -> Rich:
     """Inputs on which another one is faster for certain than the overall fastest; empty if there are none."""
     groups: Sequence[Group] = contest.groups if len(contest.groups) > 1 else ()
-    parts = [found for group in groups if (found := _exception(group, contest.entries[contest.best]))]
+    parts = [found for group in groups if (found := _exception(group, contest.entries[contest.best], len(groups)))]
     if not parts:
         return ()
     return say(" The order depends on the input: {parts}.", parts=enumerate_spans(parts, 3))
 
 
-def _exception(group: Group, best: Entry) -> Rich:
+def _exception(group: Group, best: Entry, groups: int) -> Rich:
+    """Who is faster on one of so many inputs, which are all looked through."""
     speeds = {speed.entry: speed.minima for speed in group.published}
-    against_best = statistics.log_ratios_to(list(speeds.values()), list(speeds).index(best))
-    estimates = {who: statistics.estimate(ratios) for who, ratios in zip(speeds, against_best, strict=True)}
-    faster = {who: found for who, found in estimates.items() if found and found.told_apart and found.ratio < 1}
+    per_round = log_ratios_to(list(speeds.values()), list(speeds).index(best))
+    verdicts = zip(speeds, verdicts_on(per_round, groups=groups, looks=group.looks), strict=True)
+    faster = {who: found for who, found in verdicts if found and found.word == "faster"}
     if not faster:
         return ()
     who = min(faster, key=lambda entry: faster[entry].ratio)
@@ -126,7 +137,7 @@ def _basis(contest: Contest) -> str:
 
 def _between(contest: Contest) -> str:
     """How far the extremes are apart, and why that says nothing."""
-    found = contest.estimates[contest.order[-1]]
+    found = contest.verdicts[contest.order[-1]]
     if found is None or found.low is None or found.high is None:
         return ""
     ends = f"95 % interval {ratio(found.low)} to {ratio(found.high)}"

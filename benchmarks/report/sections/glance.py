@@ -60,7 +60,7 @@ def _agrees(view: View, who: str) -> tuple[Cell, Cell]:
 def _time(contest: Contest | None, who: str) -> Cell:
     """Time over the fastest entry's, in the fastest style of the implementation."""
     places = [place for place, (name, _) in enumerate(contest.entries) if name == who] if contest else []
-    found = {place: estimate for place in places if contest and (estimate := contest.estimates[place])}
+    found = {place: verdict for place in places if contest and (verdict := contest.verdicts[place])}
     if contest is None or not found:
         return BLANK
     place = min(found, key=lambda index: found[index].ratio)

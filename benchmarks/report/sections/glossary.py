@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.report.document import Paragraph, Section, Terms, code, say
-from benchmarks.report.statistics import CONFIDENCE
 from benchmarks.report.view import View
+from benchmarks.verdicts.judging import CONFIDENCE, MARGIN
 
 TERMS = {
     "implementation": "One registered way to batch-normalize, behind the same interface as all others.",
@@ -22,10 +22,14 @@ TERMS = {
     "hits all of them alike, and they are compared pass by pass.",
     "step time": "The shortest time per call in any pass. Whatever else a machine does only adds time, so "
     "the minimum repeats best.",
-    "ratio": "Step time over the baseline's: in each pass the ratio of the minima, in each round the median "
-    "of those, over rounds the geometric mean. Below 1 is faster.",
-    "interval": f"{100 * CONFIDENCE:.0f} % t interval over rounds. If it contains 1, this run cannot tell "
-    "the two apart.",
+    "ratio": "Step time over the baseline's: in each round the shortest over the shortest of the passes that both "
+    "have, over rounds the geometric mean. Below 1 is faster.",
+    "interval": f"t interval over rounds; all intervals of one ranking hold at once with {100 * CONFIDENCE:.0f} % "
+    "confidence, so a single one is wider than if it stood alone.",
+    "verdict": "Faster or slower: the interval leaves out 1, and the ratio is beyond the margin of "
+    f"{100 * MARGIN:.0f} %. Same: the whole interval lies within that margin. Undecided: neither, and what a decision "
+    "would cost is told.",
+    "noise floor": "The difference that this machine shows between identical workers, so what no verdict can rest on.",
     "decay": "Weight of the old moving value in an update. Frameworks call it momentum, and mean opposite "
     "things by it.",
     "ddof": "0 if the moving variance divides by n, 1 if it divides by n - 1.",

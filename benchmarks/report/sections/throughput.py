@@ -11,6 +11,8 @@ from benchmarks.report.figures import throughput as figure
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.sections.costs import costs
 from benchmarks.report.sections.fastest import sentence
+from benchmarks.report.sections.noise import noise
+from benchmarks.report.sections.prices import price_words, prices
 from benchmarks.report.speeds import NETWORK, Group, Speed
 from benchmarks.report.tables import (
     BLANK,
@@ -23,9 +25,11 @@ from benchmarks.report.tables import (
     text_cell,
 )
 from benchmarks.report.view import View
-from benchmarks.report.wording import WORKS, count, duration, ratio, shape_text, visible
+from benchmarks.report.wording import WORKS, count, duration, percent, ratio, shape_text, visible
+from benchmarks.verdicts.judging import MARGIN
 
 DETAILS = ("layout", "dtype", "device", "network", "batch_size", "dataset")
+TONES = {"faster": "good", "slower": "warn", "same": "", "undecided": "quiet"}
 REMARK = 200  # characters of a reason that a row shows
 
 
@@ -36,6 +40,7 @@ def build(view: View) -> Section:
         nothing = say("No throughput case was measured in this run.")
         return Section("throughput", "Throughput", (Paragraph(nothing, "note"),))
     blocks: list[Block] = [Paragraph(_method(view))]
+    blocks.extend(noise(view))
     if view.rounds < 2:
         told = say(
             "This run had one round, so ratios have no interval and nothing is ranked: read them as hints. "
@@ -53,7 +58,7 @@ def build(view: View) -> Section:
 def _method(view: View) -> Rich:
     return say(
         "How long does one step take? The step time is the shortest per call that was seen. The ratio "
-        "compares with {baseline} pass by pass, on the same work, input, dtype and device; below 1 is "
+        "compares with {baseline} within each round, on the same work, input, dtype and device; below 1 is "
         "faster. Only the same kind of work is ranked. A speed is shown only beside a passed agreement.",
         baseline=name(view.speeds.baseline),
     )
@@ -78,6 +83,7 @@ def _work(view: View, work: str, groups: Sequence[Group]) -> list[Block]:
     if any(len(group.published) > 1 for group in groups):
         blocks.append(_figure(view, key, title, groups))
     blocks.append(_table(view, key, title, groups))
+    blocks.extend(prices(groups))
     return blocks
 
 
@@ -99,7 +105,7 @@ def _figure(view: View, key: str, title: str, groups: Sequence[Group]) -> Figure
     baseline = bases.pop() if len(bases) == 1 else "the baseline of each group"
     intervals = "; one round, so no intervals. "
     if view.rounds > 1:
-        intervals = ", with 95 % intervals; one that crosses the line means that the two cannot be told apart. "
+        intervals = ", with simultaneous 95 % intervals; one that crosses the line does not tell the two apart. "
     caption = say(
         "Step time relative to {baseline}{intervals}{shared}{left_out}The {table} has the numbers.",
         baseline=name(baseline),
@@ -117,18 +123,18 @@ def _lines(group: Group) -> list[figure.Row]:
         figure.Row(
             " · ".join(part for part in speed.entry if part),
             speed.record.implementation,
-            speed.ratio,
+            speed.verdict,
             speed.is_baseline,
         )
         for speed in group.published
-        if speed.ratio
+        if speed.verdict
     ]
 
 
 def _words(groups: figure.Groups) -> str:
     """The figure in words."""
     parts = [
-        f"{heading}: " + ", ".join(f"{row.name} {ratio(row.estimate.ratio)}" for row in rows) + "."
+        f"{heading}: " + ", ".join(f"{row.name} {ratio(row.verdict.ratio)}" for row in rows) + "."
         for heading, rows in groups
     ]
     return visible(" ".join(parts))
@@ -147,13 +153,15 @@ def _table(view: View, key: str, title: str, groups: Sequence[Group]) -> Table:
         Column("Ratio", True, "step time over the baseline's; below 1 is faster"),
         Column("95 % from", True, "lower end of the interval of the ratio"),
         Column("to", True, "upper end of the interval of the ratio"),
+        Column("Verdict", False, f"against the baseline; same means within {percent(MARGIN, 0)}"),
+        Column("To decide", True, "further process rounds that would probably decide, and what they take"),
         Column("Rank", True, "1 + the number of rows of the same group that are faster for certain"),
         Column("Rounds", True, "fresh processes"),
         Column("Passes", True),
         Column("Remark", long=any(not group.published for group in groups)),
     ]
-    speeds = [speed for group in groups for speed in group.speeds]
-    rows = [_row(view, speed, parameters) for speed in speeds[:MOST_ROWS]]
+    speeds = [(group, speed) for group in groups for speed in group.speeds]
+    rows = [_row(view, group, speed, parameters) for group, speed in speeds[:MOST_ROWS]]
     note = say(
         "{shared}A rank is 1 + the number of rows that are faster for certain.",
         shared=shared(records, DETAILS),
@@ -161,29 +169,38 @@ def _table(view: View, key: str, title: str, groups: Sequence[Group]) -> Table:
     return table(f"{key}-table", f"{title}: step times", columns, rows, note, len(speeds))
 
 
-def _row(view: View, speed: Speed, parameters: Sequence[str]) -> tuple[Cell, ...]:
+def _row(view: View, group: Group, speed: Speed, parameters: Sequence[str]) -> tuple[Cell, ...]:
     rounds = len({number for number, _ in speed.minima})
     return (
         *(parameter_cell(speed.record, parameter) for parameter in parameters),
         implementation_cell(view, speed.record.implementation),
         parameter_cell(speed.record, "style"),
-        *(_figures(speed) if speed.published else [BLANK] * 5),
+        *(_figures(group, speed) if speed.published else [BLANK] * 7),
         count_cell(rounds),
         count_cell(len(speed.minima)),
         _remark(speed),
     )
 
 
-def _figures(speed: Speed) -> list[Cell]:
-    """Step time, ratio, its interval, rank."""
-    shortest, found = min(speed.minima.values()), speed.ratio
+def _figures(group: Group, speed: Speed) -> list[Cell]:
+    """Step time, ratio, its interval, verdict, what it would cost, rank."""
+    shortest, found = min(speed.minima.values()), speed.verdict
     time = Cell(duration(shortest * 1e-9), shortest)
     rank = BLANK if speed.rank is None else count_cell(speed.rank, "good" if speed.rank == 1 else "")
     if found is None or speed.is_baseline:
-        return [time, Cell("1", 1.0) if found else BLANK, BLANK, BLANK, rank]
-    tone = ("good" if found.ratio < 1 else "warn") if found.told_apart else ""
+        return [time, Cell("1", 1.0) if found else BLANK, *[BLANK] * 4, rank]
+    tone = TONES[found.word]
     ends = [BLANK if end is None else Cell(ratio(end), end) for end in (found.low, found.high)]
-    return [time, Cell(ratio(found.ratio), found.ratio, tone), *ends, rank]
+    word = Cell(found.word, found.word, tone)
+    return [time, Cell(ratio(found.ratio), found.ratio, tone), *ends, word, _price(group, speed), rank]
+
+
+def _price(group: Group, speed: Speed) -> Cell:
+    """What deciding the comparison with the baseline would cost; blank where it is decided."""
+    places = {id(published): place for place, published in enumerate(group.published)}
+    pair = {places[id(speed)], next(place for place, other in enumerate(group.published) if other.is_baseline)}
+    found = next((found for found in group.open if {found.place, found.against} == pair), None)
+    return BLANK if found is None else Cell(price_words(group, found), found.rounds)
 
 
 def _remark(speed: Speed) -> Cell:

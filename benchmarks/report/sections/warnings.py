@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
 from benchmarks.report.grades import usual
@@ -12,7 +13,6 @@ from benchmarks.report.sections.fastest import entry_name, exceptions
 from benchmarks.report.sections.second_order import wrong
 from benchmarks.report.sections.semantics import semantic_warnings
 from benchmarks.report.speeds import NETWORK
-from benchmarks.report.statistics import Estimate, compare
 from benchmarks.report.trainings import first_split
 from benchmarks.report.view import View
 from benchmarks.report.wording import (
@@ -26,6 +26,9 @@ from benchmarks.report.wording import (
     significant,
     visible,
 )
+from benchmarks.verdicts.judging import Verdict
+from benchmarks.verdicts.passes import PassValues
+from benchmarks.verdicts.ranking import compare
 
 SLOW_FIRST_CALL_S = 1.0
 STYLE_MATTERS = 1.5  # times
@@ -145,7 +148,7 @@ def _styles(view: View) -> list[Rich]:
             by_name.setdefault(speed.record.implementation, []).append(index)
         for who, places in by_name.items():
             rows = sorted((group.published[place] for place in places), key=lambda row: min(row.minima.values()))
-            found = compare(rows[-1].minima, rows[0].minima) if len(rows) > 1 else None
+            found = _extremes([row.minima for row in rows], group.looks) if len(rows) > 1 else None
             if found and _matters(found) and found.ratio > widest.get(who, (0.0, ()))[0]:
                 sentence = say(
                     "The call style matters: {slow} takes {factor} times as long as {fast} at {shape}.",
@@ -158,8 +161,13 @@ def _styles(view: View) -> list[Rich]:
     return [sentence for _, sentence in sorted(widest.values(), key=lambda pair: -pair[0])[:4]]
 
 
-def _matters(found: Estimate) -> bool:
-    return found.ratio > STYLE_MATTERS and (found.low is None or found.low > 1)
+def _extremes(rows: Sequence[PassValues], looks: int) -> Verdict | None:
+    """The last against the first; they were chosen for being the extremes, as if every two were compared."""
+    return compare(rows[-1], rows[0], comparisons=len(rows) * (len(rows) - 1) // 2, looks=looks)
+
+
+def _matters(found: Verdict) -> bool:
+    return found.ratio > STYLE_MATTERS and (found.low is None or found.word == "slower")
 
 
 def _orders(view: View) -> list[Rich]:

@@ -1,0 +1,81 @@
+"""The top-up round: what the planned rounds left undecided is measured once more, within a budget.
+
+It is decided once, after the planned rounds, and kept in ``passes.jsonl``, so that a resumed run goes on with the same
+decision and never looks a third time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from benchmarks.cases import Case
+from benchmarks.verdicts.passes import PassValues
+from benchmarks.verdicts.ranking import undecided
+
+ROUNDS = 3
+LOOKS = 2
+
+Pair = tuple[Case, Case]
+
+
+def choose(
+    cases: Iterable[Case],
+    values: Mapping[str, PassValues],
+    baseline: str,
+    cost_s: Callable[[Sequence[Case]], float],
+    budget_s: float,
+) -> list[Case]:
+    """The cases that are measured once more: those of the open comparisons that are cheapest to decide.
+
+    Args:
+        cases: every case that could be measured again.
+        values: case id -> pass values of the planned rounds.
+        baseline: the implementation that ratios are against.
+        cost_s: what one round of some cases takes, in seconds.
+        budget_s: what all rounds of the top-up may take, in seconds.
+
+    Returns:
+        The cases, both sides of each comparison, in the order of their first comparison.
+    """
+    chosen: dict[str, Case] = {}
+    for pair in open_pairs(cases, values, baseline):
+        wider = {**chosen, **{case.case_id: case for case in pair}}
+        if ROUNDS * cost_s(list(wider.values())) <= budget_s:
+            chosen = wider
+    return list(chosen.values())
+
+
+def open_pairs(cases: Iterable[Case], values: Mapping[str, PassValues], baseline: str) -> list[Pair]:
+    """Undecided comparisons with the baseline or the fastest of a group that more rounds can decide, fewest first."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        if values.get(case.case_id):
+            groups.setdefault(case.group, []).append(case)
+    found: list[tuple[int, Pair]] = []
+    for members in groups.values():
+        base = next((place for place, case in enumerate(members) if case.implementation == baseline), 0)
+        for left in undecided([values[case.case_id] for case in members], base, looks=LOOKS):
+            if left.rounds is not None:
+                found.append((left.rounds, (members[left.place], members[left.against])))
+    return [pair for _, pair in sorted(found, key=lambda entry: entry[0])]
+
+
+def round_s(lines: Mapping[str, Sequence[Mapping[str, Any]]], cases: Iterable[Case]) -> float:
+    """Seconds that a round of some cases takes, by what their rounds took: starting workers, preparing, passes.
+
+    Args:
+        lines: case id -> its lines of ``passes.jsonl``.
+        cases: what is measured in the round; cases of one implementation share a worker.
+    """
+    starts: dict[str, float] = {}
+    total = 0.0
+    for case in cases:
+        took: dict[int, float] = defaultdict(float)
+        for line in lines.get(case.case_id, ()):
+            took[line["round"]] += line.get("took_s", 0.0)
+            starts[case.implementation] = line.get("start_s", starts.get(case.implementation, 0.0))
+        total += median(took.values()) if took else 0.0
+    return total + sum(starts.values())
