@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markdown import Markdown
 
 from benchmarks.calibration import live, rendering
 from benchmarks.calibration.pool import pack, read_pool
-from benchmarks.calibration.recording import Recorder, SecondsDisplay, record_for, record_rounds
+from benchmarks.calibration.recording import Recorder, SecondsDisplay, record_for, record_runs
 from benchmarks.calibration.study import calibration, study
 from benchmarks.calibration.workers import LIVE_WORKERS, POOL_WORKERS, Worker
 from benchmarks.harness.environment import describe as describe_machine
@@ -107,7 +106,7 @@ def _tell(result: dict[str, Any], path: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=1))
         return
-    Console().print(Markdown(rendering.text(result)))
+    rendering.show(result, Console())
     print(path)
 
 
@@ -129,18 +128,15 @@ def _measure(options: argparse.Namespace, output: Path, say: Console) -> None:
     seconds = 60 * (size.minutes if options.minutes is None else options.minutes)
     trials = size.live if options.live is None else options.live
     say.print(f"pool of {seconds / 60:g} min, {', '.join(names)}: {output}", markup=False, soft_wrap=True)
-    took = _record(
-        Recording(output, "pool", POOL_WORKERS, POOL_WORK), names, say, lambda pool: record_for(pool, seconds), seconds
-    )
+    recording = Recording(output, "pool", POOL_WORKERS, POOL_WORK)
+    took = _record(recording, names, say, lambda pool: record_for(pool, seconds, live.RULE.rounds), seconds)
     (output / MACHINE).write_text(json.dumps(_machine(), indent=1) + "\n")
-    if trials:
-        rounds = live.rounds_for(trials, names)
-        said = ", ".join(f"{count} rounds of {name}" for name, count in rounds.items())
-        say.print(f"at least {trials} live trials: {said}", markup=False)
-        names = [name for name in names if rounds[name]]
+    if runs := live.runs_for(trials):
+        rounds = live.RULE.rounds
+        say.print(f"{runs * live.TRIALS_OF_A_RUN} live trials in {runs} runs of {rounds} rounds", markup=False)
         recording = Recording(output, "live", LIVE_WORKERS, LIVE_WORK)
-        expected = sum(rounds[name] * took[name] * LIVE_WORK.passes / POOL_WORK.passes for name in names)
-        _record(recording, names, say, lambda pool: record_rounds(pool, rounds), expected)
+        expected = runs * rounds * max(took.values()) * LIVE_WORK.passes / POOL_WORK.passes
+        _record(recording, names, say, lambda pool: record_runs(pool, runs, rounds), expected)
 
 
 @dataclass(frozen=True)
@@ -206,7 +202,7 @@ def _drawn(output: Path, seed: int, show: Callable[[str], None]) -> dict[str, An
             "recorded; the command without --redraw writes it"
         ) from error
     result = calibration(found, confirmed, machine)
-    (output / RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (output / RESULT).write_text(json.dumps(result) + "\n", encoding="utf-8")
     return result
 
 

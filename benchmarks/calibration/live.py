@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,9 @@ TRIALS_OF_A_RUN = len(WORKLOADS) * sum(map(len, LIVE_PAIRS.values()))
 RULE = Verdicts(DEFAULT)
 
 
-def rounds_for(trials: int, implementations: Sequence[str]) -> dict[str, int]:
-    """Rounds that at least so many trials need, as whole runs, the first implementations getting one more if any."""
-    runs = math.ceil(trials / TRIALS_OF_A_RUN)
-    each, more = divmod(runs, len(implementations))
-    return {name: RULE.rounds * (each + (place < more)) for place, name in enumerate(implementations)}
+def runs_for(trials: int) -> int:
+    """Runs that give at least so many trials."""
+    return math.ceil(trials / TRIALS_OF_A_RUN)
 
 
 def live(pool: Pool) -> dict[str, Any]:

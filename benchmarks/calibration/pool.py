@@ -21,7 +21,8 @@ from bn_impls.isolation.lines import decode, encode
 
 SCHEMA = 1
 FIELDS: dict[str, type] = {
-    "implementation": str, "workload": str, "worker": str, "round": int, "pass": int, "loops": int, "durations_ns": list,
+    "implementation": str, "workload": str, "worker": str, "round": int, "pass": int, "loops": int,
+    "durations_ns": list,
 }  # fmt: skip
 Key = tuple[str, str]
 

@@ -87,14 +87,15 @@ def half_pool_upper(units: Mapping[Unit, Any], rule: Verdicts, seed: int) -> flo
         seed: of random numbers.
 
     Returns:
-        The bound; None where half a pool has too few rounds for a trial.
+        The bound, over the units half of whose rounds are more than a trial's; None if there is none.
     """
     generator, rates = np.random.default_rng(seed), []
-    if any(len(unit.rounds) // 2 <= rule.rounds for unit in units):
+    large = {unit: ratios for unit, ratios in units.items() if len(unit.rounds) // 2 > rule.rounds}
+    if not large:
         return None
     for _ in range(HALVES):
         alarms = []
-        for unit, ratios in units.items():
+        for unit, ratios in large.items():
             half = generator.permutation(len(unit.rounds))[: len(unit.rounds) // 2]
             trials = draw(unit, 0, rule.rounds, TRIALS_OF_A_HALF, generator, half)
             words = rule.words(ratios[trials.first, trials.second, trials.rounds])

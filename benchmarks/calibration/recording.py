@@ -7,7 +7,7 @@ the next begins; an interrupted pool is continued by the same command.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.calibration.workers import SUBJECTS, Worker, of_specification
@@ -130,8 +130,7 @@ class Recorder:
         """
         began = self.clock()
         cases = self.cases[implementation]
-        self.scheduler.stop(list(self.scheduler.workers))
-        self.scheduler.start(sorted({case.implementation for case in cases}))
+        self.timing.start({case.implementation for case in cases})
         number = self.timing.next_round()
         for group in dict.fromkeys(case.group for case in cases):
             ended = self.timing.run_group([case for case in cases if case.group == group], number)
@@ -156,22 +155,36 @@ class Recorder:
         self.folder.close()
 
 
-def record_for(recorder: Recorder, seconds: float) -> None:
+def record_for(recorder: Recorder, seconds: float, at_least: int) -> None:
     """Record until the time is over, each round of the implementation that has had the least of it.
 
     Args:
         recorder: the pool.
         seconds: for all implementations together, earlier calls included; the last round may end after it.
+        at_least: rounds of each implementation, however long they take.
     """
-    while recorder.seconds() < seconds:
-        recorder.record_round(min(recorder.spent, key=lambda name: recorder.spent[name]))
+
+    def missing() -> list[str]:
+        return [name for name, count in recorder.rounds.items() if count < at_least]
+
+    while not (late := recorder.seconds() >= seconds) or missing():
+        choice = missing() if late else list(recorder.spent)
+        recorder.record_round(min(choice, key=lambda name: recorder.spent[name]))
 
 
-def record_rounds(recorder: Recorder, wanted: Mapping[str, int]) -> None:
-    """Record so many rounds of each implementation, those of earlier calls included."""
-    for implementation, count in wanted.items():
-        while recorder.rounds[implementation] < count:
-            recorder.record_round(implementation)
+def record_runs(recorder: Recorder, runs: int, rounds: int) -> None:
+    """Record so many whole runs, those of earlier calls included.
+
+    A run is of one implementation: the one that has had the least time, so that what starts fast gets more runs.
+
+    Args:
+        recorder: the pool.
+        runs: of all implementations together.
+        rounds: of a run.
+    """
+    while sum(count // rounds for count in recorder.rounds.values()) < runs:
+        begun = [name for name, count in recorder.rounds.items() if count % rounds]
+        recorder.record_round(begun[0] if begun else min(recorder.spent, key=lambda name: recorder.spent[name]))
 
 
 def _opened(path: Path, settings: Settings, cases: Sequence[Case]) -> RunFolder:

@@ -1,112 +1,169 @@
-"""A calibration as Markdown tables, for the terminal and for the page."""
+"""A calibration in sentences and tables, which the terminal and the page of the docs both show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.calibration.choosing import MOST_FALSE_ALARMS
 from benchmarks.readme import table
 
 Row = Mapping[str, Any]
-HEAD = (
-    "rule", "false alarms, A/A", "found, 2 %", "5 %", "10 %", "20 %", "A/A same", "A/A undecided", "5 % undecided",
+RATES = (
+    "A/A false alarms", "found, 2 %", "5 %", "10 %", "20 %", "A/A same", "A/A undecided", "5 % undecided",
     "wrong direction",
 )  # fmt: skip
+SHOWN = 12
 
 
-def percent(share: Mapping[str, Any] | None, *, bound: bool = False) -> str:
-    """A rate, with its upper bound if asked for."""
-    if not share or share["rate"] is None:
-        return "not tried"
-    shown = f"{100 * share['rate']:.{_digits(share['rate'])}f} %"
-    return f"{shown} (≤ {100 * share['upper']:.{_digits(share['upper'])}f} %)" if bound else shown
+@dataclass(frozen=True)
+class Sheet:
+    """A table with what it shows."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        """As on a page."""
+        return f"**{self.title}**\n\n{table(self.head, self.rows)}"
+
+    def terminal(self) -> Table:
+        """As in a terminal."""
+        drawn = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for place, head in enumerate(self.head):
+            drawn.add_column(head, justify="right" if place else "left", overflow="fold")
+        for row in self.rows:
+            drawn.add_row(*row)
+        return drawn
 
 
-def _digits(value: float) -> int:
-    return 1 if value >= 0.001 or value == 0 else 3
+def share(found: Row | None, *, bound: bool = False) -> str:
+    """A rate in percent, with its upper bound if asked for."""
+    if not found or found["rate"] is None:
+        return "-"
+    shown = _percent(found["rate"])
+    return f"{shown} (≤ {_percent(found['upper'])})" if bound else shown
 
 
-def rates(row: Row, name: str, *, verdicts: bool = True) -> list[str]:
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}" if 0 < value < 0.01 else f"{100 * value:.1f}"
+
+
+def rates(row: Row, name: str) -> list[str]:
     """The cells of a rule."""
-    found = [percent(row["detected"].get(key)) for key in ("2", "5", "10", "20")]
-    same = percent(row["same"]["0"]) if verdicts else "no such verdict"
-    undecided = [percent(row["undecided"].get(key)) for key in ("0", "5")]
-    wrong = percent(row["wrong_direction"], bound=True)
-    return [name, percent(row["false_alarm"], bound=True), *found, same, *undecided, wrong]
+    found = [share(row["detected"].get(key)) for key in ("2", "5", "10", "20")]
+    rest = [row["same"]["0"], row["undecided"]["0"], row["undecided"].get("5")]
+    wrong = share(row["wrong_direction"], bound=True)
+    return [name, share(row["false_alarm"], bound=True), *found, *map(share, rest), wrong]
 
 
-def candidates(study: Row, limit: int | None = None) -> str:
-    """Our rule in every design, best first by the written rule's two figures; the rules of others below."""
-    rows = study["candidates"]
-    order = sorted(rows, key=lambda row: (row["false_alarm"]["upper"] >= 0.02, -row["detected"]["5"]["rate"]))
-    shown = [row for row in order[:limit] if row is not rows[0]]
-    cells = [rates(rows[0], f"**{rows[0]['name']}** (what runs use)"), *(rates(row, row["name"]) for row in shown)]
-    others = [rates(row, row["name"], verdicts=False) for row in study["others"]]
-    return table(HEAD, [*cells, *others])
-
-
-def units(study: Row) -> str:
-    """The default on each implementation and workload."""
-    return table(HEAD, [rates(row, f"{row['name']}, {row['rounds']} rounds") for row in study["units"]])
-
-
-def injected(study: Row) -> str:
-    """What was injected and what the pool shows."""
-    rows = [
-        [fact["unit"], f"{100 * fact['injected']:.0f} %", _interval(fact)] for fact in study["injected"]
-    ]  # fmt: skip
-    return table(("workers", "injected", "observed (95 % interval over rounds)"), rows)
-
-
-def _interval(fact: Row) -> str:
-    return f"{100 * fact['observed']:.1f} % ({100 * fact['low']:.1f} to {100 * fact['high']:.1f})"
-
-
-def targets(study: Row) -> str:
+def targets(study: Row) -> Sheet:
     """What must be reached."""
     rows = [
         [
             goal["what"],
-            f"{goal['bound']} {100 * goal['target']:g} %",
-            "not tried" if goal["value"] is None else f"{100 * goal['value']:.2f} %",
-            "yes" if goal["reached"] else "**no**",
+            f"{goal['bound']} {100 * goal['target']:g}",
+            "-" if goal["value"] is None else _percent(goal["value"]),
+            "yes" if goal["reached"] else "no",
         ]
         for goal in study["targets"]
     ]
-    return table(("what", "target", "found", "reached"), rows)
+    return Sheet("What runs use, against what it must reach (%)", ("what", "target", "found", "reached"), rows)
 
 
-def live(confirmed: Row) -> str:
-    """The live trials."""
-    return table(HEAD, [rates(confirmed, f"{confirmed['trials']} live trials")])
+def rules(study: Row, shown: int = SHOWN) -> Sheet:
+    """What runs use, then our rule in other designs, best first, then the rules of others."""
+    first, *rest = study["candidates"]
+    rest.sort(key=lambda row: (row["false_alarm"]["upper"] >= MOST_FALSE_ALARMS, -row["detected"]["5"]["rate"]))
+    rows = [rates(first, f"{first['name']} (what runs use)"), *(rates(row, row["name"]) for row in rest[:shown])]
+    others = [rates(row, row["name"]) for row in study["others"]]
+    title = f"The same trials by {min(shown, len(rest)) + 1} of {len(study['candidates'])} designs and by others' rules"
+    return Sheet(f"{title} (%)", ("statistic, within a round, rounds x passes", *RATES), [*rows, *others])
 
 
-def summary(calibration: Row) -> str:
-    """The first sentences."""
-    study, machine = calibration["study"], calibration["machine"]
-    alarm = study["candidates"][0]["false_alarm"]
-    half = study["half_pool_upper"]
-    pool = ", ".join(f"{count} of {name}" for name, count in study["pool"]["rounds"].items())
-    bound = "" if half is None else f"; the 95 % quantile over random halves of the pool is {100 * half:.1f} %"
-    return (
-        f"On {machine['cores']} cores of an {machine['cpu_model']}: of {alarm['trials']:,} pairs of identical workers, "
-        f"{alarm['count']:,} were called faster or slower ({percent(alarm, bound=True)}{bound}). 95 % of such pairs "
-        f"differ by less than {100 * calibration['noise_floor']:.1f} % after a run's planned rounds: the noise floor. "
-        f"The pool has {study['pool']['passes']:,} passes in rounds of fresh processes: {pool}.\n\n"
-        f"By the written rule the default would be: {study['choice']}; of the designs of the default size: "
-        f"{study['choice_of_default_size']}."
-    )
+def units(study: Row) -> Sheet:
+    """What runs use, on each implementation and workload."""
+    rows = [rates(row, f"{row['name']} ({row['rounds']} rounds)") for row in study["units"]]
+    return Sheet("What runs use, by implementation and workload (%)", ("implementation, workload", *RATES), rows)
 
 
-def text(calibration: Row, limit: int = 12) -> str:
-    """Everything, for a terminal."""
-    study = calibration["study"]
-    parts: Sequence[str] = [
-        summary(calibration),
-        targets(study),
-        candidates(study, limit),
-        units(study),
-        injected(study),
+def injected(study: Row) -> Sheet:
+    """What was injected and what the pool shows."""
+    facts = study["injected"]
+    percents = sorted({fact["injected"] for fact in facts})
+    rows = [
+        [unit, *(_interval(fact) for percent in percents for fact in facts if _is(fact, unit, percent))]
+        for unit in dict.fromkeys(fact["unit"] for fact in facts)
     ]
-    confirmed = calibration["live"]
-    return "\n\n".join([*parts, *([live(confirmed)] if confirmed else []), *study["pool"]["damage"]])
+    head = ("implementation, workload", *(f"{100 * percent:g} % injected" for percent in percents))
+    return Sheet("Slowdowns that the pool shows, with 95 % intervals over rounds (%)", head, rows)
+
+
+def _is(fact: Row, unit: str, percent: float) -> bool:
+    return bool(fact["unit"] == unit and fact["injected"] == percent)
+
+
+def _interval(fact: Row) -> str:
+    low, high = (f"{100 * fact[end]:.1f}" for end in ("low", "high"))
+    return f"{100 * fact['observed']:.1f} ({low} to {high})"
+
+
+def live(confirmed: Row) -> Sheet:
+    """The live trials."""
+    runs = ", ".join(f"{count} of {name}" for name, count in confirmed["runs"].items())
+    row = rates(confirmed, f"{confirmed['trials']} trials; runs: {runs}")
+    return Sheet("Live trials (%)", ("what", *RATES), [row])
+
+
+def summary(calibration: Row) -> list[str]:
+    """What came out, in paragraphs."""
+    study, machine = calibration["study"], calibration["machine"]
+    first = study["candidates"][0]
+    alarm, half = first["false_alarm"], study["half_pool_upper"]
+    pool = ", ".join(f"{count} of {name}" for name, count in study["pool"]["rounds"].items())
+    within = (
+        "the pool is too small to be halved, so how far another pool might differ is not known"
+        if half is None
+        else f"in 95 % of random halves of the pool the share is at most {_percent(half)} %"
+    )
+    choice = study["choice"]
+    chosen = "what runs use" if choice == first["name"] else f"another design, {choice}"
+    return [
+        f"{machine['cpu_model']}, {machine['cores']} cores. {alarm['count']:,} of {alarm['trials']:,} pairs of "
+        f"identical workers were called faster or slower: {_percent(alarm['rate'])} %, at most {_percent(alarm['upper'])} % by "
+        f"these trials' 95 % interval; {within}.",
+        f"Noise floor: 95 % of the pairs differ by less than {_percent(calibration['noise_floor'])} % after the "
+        f"planned rounds; `same` means within {100 * study['margin']:g} %.",
+        f"The pool: {study['pool']['passes']:,} passes; rounds of fresh processes: {pool}. The written rule (false "
+        f"alarms surely below {100 * MOST_FALSE_ALARMS:g} %, then most 5 % slowdowns found) picks {chosen}; of the "
+        f"designs with a top-up, {study['choice_of_default_size']}.",
+        *study["pool"]["damage"],
+    ]
+
+
+def sheets(calibration: Row, shown: int = SHOWN) -> Iterator[Sheet]:
+    """Every table."""
+    study = calibration["study"]
+    yield from (targets(study), rules(study, shown), units(study), injected(study))
+    if calibration["live"]:
+        yield live(calibration["live"])
+
+
+def markdown(calibration: Row) -> str:
+    """All of it, for a page."""
+    return "\n\n".join([*summary(calibration), *(sheet.markdown() for sheet in sheets(calibration))])
+
+
+def show(calibration: Row, console: Console) -> None:
+    """All of it, in a terminal."""
+    for paragraph in summary(calibration):
+        console.print(paragraph, markup=False, highlight=False)
+    for sheet in sheets(calibration):
+        console.print()
+        console.print(sheet.terminal(), markup=False)
+    console.print()

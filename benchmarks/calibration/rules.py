@@ -8,12 +8,15 @@ Two rules of others judge the same samples:
 - pyperf, ``pyperf compare_to``: Student's two-sample, two-tailed t test at 95 % over all values, with the pooled
   variance (``is_significant`` in ``pyperf/_utils.py``); the means say which is faster. It reads the critical value
   from a table rounded to three digits; here it is exact.
+
+Both get the samples of workers that were visited in turn, which is our harness's doing, and, in rows of their own, of
+rounds that lie one after the other, which is how they are used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +25,8 @@ from pytest_benchmark.utils import parse_compare_fail
 from scipy import stats
 
 from benchmarks.calibration.pool import Unit
-from benchmarks.calibration.trials import Trials
+from benchmarks.calibration.trials import Places, Trials
+from benchmarks.harness.top_up import LOOKS
 from benchmarks.verdicts.judging import MARGIN, half_width, is_different, is_same
 from benchmarks.verdicts.passes import DEFAULT_STATISTIC, Array
 from benchmarks.verdicts.ratios import DEFAULT_WITHIN, WITHIN_ROUND
@@ -52,9 +56,9 @@ class Design:
 
     @property
     def name(self) -> str:
-        """In a line."""
+        """Statistic, how rounds are made, rounds and those of the top-up, passes."""
         extra = f" + {self.top_up}" if self.top_up else ""
-        return f"{self.statistic}, {self.within}, {self.rounds}{extra} rounds x {self.passes} passes"
+        return f"{self.statistic}, {self.within}, {self.rounds}{extra} x {self.passes}"
 
 
 class Rule(Protocol):
@@ -95,7 +99,7 @@ class Verdicts:
 
     def words(self, per_round: Array) -> Words:
         """The verdicts on log ratios of N trials, shape (N, rounds)."""
-        looks = 2 if self.design.top_up else 1
+        looks = LOOKS if self.design.top_up else 1
         early = words_of(per_round[:, : self.design.rounds], looks)
         return np.where(early == "undecided", words_of(per_round, looks), early) if self.design.top_up else early
 
@@ -124,49 +128,114 @@ def words_of(per_round: Array, looks: int = 1, margin: float = MARGIN) -> Words:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Which samples of a trial the rules of others see: all of both workers, visited in turn or one after the other.
+
+    Attributes:
+        rounds: of each worker.
+        passes: of each round.
+        in_turn: whether both come from the same rounds; otherwise the second worker's rounds are earlier ones, as
+            where one run is compared with a stored one.
+    """
+
+    rounds: int = 5
+    passes: int = 5
+    in_turn: bool = True
+
+    @property
+    def needed(self) -> int:
+        """Rounds that a trial must have."""
+        return self.rounds if self.in_turn else 2 * self.rounds
+
+    @property
+    def how(self) -> str:
+        """Said of a rule."""
+        return "" if self.in_turn else ", one after the other"
+
+    def taken(self, unit: Unit, trials: Trials) -> tuple[Array, Array]:
+        """Samples of the first and the second worker, each of shape (N, rounds * passes * samples); NaN for none."""
+        order = np.argsort(trials.rounds, axis=1)
+        late, early = order[:, -self.rounds :], order[:, : self.rounds]
+        return self._of(unit, trials.first, trials.rounds, late), self._of(unit, trials.second, trials.rounds, early)
+
+    def _of(self, unit: Unit, workers: Places, rounds: Places, which: Places) -> Array:
+        chosen, numbers = (np.take_along_axis(places, which, axis=1) for places in (workers, rounds))
+        found: Array = unit.durations[chosen, numbers, : self.passes].reshape(len(rounds), -1)
+        return found
+
+
+@dataclass(frozen=True)
 class PytestBenchmark:
-    """pytest-benchmark's regression check on all samples of a trial.
+    """pytest-benchmark's regression check.
 
     Attributes:
         limit: of ``--benchmark-compare-fail``, such as ``min:5%``.
+        samples: that it sees.
     """
 
     limit: str
-    rounds: int = 5
-    passes: int = 5
+    samples: Samples = field(default_factory=Samples)
 
     @property
     def name(self) -> str:
         """The tool and its option."""
-        return f"pytest-benchmark, {self.limit}"
+        return f"pytest-benchmark {self.limit}{self.samples.how}"
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that a trial must have."""
+        return self.samples.needed
 
     def judge(self, unit: Unit) -> Callable[[Trials], Words]:
         """By the package's own check."""
-        check = parse_compare_fail(self.limit)
-        summarise = {"min": np.nanmin, "mean": np.nanmean}[check.field]
+        parse: Callable[[str], RegressionCheck] = parse_compare_fail
+        check = parse(self.limit)
+        summaries: dict[str, Callable[..., Array]] = {"min": np.nanmin, "mean": np.nanmean}
+        summarise = summaries[check.field]
 
         def word(first: float, second: float) -> str:
             one, other = {check.field: first}, {check.field: second}
             return "slower" if check.fails(one, other) else "faster" if check.fails(other, one) else "undecided"
 
         def words(trials: Trials) -> Words:
-            first, second = (summarise(part, axis=1) for part in samples_of(unit, trials, self.passes))
+            first, second = (summarise(part, axis=1) for part in self.samples.taken(unit, trials))
             return np.array(list(map(word, first, second)))
 
         return words
 
 
+class RegressionCheck(Protocol):
+    """What pytest-benchmark makes of a limit."""
+
+    field: str
+
+    def fails(self, current: dict[str, float], compared: dict[str, float]) -> str | None:
+        """Words if the current figure is beyond the limit."""
+
+
 @dataclass(frozen=True)
 class Pyperf:
-    """pyperf's test of significance on all samples of a trial."""
+    """pyperf's test of significance.
 
-    rounds: int = 5
-    passes: int = 5
-    name: str = "pyperf compare_to"
+    Attributes:
+        samples: that it sees.
+    """
+
+    samples: Samples = field(default_factory=Samples)
+
+    @property
+    def name(self) -> str:
+        """The tool and its command."""
+        return f"pyperf compare_to{self.samples.how}"
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that a trial must have."""
+        return self.samples.needed
 
     def judge(self, unit: Unit) -> Callable[[Trials], Words]:
         """Student's t test by SciPy."""
-        return lambda trials: significant(*samples_of(unit, trials, self.passes))
+        return lambda trials: significant(*self.samples.taken(unit, trials))
 
 
 def significant(first: Array, second: Array) -> Words:
@@ -182,13 +251,8 @@ def significant(first: Array, second: Array) -> Words:
     return np.select([found & (mean > other), found & (mean < other)], ["slower", "faster"], "undecided")
 
 
-def samples_of(unit: Unit, trials: Trials, passes: int) -> tuple[Array, Array]:
-    """All samples of both workers of each trial, each of shape (N, rounds * passes * samples); NaN for none."""
-    count = len(trials.rounds)
-    first, second = (
-        unit.durations[workers, trials.rounds, :passes].reshape(count, -1) for workers in (trials.first, trials.second)
-    )
-    return first, second
-
-
-OTHERS: tuple[Rule, ...] = (PytestBenchmark("min:5%"), PytestBenchmark("mean:5%"), Pyperf())
+OTHERS: tuple[Rule, ...] = tuple(
+    rule
+    for samples in (Samples(), Samples(in_turn=False))
+    for rule in (PytestBenchmark("min:5%", samples), PytestBenchmark("mean:5%", samples), Pyperf(samples))
+)

@@ -13,13 +13,14 @@ from benchmarks.calibration.rates import Tally, half_pool_upper
 from benchmarks.calibration.rules import OTHERS, UNPAIRED, Design, Rule, Verdicts, log_ratios
 from benchmarks.calibration.trials import Trials, draw
 from benchmarks.calibration.workers import SLOWDOWNS
+from benchmarks.harness import top_up
 from benchmarks.verdicts.judging import MARGIN, judge
 from benchmarks.verdicts.passes import STATISTICS, Array
 from benchmarks.verdicts.ratios import WITHIN_ROUND
 from bn_impls.errors import BadRunFolder
 
-DEFAULT = Design(top_up=1)
-"""What a run of the default size does: 5 rounds of 5 passes, and one more of what is undecided."""
+DEFAULT = Design(top_up=top_up.ROUNDS)
+"""What a run of the default size does: 5 rounds of 5 passes, and more of what is undecided."""
 SPLITS = ((3, 8), (5, 5), (10, 3))
 """Rounds and passes of about the same measuring time; a round also costs the start of its processes."""
 TRIALS = 1000
@@ -31,7 +32,9 @@ def candidates(passes: int) -> Iterator[Design]:
     yield DEFAULT
     for statistic in STATISTICS:
         for within in (*WITHIN_ROUND, UNPAIRED):
-            designs = [Design(statistic, within, *split) for split in SPLITS] + [Design(statistic, within, top_up=1)]
+            designs = [Design(statistic, within, *split) for split in SPLITS] + [
+                Design(statistic, within, top_up=top_up.ROUNDS)
+            ]
             yield from (design for design in designs if design != DEFAULT and design.passes <= passes)
 
 
@@ -53,21 +56,22 @@ def study(
         BadRunFolder: the pool is too small for the default design.
     """
     _check(pool)
+    default = Verdicts(DEFAULT)
     whole = min(len(unit.rounds) for unit in pool.units)
     passes = min(unit.durations.shape[2] for unit in pool.units)
     designs = [design for design in candidates(passes) if design.rounds + design.top_up <= whole]
     left_out = [design.name for design in candidates(passes) if design not in designs]
-    mine = [Verdicts(design) for design in designs]
-    rules: list[Rule] = [*mine, *OTHERS]
+    mine, others = [Verdicts(design) for design in designs], [rule for rule in OTHERS if rule.rounds <= whole]
+    left_out += [rule.name for rule in OTHERS if rule not in others]
+    rules: list[Rule] = [*mine, *others]
     tallies = _judged(pool, rules, seed, count, show)
     rows = [_described(rule.design) | _total(tallies[rule.name]).as_json() for rule in mine]
-    default = Verdicts(DEFAULT)
     show("drawing from halves of the pool")
     return {
         "pool": _pool(pool),
         "candidates": rows,
         "left_out": left_out,
-        "others": [{"name": rule.name} | _total(tallies[rule.name]).as_json() for rule in OTHERS],
+        "others": [{"name": rule.name} | _total(tallies[rule.name]).as_json() for rule in others],
         "units": [
             {"name": unit.name, "rounds": len(unit.rounds)} | tally.as_json()
             for unit, tally in zip(pool.units, tallies[default.name], strict=True)
