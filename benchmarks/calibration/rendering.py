@@ -135,8 +135,8 @@ def summary(calibration: Row) -> list[str]:
     chosen = "what runs use" if choice == first["name"] else f"another design, {choice}"
     return [
         f"{machine['cpu_model']}, {machine['cores']} cores. {alarm['count']:,} of {alarm['trials']:,} pairs of "
-        f"identical workers were called faster or slower: {_percent(alarm['rate'])} %, at most {_percent(alarm['upper'])} % by "
-        f"these trials' 95 % interval; {within}.",
+        f"identical workers were called faster or slower: {_percent(alarm['rate'])} %, at most "
+        f"{_percent(alarm['upper'])} % by these trials' 95 % interval; {within}.",
         f"Noise floor: 95 % of the pairs differ by less than {_percent(calibration['noise_floor'])} % after the "
         f"planned rounds; `same` means within {100 * study['margin']:g} %.",
         f"The pool: {study['pool']['passes']:,} passes; rounds of fresh processes: {pool}. The written rule (false "
