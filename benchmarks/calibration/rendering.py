@@ -17,7 +17,7 @@ RATES = (
     "A/A false alarms", "found, 2 %", "5 %", "10 %", "20 %", "A/A same", "A/A undecided", "5 % undecided",
     "wrong direction",
 )  # fmt: skip
-SHOWN = 12
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Sheet:
         """As in a terminal."""
         drawn = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
         for place, head in enumerate(self.head):
-            drawn.add_column(head, justify="right" if place else "left", overflow="fold")
+            drawn.add_column(head, justify="right" if place else "left", min_width=None if place else 26)
         for row in self.rows:
             drawn.add_row(*row)
         return drawn
@@ -83,7 +83,7 @@ def rules(study: Row, shown: int = SHOWN) -> Sheet:
     rows = [rates(first, f"{first['name']} (what runs use)"), *(rates(row, row["name"]) for row in rest[:shown])]
     others = [rates(row, row["name"]) for row in study["others"]]
     title = f"The same trials by {min(shown, len(rest)) + 1} of {len(study['candidates'])} designs and by others' rules"
-    return Sheet(f"{title} (%)", ("statistic, within a round, rounds x passes", *RATES), [*rows, *others])
+    return Sheet(f"{title} (%)", ("rule", *RATES), [*rows, *others])
 
 
 def units(study: Row) -> Sheet:
@@ -133,12 +133,15 @@ def summary(calibration: Row) -> list[str]:
     )
     choice = study["choice"]
     chosen = "what runs use" if choice == first["name"] else f"another design, {choice}"
+    floor = calibration["noise_floor"]
+    claims = f" This machine, as it was, is too noisy for claims below {_percent(floor)} %."
+    noisy = claims if floor > study["margin"] else ""
     return [
         f"{machine['cpu_model']}, {machine['cores']} cores. {alarm['count']:,} of {alarm['trials']:,} pairs of "
         f"identical workers were called faster or slower: {_percent(alarm['rate'])} %, at most "
         f"{_percent(alarm['upper'])} % by these trials' 95 % interval; {within}.",
-        f"Noise floor: 95 % of the pairs differ by less than {_percent(calibration['noise_floor'])} % after the "
-        f"planned rounds; `same` means within {100 * study['margin']:g} %.",
+        f"Noise floor: 95 % of the pairs differ by less than {_percent(floor)} % after the planned rounds; `same` "
+        f"means within {100 * study['margin']:g} %.{noisy}",
         f"The pool: {study['pool']['passes']:,} passes; rounds of fresh processes: {pool}. The written rule (false "
         f"alarms surely below {100 * MOST_FALSE_ALARMS:g} %, then most 5 % slowdowns found) picks {chosen}; of the "
         f"designs with a top-up, {study['choice_of_default_size']}.",

@@ -40,9 +40,10 @@ def test_a_top_up_judges_again_what_was_undecided_and_nothing_else() -> None:
     steady, torn = [0.2, 0.2001, 0.1999, 0.2, 0.2], [0.5, -0.1, 0.4, 0.0, 0.3]
     rule = Verdicts(Design(top_up=3))
     assert rule.rounds == 8
-    words = rule.words(np.array([steady + [-5, -5, -5], torn + [0.2, 0.2, 0.2]]))
-    assert list(words) == ["slower", judge(np.array([*torn, 0.2, 0.2, 0.2]), looks=2).word]  # type: ignore[union-attr]
-    assert words[1] == "slower" != judge(np.array(torn), looks=2).word  # type: ignore[union-attr]
+    words = rule.words(np.array([[*steady, -5, -5, -5], [*torn, 0.2, 0.2, 0.2]]))
+    assert list(words_of(np.array([steady, torn]), looks=2)) == ["slower", "undecided"]
+    assert list(words) == ["slower", "slower"]
+    assert list(words_of(np.array([[*steady, -5, -5, -5]]), looks=2)) == ["undecided"]
 
 
 def by_hand(limit: str, first: list[float], second: list[float]) -> str:
