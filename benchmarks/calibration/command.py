@@ -44,14 +44,23 @@ MACHINE_FIELDS = (
 
 @dataclass(frozen=True)
 class Size:
-    """How much is recorded, unless options say otherwise."""
+    """How much is recorded; options change all but the rounds.
+
+    Attributes:
+        minutes: of the pool.
+        rounds: of each implementation at least, if they take longer.
+        live: live trials at least.
+        implementations: names.
+    """
 
     minutes: float
+    rounds: int
     live: int
     implementations: tuple[str, ...]
 
 
-DEFAULT, QUICK = Size(20.0, 48, IMPLEMENTATIONS), Size(2.0, 0, IMPLEMENTATIONS[:1])
+DEFAULT = Size(20.0, 12, 48, IMPLEMENTATIONS)  # 12: every rule, those of ten rounds too, has some choice
+QUICK = Size(2.0, live.RULE.rounds, 0, IMPLEMENTATIONS[:1])
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -129,7 +138,7 @@ def _measure(options: argparse.Namespace, output: Path, say: Console) -> None:
     trials = size.live if options.live is None else options.live
     say.print(f"pool of {seconds / 60:g} min, {', '.join(names)}: {output}", markup=False, soft_wrap=True)
     recording = Recording(output, "pool", POOL_WORKERS, POOL_WORK)
-    took = _record(recording, names, say, lambda pool: record_for(pool, seconds, live.RULE.rounds), seconds)
+    took = _record(recording, names, say, lambda pool: record_for(pool, seconds, size.rounds), seconds)
     (output / MACHINE).write_text(json.dumps(_machine(), indent=1) + "\n")
     if runs := live.runs_for(trials):
         rounds = live.RULE.rounds

@@ -31,6 +31,7 @@ WORKLOADS = (
 """Work and shape: ten microseconds, a fraction of a millisecond, and 26 MB that must come from memory."""
 
 ROUND_TIMES = "rounds.jsonl"
+ATTEMPTS = 3  # of a round whose workers fail
 WITHOUT_END = 10**9  # a pool never has all its rounds, so no case gets a record
 
 
@@ -123,30 +124,37 @@ class Recorder:
         return sum(self.spent.values())
 
     def record_round(self, implementation: str) -> None:
-        """One round of fresh workers.
+        """One round of fresh workers; one in which a worker fails is left as it is, and another one tried.
 
         Raises:
-            BadRunFolder: a worker could not be measured; the message has its reason.
+            BadRunFolder: no round came about; the message has the last one's reason.
         """
-        began = self.clock()
-        cases = self.cases[implementation]
+        for _ in range(ATTEMPTS):
+            began = self.clock()
+            number, ended = self._attempt(self.cases[implementation])
+            seconds = self.clock() - began
+            self.spent[implementation] += seconds
+            if not ended:
+                self.rounds[implementation] += 1
+                line = {"implementation": implementation, "round": number, "seconds": round(seconds, 3)}
+                jsonlines.append(self.folder.path / ROUND_TIMES, line)
+                return
+        raise BadRunFolder(self._why(ended))
+
+    def _attempt(self, cases: Sequence[Case]) -> tuple[int, str]:
+        """A round's number, and the id of a case that failed, with which it ended."""
         self.timing.start({case.implementation for case in cases})
         number = self.timing.next_round()
         for group in dict.fromkeys(case.group for case in cases):
-            ended = self.timing.run_group([case for case in cases if case.group == group], number)
-            if ended:
-                raise BadRunFolder(self._why(sorted(ended)[0]))
-        seconds = self.clock() - began
-        self.spent[implementation] += seconds
-        self.rounds[implementation] += 1
-        line = {"implementation": implementation, "round": number, "seconds": round(seconds, 3)}
-        jsonlines.append(self.folder.path / ROUND_TIMES, line)
+            if ended := self.timing.run_group([case for case in cases if case.group == group], number):
+                return number, min(ended)
+        return number, ""
 
     def _why(self, case_id: str) -> str:
         record = self.folder.records()[case_id]
         return (
-            f"{case_id} could not be measured: {record['status']}, {record['reason']}; what was recorded is kept in "
-            f"{self.folder.path}, and the same command goes on from there"
+            f"{case_id} could not be measured in {ATTEMPTS} attempts: {record['status']}, {record['reason']}; what "
+            f"was recorded is kept in {self.folder.path}, and the same command goes on from there"
         )
 
     def close(self) -> None:

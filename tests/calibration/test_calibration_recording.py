@@ -156,6 +156,46 @@ def test_a_killed_pool_keeps_its_passes_and_goes_on(tmp_path: Path) -> None:
     assert all(np.nanmin(unit.durations) > 100 for unit in found.units)
 
 
+FLAKY = """
+from dataclasses import replace
+from pathlib import Path
+from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
+
+def build(configuration):
+    marks = Path({folder!r})
+    mark = marks / str(len(list(marks.iterdir())))
+    mark.touch()
+    if int(mark.name) in {failing}:
+        raise RuntimeError("planted")
+    return GOOD.build(configuration)
+
+OBJECT = replace(GOOD, build=build)
+"""
+
+
+@pytest.mark.parametrize(("failing", "whole"), [("(1,)", True), ("range(1000)", False)])
+def test_a_round_that_fails_is_tried_again_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str, whole: bool
+) -> None:
+    """A worker that fails once costs a round; one that always fails is an error with its reason."""
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "flaky.py").write_text(FLAKY.format(folder=str(tmp_path / "marks"), failing=failing))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    pool = Recorder(tmp_path / "pool", ["flaky:OBJECT"], TWO, WORK, display())
+    try:
+        if whole:
+            pool.record_round("flaky:OBJECT")
+        else:
+            with pytest.raises(BadRunFolder, match=r"could not be measured in 3 attempts: failed, .*planted"):
+                pool.record_round("flaky:OBJECT")
+        assert pool.rounds == {"flaky:OBJECT": int(whole)}
+        pack(pool.folder, tmp_path / "pool.jsonl.gz")
+    finally:
+        pool.close()
+    if whole:
+        assert [len(unit.rounds) for unit in read_pool(tmp_path / "pool.jsonl.gz").units] == [1, 1, 1]
+
+
 def test_a_folder_of_other_workers_is_refused(tmp_path: Path) -> None:
     """Instead of mixing what cannot be compared."""
     recorder(tmp_path / "pool").close()
