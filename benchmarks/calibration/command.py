@@ -136,7 +136,8 @@ def _measure(options: argparse.Namespace, output: Path, say: Console) -> None:
     names = _installed(options.implementations or size.implementations, say)
     seconds = 60 * (size.minutes if options.minutes is None else options.minutes)
     trials = size.live if options.live is None else options.live
-    say.print(f"pool of {seconds / 60:g} min, {', '.join(names)}: {output}", markup=False, soft_wrap=True)
+    least = f"at least {size.rounds} rounds each"
+    say.print(f"pool of {seconds / 60:g} min, {', '.join(names)}, {least}: {output}", markup=False, soft_wrap=True)
     recording = Recording(output, "pool", POOL_WORKERS, POOL_WORK)
     took = _record(recording, names, say, lambda pool: record_for(pool, seconds, size.rounds), seconds)
     (output / MACHINE).write_text(json.dumps(_machine(), indent=1) + "\n")

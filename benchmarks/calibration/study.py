@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration.choosing import choose, targets
+from benchmarks.calibration.other_rules import OTHERS
 from benchmarks.calibration.pool import Pool, Unit
 from benchmarks.calibration.rates import Tally, half_pool_upper
-from benchmarks.calibration.rules import OTHERS, UNPAIRED, Design, Rule, Verdicts, log_ratios
+from benchmarks.calibration.rules import UNPAIRED, Design, Rule, Verdicts, log_ratios
 from benchmarks.calibration.trials import Trials, draw
 from benchmarks.calibration.workers import SLOWDOWNS
 from benchmarks.harness import top_up
@@ -32,9 +33,8 @@ def candidates(passes: int) -> Iterator[Design]:
     yield DEFAULT
     for statistic in STATISTICS:
         for within in (*WITHIN_ROUND, UNPAIRED):
-            designs = [Design(statistic, within, *split) for split in SPLITS] + [
-                Design(statistic, within, top_up=top_up.ROUNDS)
-            ]
+            planned = [Design(statistic, within, *split) for split in SPLITS]
+            designs = [*planned, Design(statistic, within, top_up=top_up.ROUNDS)]
             yield from (design for design in designs if design != DEFAULT and design.passes <= passes)
 
 
@@ -57,14 +57,8 @@ def study(
     """
     _check(pool)
     default = Verdicts(DEFAULT)
-    whole = min(len(unit.rounds) for unit in pool.units)
-    passes = min(unit.durations.shape[2] for unit in pool.units)
-    designs = [design for design in candidates(passes) if design.rounds + design.top_up <= whole]
-    left_out = [design.name for design in candidates(passes) if design not in designs]
-    mine, others = [Verdicts(design) for design in designs], [rule for rule in OTHERS if rule.rounds <= whole]
-    left_out += [rule.name for rule in OTHERS if rule not in others]
-    rules: list[Rule] = [*mine, *others]
-    tallies = _judged(pool, rules, seed, count, show)
+    mine, others, left_out = _feasible(pool)
+    tallies = _judged(pool, [*mine, *others], seed, count, show)
     rows = [_described(rule.design) | _total(tallies[rule.name]).as_json() for rule in mine]
     show("drawing from halves of the pool")
     return {
@@ -80,12 +74,20 @@ def study(
         "noise_floor": noise_floor(pool.units, seed, count),
         "half_pool_upper": half_pool_upper({unit: log_ratios(unit, DEFAULT) for unit in pool.units}, default, seed),
         "choice": choose(rows)["name"],
-        "choice_of_default_size": choose([row for row in rows if row["rounds"] + row["top_up"] == default.rounds])[
-            "name"
-        ],
+        "choice_of_default_size": choose([row for row in rows if row["top_up"]])["name"],
         "targets": targets(rows[0]),
         "margin": MARGIN,
     }
+
+
+def _feasible(pool: Pool) -> tuple[list[Verdicts], list[Rule], list[str]]:
+    """Our designs and the rules of others for which every unit has rounds and passes enough; names of the rest."""
+    whole = min(len(unit.rounds) for unit in pool.units)
+    passes = min(unit.durations.shape[2] for unit in pool.units)
+    mine = [Verdicts(design) for design in candidates(passes)]
+    rules: list[Rule] = [*mine, *OTHERS]
+    left_out = [rule.name for rule in rules if rule.rounds > whole]
+    return [rule for rule in mine if rule.rounds <= whole], [rule for rule in OTHERS if rule.rounds <= whole], left_out
 
 
 def _check(pool: Pool) -> None:

@@ -7,17 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.calibration.rules import (
-    OTHERS,
-    UNPAIRED,
-    Design,
-    PytestBenchmark,
-    Samples,
-    Verdicts,
-    log_ratios,
-    significant,
-    words_of,
-)
+from benchmarks.calibration.other_rules import OTHERS, PytestBenchmark, Samples, significant
+from benchmarks.calibration.rules import UNPAIRED, Design, Verdicts, log_ratios, words_of
 from benchmarks.calibration.trials import Trials
 from benchmarks.verdicts.judging import judge
 from tests.calibration import planted
