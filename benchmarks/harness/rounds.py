@@ -65,7 +65,8 @@ def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
     if not any(timing.top_up_rounds(case) for case in measured):  # an interrupted run may have decided
         timing.plan_top_up(measured)
     again = {case.case_id: extra for case in measured if (extra := timing.top_up_rounds(case))}
-    scheduler.display.start(sum(again.values()))
+    if again:
+        scheduler.display.start(sum(again.values()))  # a count of its own: the planned rounds are done
     _repeat(timing, measured, again, time.monotonic() + work.top_up_s)
     for case in measured:
         timing.finish(case, cut=True)

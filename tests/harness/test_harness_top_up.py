@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,7 +15,8 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.harness import top_up
 from benchmarks.harness.folder import RunFolder
-from benchmarks.settings import Settings
+from benchmarks.harness.rounds import Rounds
+from benchmarks.settings import Settings, add_options
 
 PATTERNS = (r":(7x5|8x7x7x5|32x32|inference-32x32)-float32-eager-cpu$", r"^agreement|^throughput:.*:inference")
 STEADY_MS, FAR_MS, NOISY_MS = 1.5, 10, (1, 3)
@@ -167,3 +169,39 @@ def test_a_round_costs_one_start_a_worker_and_the_median_of_its_visits() -> None
     assert top_up.round_s(lines, [CASES[0]]) == pytest.approx(3 + (1.5 + 3.5) / 2)
     assert top_up.round_s(lines, [CASES[0], CASES[4]]) == pytest.approx(3 + 2.5 + 0.25)
     assert top_up.round_s(lines, [CASES[1]]) == 0
+
+
+def options(*arguments: str) -> Settings:
+    """Settings of a command line."""
+    parser = argparse.ArgumentParser()
+    add_options(parser.add_argument)
+    return Settings.from_options(parser.parse_args(list(arguments)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "minutes"),
+    [
+        ([], 2.0),
+        (["--quick"], 0.0),
+        (["--full"], 10.0),
+        (["--quick", "--budget", "0.5"], 0.5),
+        (["--budget", "0"], 0.0),
+    ],
+)
+def test_the_budget_depends_on_the_size_unless_it_is_given(arguments: list[str], minutes: float) -> None:
+    """It is stored with the plan, so a resumed run and the report know it; older plans had none."""
+    settings = options(*arguments)
+    assert settings.budget_min == minutes
+    assert Rounds.of(settings).top_up_s == 60 * minutes
+    stored = settings.as_json()
+    assert Settings.from_json(stored) == settings
+    del stored["budget_min"]
+    assert Settings.from_json(stored).budget_min == 0
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon", ""])
+def test_a_budget_that_is_no_number_of_minutes_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what was got and what it should be."""
+    with pytest.raises(SystemExit, match="2"):
+        options(f"--budget={text}")
+    assert f"got {text!r}, but should be a number of minutes, 0 for no top-up round" in capsys.readouterr().err

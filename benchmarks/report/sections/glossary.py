@@ -19,7 +19,7 @@ TERMS = {
     "subclass. It is verified, not taken from a label.",
     "round": "One fresh process per implementation. Rounds are independent, so intervals are taken over rounds.",
     "pass": "One short visit to a case. Implementations are visited in turn, so that the machine's drift "
-    "hits all of them alike, and they are compared pass by pass.",
+    "hits all of them alike, and they are compared within a round.",
     "step time": "The shortest time per call in any pass. Whatever else a machine does only adds time, so "
     "the minimum repeats best.",
     "ratio": "Step time over the baseline's: in each round the shortest over the shortest of the passes that both "
