@@ -76,8 +76,9 @@ class Scheduler:
             lanes.side_by_side([partial(self._run_lane, name, untimed) for name in names], self.close)
             for name in sorted({case.implementation for case in ready}):
                 self._run_lane(name, [case for case in ready if case.axis == "checkpoint"])
-            timed = [case for case in ready if case.axis == "throughput" and self._may_be_timed(case, work.rounds)]
-            rounds.run(self, timed, work)
+            rounds.run(
+                self, self._may_be_timed([case for case in ready if case.axis == "throughput"], work.rounds), work
+            )
         finally:
             self.display.stop()
             self.close()
@@ -101,19 +102,21 @@ class Scheduler:
         self.display.advance(units)
         return True
 
-    def _may_be_timed(self, case: Case, units: int) -> bool:
-        """Write the row of a case that has no passed agreement beside it: such a case gets no speed."""
-        recorded = self.folder.records()
-        beside = {needed.label: recorded.get(needed.case_id) for needed in gates(case)}
-        missed = {label: record for label, record in beside.items() if record is None or record["status"] != "ok"}
-        if not missed:
-            return True
-        label, record = next(iter(missed.items()))
-        status = "failed" if record is None else record["status"]
-        why = "there is no record of it" if record is None else record["reason"]
-        self.record(case, {"status": status, "reason": f"no speed without a passed agreement: {why} [{label}]"})
-        self.display.advance(units)
-        return False
+    def _may_be_timed(self, cases: Sequence[Case], units: int) -> list[Case]:
+        """Those with passed agreements beside them; the others get no speed, but a row that says why."""
+        recorded, allowed = self.folder.records(), []
+        for case in cases:
+            beside = {needed.label: recorded.get(needed.case_id) for needed in gates(case)}
+            missed = {label: record for label, record in beside.items() if record is None or record["status"] != "ok"}
+            if not missed:
+                allowed.append(case)
+                continue
+            label, record = next(iter(missed.items()))
+            status = "failed" if record is None else record["status"]
+            why = "there is no record of it" if record is None else record["reason"]
+            self.record(case, {"status": status, "reason": f"no speed without a passed agreement: {why} [{label}]"})
+            self.display.advance(units)
+        return allowed
 
     def record(self, case: Case, outcome: dict[str, Any]) -> None:
         """Append a case's record."""
