@@ -6,6 +6,7 @@ import argparse
 import datetime
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from benchmarks.calibration.pool import pack, read_pool
 from benchmarks.calibration.recording import Recorder, SecondsDisplay, record_for, record_runs
 from benchmarks.calibration.study import calibration, study
 from benchmarks.calibration.workers import LIVE_WORKERS, POOL_WORKERS, Worker
+from benchmarks.harness.contents import read_plan
 from benchmarks.harness.environment import describe as describe_machine
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.progress import display_for
@@ -81,6 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder to write, or to go on with; default: reports/calibration-DATE",
     )
+    add("--run", type=Path, metavar="RUN", help="also put calibration.json into this run folder, for its report")
     add("--redraw", action="store_true", help="measure nothing: draw the trials again from the passes in --output")
     add("--seed", type=_count, default=0, metavar="N", help="of the trials that are drawn; default: 0")
     add("--json", action="store_true", help="print calibration.json")
@@ -99,6 +102,8 @@ def act(options: argparse.Namespace) -> int:
     output = options.output or Path("reports") / f"calibration-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     if options.redraw and options.output is None:
         raise BadConfiguration("got --redraw without --output, but should get the folder that holds the passes")
+    if options.run:
+        read_plan(options.run)  # no run folder: said now, and not when all is measured
     try:
         if not options.redraw:
             _measure(options, output, say)
@@ -108,6 +113,9 @@ def act(options: argparse.Namespace) -> int:
         return 130
     result = _drawn(output, options.seed, lambda what: say.print(what, markup=False, soft_wrap=True))
     _tell(result, output / RESULT, options.json)
+    if options.run:
+        shutil.copyfile(output / RESULT, options.run / RESULT)
+        say.print(f"bn-bench report {shlex.quote(str(options.run))} prints it", markup=False, soft_wrap=True)
     return 0
 
 
@@ -125,6 +133,8 @@ def _given(options: argparse.Namespace) -> Iterable[str]:
         yield "--quick"
     if options.implementations:
         yield f"--implementations={','.join(options.implementations)}"
+    if options.run:
+        yield f"--run={options.run}"
     for name in ("minutes", "live"):
         if (value := getattr(options, name)) is not None:
             yield f"--{name}={value:g}"

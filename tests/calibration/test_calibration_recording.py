@@ -19,9 +19,11 @@ from benchmarks.calibration.pool import pack, read_pool
 from benchmarks.calibration.recording import Recorder, SecondsDisplay, record_for, record_runs
 from benchmarks.calibration.subjects import slowed, slowed_layer
 from benchmarks.calibration.workers import LIVE_PAIRS, LIVE_WORKERS, POOL_WORKERS, Worker, of_specification
+from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import PlainDisplay
 from benchmarks.harness.rounds import Rounds
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.settings import Settings
 from bn_impls.cli import main
 from bn_impls.errors import BadRunFolder
 from bn_impls.interface import Configuration, Layer
@@ -246,6 +248,7 @@ def bn_bench(*arguments: object) -> subprocess.CompletedProcess[str]:
         (("--minutes", "41"), "should be a number of minutes above 0, at most 40"),
         (("--minutes", "nan"), "should be a number of minutes above 0"),
         (("--live", "-1"), "should be a whole number, 0 or more"),
+        (("--run", "nowhere"), "nowhere is no run folder"),
         (("--redraw",), "got --redraw without --output"),
         (("--implementations", "kears"), "unknown implementation 'kears': did you mean"),
     ],
@@ -271,13 +274,19 @@ def test_redraw_draws_from_the_passes_of_a_folder_and_measures_nothing(tmp_path:
     assert done.returncode == 2
     assert "machine.json cannot be read" in done.stderr
     (tmp_path / "machine.json").write_text(json.dumps({"cores": 2, "cpu_model": "planted"}))
-    done = bn_bench("--redraw", "--json", "--output", tmp_path)
+    run = RunFolder.create(tmp_path / "run", Settings())
+    run.write_plan([])
+    run.close()
+    done = bn_bench("--redraw", "--json", "--output", tmp_path, "--run", run.path)
     assert done.returncode == 0, done.stderr
+    assert (run.path / "calibration.json").read_bytes() == (tmp_path / "calibration.json").read_bytes()
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "calibration.json").read_text())
     assert (found["false_alarm_rate"], found["trials"]) == (0.0, 1000)
     assert found["study"]["candidates"][0]["detected"]["5"]["rate"] == 1.0
-    assert {path.name for path in tmp_path.iterdir()} == {"pool.jsonl.gz", "machine.json", "calibration.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "pool.jsonl.gz", "machine.json", "calibration.json", "run",
+    }  # fmt: skip
 
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_no_worker(tmp_path: Path) -> None:
