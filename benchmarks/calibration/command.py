@@ -32,6 +32,7 @@ RESULT, MACHINE, POOL, LIVE = "calibration.json", "machine.json", "pool.jsonl.gz
 POOL_WORK, LIVE_WORK = Rounds(1, 8, 3), Rounds(1, 5, 3)
 IMPLEMENTATIONS = ("numpy-reference", "keras")
 MOST_MINUTES = 40.0
+PIPED_COLUMNS = 110
 MACHINE_FIELDS = (
     "cpu_model",
     "cores",
@@ -123,7 +124,8 @@ def _tell(result: dict[str, Any], path: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=1))
         return
-    rendering.show(result, Console())
+    console = Console()
+    rendering.show(result, console if console.is_terminal else Console(width=PIPED_COLUMNS))
     print(path)
 
 

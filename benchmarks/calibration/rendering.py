@@ -14,8 +14,8 @@ from benchmarks.readme import table
 
 Row = Mapping[str, Any]
 RATES = (
-    "A/A false alarms", "found, 2 %", "5 %", "10 %", "20 %", "A/A same", "A/A undecided", "5 % undecided",
-    "wrong direction",
+    "A/A false\nalarms", "found,\n2 %", "5 %", "10 %", "20 %", "A/A\nsame", "5 % un-\ndecided",
+    "wrong\ndirection",
 )  # fmt: skip
 SHOWN = 8
 
@@ -30,13 +30,14 @@ class Sheet:
 
     def markdown(self) -> str:
         """As on a page."""
-        return f"**{self.title}**\n\n{table(self.head, self.rows)}"
+        heads = [head.replace("-\n", "").replace("\n", " ") for head in self.head]
+        return f"**{self.title}**\n\n{table(heads, self.rows)}"
 
     def terminal(self) -> Table:
         """As in a terminal."""
         drawn = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
         for place, head in enumerate(self.head):
-            drawn.add_column(head, justify="right" if place else "left", min_width=None if place else 26)
+            drawn.add_column(head, justify="right" if place else "left")
         for row in self.rows:
             drawn.add_row(*row)
         return drawn
@@ -54,10 +55,10 @@ def _percent(value: float) -> str:
     return f"{100 * value:.2f}" if 0 < value < 0.01 else f"{100 * value:.1f}"
 
 
-def rates(row: Row, name: str) -> list[str]:
-    """The cells of a rule."""
+def rates(row: Row, name: str, *, verdicts: bool = True) -> list[str]:
+    """The cells of a rule, which has our verdicts or no ``same``."""
     found = [share(row["detected"].get(key)) for key in ("2", "5", "10", "20")]
-    rest = [row["same"]["0"], row["undecided"]["0"], row["undecided"].get("5")]
+    rest = [row["same"]["0"] if verdicts else None, row["undecided"].get("5")]
     wrong = share(row["wrong_direction"], bound=True)
     return [name, share(row["false_alarm"], bound=True), *found, *map(share, rest), wrong]
 
@@ -81,7 +82,7 @@ def rules(study: Row, shown: int = SHOWN) -> Sheet:
     first, *rest = study["candidates"]
     rest.sort(key=lambda row: (row["false_alarm"]["upper"] >= MOST_FALSE_ALARMS, -row["detected"]["5"]["rate"]))
     rows = [rates(first, f"{first['name']} (what runs use)"), *(rates(row, row["name"]) for row in rest[:shown])]
-    others = [rates(row, row["name"]) for row in study["others"]]
+    others = [rates(row, row["name"], verdicts=False) for row in study["others"]]
     title = f"The same trials by {min(shown, len(rest)) + 1} of {len(study['candidates'])} designs and by others' rules"
     return Sheet(f"{title} (%)", ("rule", *RATES), [*rows, *others])
 
