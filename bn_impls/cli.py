@@ -24,7 +24,11 @@ OF_THE_WHEEL = {
     "vectors": ("bn_impls.commands.vectors", "write the golden vectors: inputs and exact results, for any language"),
     "new": ("bn_impls.commands.new", "write an implementation to start from, with its test"),
 }
-"""Command -> module with ``add_options(parser)`` and ``act(options) -> exit code``, and its help."""
+OF_THE_SUITE = {
+    "compare": ("benchmarks.comparison.command", "two runs side by side; 1 on a regression"),
+    "calibrate": ("benchmarks.calibration.command", "measure this machine's noise floor and false-alarm rate"),
+}
+"""Command -> module with ``add_options(parser)`` and ``act(options) -> exit code``, and its help; in a checkout."""
 SUITE_INSTALL = "the suite needs its own packages: `pip install -e '.[suite]'` in the repository brings them"
 
 
@@ -94,11 +98,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     reporting = commands.add_parser("report", help="draw the report of a run folder again (needs a checkout)")
     reporting.add_argument("run", metavar="RUN", type=Path, help="the run folder")
     reporting.set_defaults(act=_report)
-    comparing = commands.add_parser("compare", help="two runs side by side; 1 on a regression (needs a checkout)")
-    if given[:1] == ["compare"]:
-        found = _suite("benchmarks.comparison.command")
-        found.add_options(comparing)
-        comparing.set_defaults(act=lambda options, _, act=found.act: act(options))
+    for name, (module, told) in OF_THE_SUITE.items():
+        parser_of_it = commands.add_parser(name, help=f"{told} (needs a checkout)", description=f"{told.capitalize()}.")
+        if given[:1] == [name]:
+            found = _suite(module)
+            found.add_options(parser_of_it)
+            parser_of_it.set_defaults(act=lambda options, _, act=found.act: act(options))
     return parser
 
 

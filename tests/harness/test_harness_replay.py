@@ -125,7 +125,7 @@ def test_both_jsons_name_the_case_and_no_machine(benchmarked: Done, place: Path)
     assert content["machine_info"]["release"] == platform.release().split("-")[0]
     assert platform.node() not in _words(content)
     for entry in content["benchmarks"]:
-        assert set(entry["extra_info"]) == {"case_id", "axis", "implementation", "status", "run"}
+        assert set(entry["extra_info"]) == {"case_id", "axis", "implementation", "status", "run", "timed_alone"}
         assert entry["options"]["timer"] == "replay_of_measured_durations"
 
 

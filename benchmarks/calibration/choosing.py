@@ -1,0 +1,57 @@
+"""The written rule by which a statistic and a design become the default, and what must be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MOST_FALSE_ALARMS = 0.02
+UNKNOWN: Mapping[str, Any] = {"rate": None}
+
+TARGETS: tuple[tuple[str, str, float], ...] = (
+    ("identical workers called faster or slower", "at most", 0.02),
+    ("10 % slowdowns found", "at least", 0.95),
+    ("5 % slowdowns found", "at least", 0.80),
+    ("5 % slowdowns called same or faster, rather than undecided", "at most", 0.02),
+    ("slower workers called faster", "at most", 0.001),
+)
+
+
+def choose(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The candidate to be the default.
+
+    Of those whose false-alarm rate is below 2 % with its upper bound: the one that finds a 5 % slowdown most often;
+    of equals, the one with fewer false alarms, then the one that stands first. If there is none, the one with the
+    fewest false alarms.
+
+    Args:
+        rows: as :func:`benchmarks.calibration.study.candidates_of` gives them.
+    """
+    trusted = [row for row in rows if row["false_alarm"]["upper"] < MOST_FALSE_ALARMS]
+    if not trusted:
+        return min(rows, key=lambda row: row["false_alarm"]["rate"])
+    return max(trusted, key=lambda row: (row["detected"]["5"]["rate"], -row["false_alarm"]["rate"]))
+
+
+def targets(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What must be reached beside what was.
+
+    Args:
+        row: rates of a rule; a rate that is unknown counts as not reached.
+    """
+    missed = row["missed"].get("5", UNKNOWN)
+    values = (
+        row["false_alarm"]["rate"],
+        row["detected"].get("10", UNKNOWN)["rate"],
+        row["detected"].get("5", UNKNOWN)["rate"],
+        missed["rate"],
+        row["wrong_direction"]["rate"],
+    )
+    return [
+        {"what": what, "bound": bound, "target": target, "value": value, "reached": _reached(value, bound, target)}
+        for (what, bound, target), value in zip(TARGETS, values, strict=True)
+    ]
+
+
+def _reached(value: float | None, bound: str, target: float) -> bool:
+    return value is not None and (value <= target if bound == "at most" else value >= target)
