@@ -118,10 +118,8 @@ def _applied(named: NamedLayer, own: Mapping[str, jax.Array], h: jax.Array, mask
         case Dense():
             return h @ own["kernel"] + own["bias"]
         case Conv():
-            return (
-                lax.conv_general_dilated(h, own["kernel"], (1, 1), "SAME", dimension_numbers=CHANNELS_LAST)
-                + (own["bias"])
-            )
+            maps = lax.conv_general_dilated(h, own["kernel"], (1, 1), "SAME", dimension_numbers=CHANNELS_LAST)
+            return maps + own["bias"]
         case MaxPool(size=size):
             window = (1, size, size, 1)
             return lax.reduce_window(h, -jnp.inf, lax.max, window, window, "VALID")

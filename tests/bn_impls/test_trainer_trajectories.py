@@ -222,6 +222,21 @@ def test_five_steps_in_float32_are_those_in_float64(
         numbers.assert_within(array, twin.export_weights()[name], FLOAT32_STEPS)
 
 
+def test_a_training_goes_on_from_imported_weights(
+    usual_trainer_offer: Offer, networks: NetworkKit, numbers: Numbers
+) -> None:
+    """As NumPy's own does: whatever else an API keeps beside its averages follows from them and the count."""
+    trainer = usual_trainer_offer.trainer(networks.every_layer, SGD(0.125), dtype="float32")
+    twin = exact_twin(trainer, networks)
+    rows, masks = networks.batches(networks.every_layer, 6)
+    twin.train(rows[:3], {name: mask[:3] for name, mask in masks.items()})
+    trainer.import_weights(twin.export_weights())
+    for each in (trainer, twin):
+        each.train(rows[3:], {name: mask[3:] for name, mask in masks.items()})
+    for name, array in settled(usual_trainer_offer, trainer.export_weights()).items():
+        numbers.assert_within(array, twin.export_weights()[name], FLOAT32_STEPS)
+
+
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
 def test_a_prediction_in_float32_is_that_in_float64(
     usual_trainer_offer: Offer, statistics: Any, networks: NetworkKit, numbers: Numbers
