@@ -81,7 +81,14 @@ def total(terms: list[Counted]) -> Counted:
 
 
 def training_channel(
-    x: Memory, dy: Memory | None, y: Memory, dx: Memory | None, places: list[int], gamma: Any, beta: Any, moving: list[Any]
+    x: Memory,
+    dy: Memory | None,
+    y: Memory,
+    dx: Memory | None,
+    places: list[int],
+    gamma: Any,
+    beta: Any,
+    moving: list[Any],
 ) -> tuple[Counted, Counted] | None:
     """One channel by the batch's own statistics; gives the gradients of gamma and beta."""
     m = Counted(len(places))
