@@ -6,26 +6,23 @@ visits it. Between the two clock readings stand the loop, the bare callable and 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.axes.agreement import configuration_of, refused
+from benchmarks.axes.memory import peak_rss_mib, reset_peak
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.training import Experiment
 from bn_impls.interface import Implementation, Layer, Observation, Unsupported
 
 SAMPLE_TARGET_NS = 4_000_000
-STATUS = Path("/proc/self/status")
 SPARE_THREADS = 0.5  # the resolution of CPU time over a short warm-up
 WARM_UP_NS = 30_000_000
 
@@ -103,23 +100,6 @@ def allowed_threads() -> int:
 def _threads_label(used: float) -> dict[str, str]:
     evidence = f"CPU time of all threads was {used:.2f} times the wall time of the warm-up"
     return {"claimed": f"at most {allowed_threads()}", "observed": f"{used:.2f}", "evidence": evidence}
-
-
-def reset_peak() -> None:
-    """Let the peak of resident memory begin anew, where the kernel can."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_rss_mib() -> float:
-    """The most memory that this process has held resident since :func:`reset_peak`, its framework included.
-
-    Linux' ``ru_maxrss`` would not do: a new process starts with its parent's.
-    """
-    if STATUS.exists():
-        lines = STATUS.read_text().splitlines()
-        return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
 def _warm_up(timed: Timed) -> tuple[float, float]:

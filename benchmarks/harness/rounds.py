@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from benchmarks.settings import Settings
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
 
+GROWTH = ("heap_grown_bytes", "python_blocks_grown")
+START_COSTS = ("import_s", "start_cpu_s", "rss_before_mib")
 LONG_SAMPLE_NS = 100_000_000  # a case whose one sample is longer gets one sample a pass
 
 
@@ -76,6 +78,12 @@ def shuffled(cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
     order = sorted(cases, key=lambda case: case.case_id)
     random.Random(repr(seed)).shuffle(order)
     return order
+
+
+def medians(facts: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, float]:
+    """The median over rounds of each figure that was recorded; rounds of an older run may lack it."""
+    found = {name: [fact[name] for fact in facts if fact.get(name) is not None] for name in names}
+    return {name: statistics.median(values) for name, values in found.items() if values}
 
 
 class Timing:
@@ -159,7 +167,8 @@ class Timing:
         slow = long and max(long[-1]["durations_ns"]) > LONG_SAMPLE_NS
         reply = self._ask(case, {"do": "pass", "loops": loops, "count": 1 if slow else self.work.samples})
         if reply["status"] == "ok":
-            line = {key: reply[key] for key in ("loops", "durations_ns", "peak_rss_mib")}
+            kept = ("loops", "durations_ns", "peak_rss_mib", *GROWTH)
+            line = {key: reply[key] for key in kept}
             self._keep(case, {"kind": "pass", "round": number, "pass": visit, **line})
         return reply
 
@@ -174,12 +183,16 @@ class Timing:
                 "step_ns_median": statistics.median(steps),
                 "build_s": statistics.median(fact["build_s"] for fact in facts),
                 "first_call_s": statistics.median(fact["first_call_s"] for fact in facts),
+                **medians(facts, START_COSTS),
                 "peak_rss_mib": max(line["peak_rss_mib"] for line in passes),
                 "threads_used": statistics.median(fact["threads_used"] for fact in facts),
                 "rounds": len({line["round"] for line in passes}),
             },
             "samples": {
-                "passes": [{key: line[key] for key in ("round", "pass", "loops", "durations_ns")} for line in passes]
+                "passes": [
+                    {key: line[key] for key in ("round", "pass", "loops", "durations_ns", *GROWTH) if key in line}
+                    for line in passes
+                ]
             },
             "labels": facts[-1]["labels"],
         }
