@@ -103,6 +103,7 @@ class Run:
     environment: Mapping[str, Any]
     damage: list[str] = field(default_factory=list)
     semantics: Semantics = NOTHING_ASKED
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def missing(self) -> tuple[Planned, ...]:
