@@ -10,12 +10,12 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from benchmarks.axes import outputs
 from benchmarks.axes.agreement import configuration_of, refused
 from benchmarks.axes.memory import peak_rss_mib, reset_peak
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
@@ -35,11 +35,13 @@ class Timed:
         loop: runs the callable so many times, waits, returns nanoseconds.
         steps: steps that one loop runs (more than 1 for a network).
         close: releases it.
+        claims: labels that only this case can tell, to be observed.
     """
 
     loop: Callable[[int], int]
     steps: int
     close: Callable[[], None]
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ def prepare(
         return made
     timed, observe, build_s = made
     first_ns = timed.loop(1)
-    claims = {name: parameters[name] for name in ("device", "dtype", "style")}
-    labels, wrong = labelled(claims, observe())
+    seen = observe()
+    claims = {**{name: parameters[name] for name in ("device", "dtype", "style")}, **timed.claims}
+    labels, wrong = labelled(claims, seen)
+    labels |= {name: _unclaimed(seen[name]) for name in seen.keys() - claims.keys()}
     if wrong:
         timed.close()
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
@@ -95,6 +99,11 @@ def prepare(
 def allowed_threads() -> int:
     """Threads that the scheduler allows this worker."""
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+
+
+def _unclaimed(observation: Observation) -> dict[str, str]:
+    """A label that no case claims anything of, such as the kernel."""
+    return {"claimed": "nothing", "observed": observation.observed, "evidence": observation.evidence}
 
 
 def _threads_label(used: float) -> dict[str, str]:
@@ -159,7 +168,13 @@ def _layer(
         layer.close()
         return refused(function)
     loop = one_input(function, x, layer) if len(inputs) == 1 else two_inputs(function, x, dy, layer)
-    return Timed(loop, 1, layer.close), partial(layer.observe, function, *inputs), build_s
+    claims = {"outputs": outputs.claimed(parameters["work"], settings)}
+
+    def observe() -> Mapping[str, Observation]:
+        read = outputs.observed(layer, function, inputs)
+        return {**layer.observe(function, *inputs), "outputs": read}
+
+    return Timed(loop, 1, layer.close, claims), observe, build_s
 
 
 def one_input(function: Callable[..., Any], x: Any, layer: Layer) -> Callable[[int], int]:

@@ -15,6 +15,9 @@ from bn_impls.isolation.variables import environment
 MACHINE = "machine.json"
 SCHEMA = 1
 LONGEST_S = 60.0
+ONE_THREAD_A_PRODUCT = tuple(
+    (f"{library}_NUM_THREADS", "1") for library in ("OPENBLAS", "MKL", "OMP", "VECLIB_MAXIMUM")
+)
 SAMPLES, QUICK_SAMPLES = 20, 4
 
 
@@ -49,7 +52,8 @@ def _measured(chosen: Settings, threads: int, log: Path) -> dict[str, Any]:
         "threads": threads,
         "samples": QUICK_SAMPLES if chosen.size == "quick" else SAMPLES,
     }
-    worker = WorkerProcess("benchmarks.roofline.worker", {}, environment(threads, chosen.device, ()), log)
+    variables = environment(threads, chosen.device, ONE_THREAD_A_PRODUCT)
+    worker = WorkerProcess("benchmarks.roofline.worker", {}, variables, log)
     try:
         worker.started(LONGEST_S)
         return worker.ask(request, LONGEST_S)

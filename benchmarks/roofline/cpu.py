@@ -1,8 +1,9 @@
 """The copy bandwidth and the arithmetic rate of the processor, measured with NumPy.
 
 Copies are NumPy's own (``memmove`` underneath), one thread beside the other on buffers of their own, at several working
-sets from inside the second-level cache to outside the last. The arithmetic rate is that of a matrix product, which no
-kernel with fewer operations a byte exceeds. Both are what the machine can be seen to do, not what its maker promises.
+sets from inside the second-level cache to outside the last. The arithmetic rate is that of matrix products, one in each
+thread, which no kernel with fewer operations a byte exceeds. Both are what the machine can be seen to do, not what its
+maker promises.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ SHARES_OF_CACHE = (1 / 64, 1 / 16, 1 / 4, 1 / 2)  # working sets inside the last
 TIMES_CACHE = 4  # and the one outside of it
 MOST_OUTSIDE = 2**31  # bytes of that one, on machines with huge caches
 SAMPLE_NS = 15_000_000
-MATRIX = 1024  # rows and columns: three float32 matrices take 12 MiB, and are reused 1024 times
+MATRIX = 256  # rows and columns: three float32 matrices take 768 KiB, and each value is used 256 times
 
 
 def measure(threads: int, samples: int, cache_bytes: int | None = None) -> dict[str, Any]:
     """Measure the processor.
 
     Args:
-        threads: that copy at once; those of the matrix product are set by the process's environment.
+        threads: that copy, and multiply, at once; the environment gives each product one thread of its own.
         samples: timed samples of each figure.
         cache_bytes: size of the last-level cache; by default, what the system says.
 
@@ -48,7 +49,7 @@ def measure(threads: int, samples: int, cache_bytes: int | None = None) -> dict[
             *(_copy(size, threads, samples) | {"inside_cache": True} for size in inside),
             _copy(min(TIMES_CACHE * cache, MOST_OUTSIDE), threads, samples) | {"inside_cache": False},
         ],
-        "arithmetic": [_product(dtype, samples) for dtype in ("float32", "float64")],
+        "arithmetic": [_product(dtype, threads, samples) for dtype in ("float32", "float64")],
         "versions": {"numpy": np.__version__},
     }
 
@@ -85,18 +86,22 @@ def _copy(working_set: int, threads: int, samples: int) -> dict[str, Any]:
     }
 
 
-def _product(dtype: str, samples: int) -> dict[str, Any]:
-    """Multiply two matrices: 2 n^3 additions and multiplications."""
-    first, second, result = (np.ones((MATRIX, MATRIX), dtype) for _ in range(3))
+def _product(dtype: str, threads: int, samples: int) -> dict[str, Any]:
+    """Multiply two matrices in every thread: 2 n^3 additions and multiplications each."""
+    matrices = [tuple(np.ones((MATRIX, MATRIX), dtype) for _ in range(3)) for _ in range(threads)]
+
+    def once(place: int) -> None:
+        first, second, result = matrices[place]
+        np.matmul(first, second, out=result)
 
     def timed(loops: int) -> int:
-        return side_by_side(lambda _: np.matmul(first, second, out=result), 1, loops)
+        return side_by_side(once, threads, loops)
 
     loops = calibrated(timed)
     return {
         "dtype": dtype,
         "kernel": f"matrix product of {MATRIX} rows and columns",
-        "operations_per_sample": 2 * MATRIX**3 * loops,
+        "operations_per_sample": 2 * MATRIX**3 * threads * loops,
         "durations_ns": [timed(loops) for _ in range(samples)],
     }
 

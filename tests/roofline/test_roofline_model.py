@@ -43,6 +43,7 @@ class Counted:
         return Counted(-self.value)
 
     def root(self) -> Counted:
+        """The square root."""
         return self._with(math.sqrt(self.value))
 
 
@@ -53,10 +54,12 @@ class Memory:
         self.values = [Counted(value) for value in np.ravel(values)]
 
     def read(self, index: int) -> Counted:
+        """One access."""
         DONE["accessed"] += 1
         return self.values[index]
 
     def write(self, index: int, value: Counted) -> None:
+        """One access."""
         DONE["accessed"] += 1
         self.values[index] = value
 
