@@ -16,6 +16,7 @@ from benchmarks.report.sections import resources
 from benchmarks.report.sections.warnings import warnings
 from benchmarks.report.speeds import Speed
 from benchmarks.report.view import View, look
+from benchmarks.report.wording import DASH
 from tests.report.synthetic import Json, agreement, record, throughput, write_run
 
 Build = Callable[..., View]
@@ -124,7 +125,7 @@ def test_the_peak_is_split_into_what_was_there_and_the_case(view_of: Build) -> N
     """The helper's peak is 512 MiB."""
     (row,) = rows(resources.build(view_of(agreement("a"), started("a", 100_000, 1.0))), "memory-table")
     assert (row["Peak, MiB"], row["Before a case, MiB"]) == ("512", "400")
-    assert (row["Largest share of a case, MiB"], row["Growing cases"]) == ("112", "–")
+    assert (row["Largest share of a case, MiB"], row["Growing cases"]) == ("112", DASH)
 
 
 # --- the roofline ---------------------------------------------------------------------------------------------------
