@@ -11,6 +11,11 @@ FUSED = re.compile(r"FusedBatchNorm|BatchNormalization|(native|cudnn|miopen|mkld
 """Kernels of TensorFlow, ONNX and PyTorch that normalize in one operation."""
 
 
+def compiled(compiler: str, style: Observation) -> Observation:
+    """What runs is the compiler's own code, whatever operations it was given: it takes a fused one apart."""
+    return Observation(f"compiled by {compiler}", style.evidence)
+
+
 def kernel(operations: Iterable[str]) -> Observation:
     """What the names of executed operations show.
 

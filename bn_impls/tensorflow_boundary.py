@@ -18,7 +18,7 @@ from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # what the bu
 
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Device, Format, NoDevice, Observation, Style, Unsupported
-from bn_impls.kernels import kernel
+from bn_impls.kernels import compiled, kernel
 
 TENSORFLOW_STYLES: tuple[Style, ...] = ("graph", "eager", "xla")
 TENSORFLOW_DTYPES = ("float32", "float64")
@@ -142,12 +142,12 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
     finally:
         op_callbacks.remove_op_callback(seen)
     first = tf.nest.flatten(result)[0]
-    place = "gpu" if "GPU" in first.device else "cpu"
+    place, style = "gpu" if "GPU" in first.device else "cpu", _style(operations)
     return {
         "device": Observation(place, f"the result is on {first.device.rsplit('/', 1)[-1]}"),
         "dtype": Observation(first.dtype.name, "dtype of the result"),
-        "style": _style(operations),
-        "kernel": kernel(_executed(operations)),
+        "style": style,
+        "kernel": compiled("XLA", style) if style.observed == "xla" else kernel(_executed(operations)),
         "onednn": Observation(
             "on" if IsMklEnabled() else "off", "TensorFlow's IsMklEnabled, as TF_ENABLE_ONEDNN_OPTS sets it"
         ),

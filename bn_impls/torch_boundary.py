@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Device, Format, Layout, NoDevice, Observation, Style, Unsupported
-from bn_impls.kernels import kernel
+from bn_impls.kernels import compiled, kernel
 
 TORCH_STYLES: tuple[Style, ...] = ("eager", "graph")
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -133,7 +133,7 @@ def observe(function: Callable[..., Any], *inputs: torch.Tensor) -> Mapping[str,
     onednn = "on" if torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled else "off"
     return labels_of(first, "the result") | {
         "style": style,
-        "kernel": kernel(executed),
+        "kernel": compiled("Inductor", style) if style.observed == "graph" else kernel(executed),
         "onednn": Observation(onednn, "torch.backends.mkldnn: in the build, and not switched off"),
     }
 

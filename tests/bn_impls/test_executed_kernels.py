@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,26 +28,28 @@ def test_names_of_operations(operations: list[str], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "package", "expected"),
+    ("name", "package", "style", "expected"),
     [
-        ("tf-fused", "tensorflow", "fused"),
-        ("tf-manual", "tensorflow", "separate operations"),
-        ("tf1-manual", "tensorflow", "separate operations"),
-        ("torch", "torch", "fused"),
+        ("tf-fused", "tensorflow", "graph", "fused"),
+        ("tf-fused", "tensorflow", "eager", "fused"),
+        ("tf-fused", "tensorflow", "xla", "compiled by XLA"),  # takes the fused operation apart
+        ("tf-manual", "tensorflow", "graph", "separate operations"),
+        ("tf1-manual", "tensorflow", "session", "separate operations"),
+        ("torch", "torch", "eager", "fused"),
+        ("flax", "flax", "xla", "compiled by XLA"),
     ],
 )
-def test_the_kernel_of_real_frameworks(name: str, package: str, expected: str) -> None:
+def test_the_kernel_of_real_frameworks(name: str, package: str, style: Any, expected: str) -> None:
     """Observed of a training call of maps."""
     pytest.importorskip(package)
-    descriptor = describe(name)
-    implementation = load(descriptor)
+    implementation = load(describe(name))
     layer = implementation.build(Configuration(
         input_shape=(4, 5, 5, 3), layout="channels_last", dtype="float32", decay=0.9, epsilon=1e-3, center=True,
-        scale=True, conventions=implementation.conventions, style=descriptor.styles[0], device="cpu",
+        scale=True, conventions=implementation.conventions, style=style, device="cpu",
     ))  # fmt: skip
     assert isinstance(layer, Layer)
     seen = layer.observe(layer.training_step, layer.to_native(np.ones((4, 5, 5, 3), np.float32)))
     assert seen["kernel"].observed == expected, seen["kernel"]
-    if package == "torch" or not name.startswith("tf1"):
+    if name in ("tf-fused", "tf-manual", "torch"):
         assert seen["onednn"].observed in ("on", "off")
     layer.close()
