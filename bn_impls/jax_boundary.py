@@ -23,6 +23,7 @@ import orbax.checkpoint
 
 from bn_impls.errors import BadCheckpoint, BadState
 from bn_impls.interface import Array, Device, Format, NoDevice, Observation, Style, Unsupported
+from bn_impls.kernels import compiled
 
 jax.config.update("jax_enable_x64", True)
 
@@ -112,7 +113,7 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
     if not isinstance(first, jax.Array):
         seen = f"the call returned a {type(first).__name__}"
         return {"device": Observation("unknown", seen), "dtype": Observation("unknown", seen), "style": style}
-    return labels_of(first, "the result") | {"style": style}
+    return labels_of(first, "the result") | {"style": style, "kernel": compiled("XLA", style)}
 
 
 def labels_of(array: jax.Array, what: str) -> dict[str, Observation]:

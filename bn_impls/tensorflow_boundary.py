@@ -14,9 +14,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager.context import context  # knows every graph's definition by its function's name
 from tensorflow.python.framework import op_callbacks  # the debugger's hook: the only one that sees eager operations
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # what the build and the environment come to
 
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Device, Format, NoDevice, Observation, Style, Unsupported
+from bn_impls.kernels import compiled, kernel
 
 TENSORFLOW_STYLES: tuple[Style, ...] = ("graph", "eager", "xla")
 TENSORFLOW_DTYPES = ("float32", "float64")
@@ -140,12 +142,27 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
     finally:
         op_callbacks.remove_op_callback(seen)
     first = tf.nest.flatten(result)[0]
-    place = "gpu" if "GPU" in first.device else "cpu"
+    place, style = "gpu" if "GPU" in first.device else "cpu", _style(operations)
     return {
         "device": Observation(place, f"the result is on {first.device.rsplit('/', 1)[-1]}"),
         "dtype": Observation(first.dtype.name, "dtype of the result"),
-        "style": _style(operations),
+        "style": style,
+        "kernel": compiled("XLA", style) if style.observed == "xla" else kernel(_executed(operations)),
+        "onednn": Observation(
+            "on" if IsMklEnabled() else "off", "TensorFlow's IsMklEnabled, as TF_ENABLE_ONEDNN_OPTS sets it"
+        ),
     }
+
+
+def _executed(operations: list[str]) -> list[str]:
+    """The operations themselves, a graph's nodes in place of the graph."""
+    found: list[str] = []
+    for name in operations:
+        if context().has_function(name):
+            found.extend(node.op for node in context().get_function_def(name).node_def)
+        else:
+            found.append(name)
+    return found
 
 
 def _style(operations: list[str]) -> Observation:

@@ -30,6 +30,7 @@ from bn_impls.interface import (
     Style,
     Unsupported,
 )
+from bn_impls.kernels import kernel
 from bn_impls.state import State
 from bn_impls.tensorflow_boundary import TENSORFLOW_DTYPES, placed
 
@@ -228,7 +229,14 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
         "device": _device(traces),
         "dtype": Observation(dtype, "dtype of the fetched array"),
         "style": _style(traces),
+        "kernel": kernel(_executed(traces)),
     }
+
+
+def _executed(traces: Sequence[Any]) -> list[str]:
+    """Kinds of the operations that ran: a node's label is ``name = Kind(inputs)``."""
+    labels = [node.timeline_label for trace in traces for stats in trace.dev_stats for node in stats.node_stats]
+    return [label.partition(" = ")[2].partition("(")[0] for label in labels if " = " in label]
 
 
 def _device(traces: Sequence[Any]) -> Observation:

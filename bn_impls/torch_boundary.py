@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Device, Format, Layout, NoDevice, Observation, Style, Unsupported
+from bn_impls.kernels import compiled, kernel
 
 TORCH_STYLES: tuple[Style, ...] = ("eager", "graph")
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -122,12 +123,19 @@ def synchronize(result: Any) -> None:
 
 def observe(function: Callable[..., Any], *inputs: torch.Tensor) -> Mapping[str, Observation]:
     """Where a call computed, in which dtype, and whether PyTorch ran compiled graphs or single operations."""
-    result, style = watch(function, *inputs)
+    result, events = _profiled(function, *inputs)
+    style = _style(events)
     first = result[0] if isinstance(result, tuple) else result
     if not isinstance(first, torch.Tensor):
         seen = f"the call returned a {type(first).__name__}"
         return {"device": Observation("unknown", seen), "dtype": Observation("unknown", seen), "style": style}
-    return labels_of(first, "the result") | {"style": style}
+    executed = {event.name for event in events if event.name.startswith("aten::")} - BOOKKEEPING
+    onednn = "on" if torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled else "off"
+    return labels_of(first, "the result") | {
+        "style": style,
+        "kernel": compiled("Inductor", style) if style.observed == "graph" else kernel(executed),
+        "onednn": Observation(onednn, "torch.backends.mkldnn: in the build, and not switched off"),
+    }
 
 
 def labels_of(tensor: torch.Tensor, what: str) -> dict[str, Observation]:
@@ -144,9 +152,14 @@ def watch(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Observation]
     Returns:
         The result, and the style.
     """
+    result, events = _profiled(function, *inputs)
+    return result, _style(events)
+
+
+def _profiled(function: Callable[..., Any], *inputs: Any) -> tuple[Any, list[Any]]:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         result = function(*inputs)
-    return result, _style(list(profile.events() or ()))
+    return result, list(profile.events() or ())
 
 
 def _style(events: list[Any]) -> Observation:

@@ -6,25 +6,22 @@ visits it. Between the two clock readings stand the loop, the bare callable and 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import resource
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from benchmarks.axes import outputs
 from benchmarks.axes.agreement import configuration_of, refused
+from benchmarks.axes.memory import peak_rss_mib, reset_peak
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.sampling import SAMPLE_TARGET_NS, Samples, loops_of_sample, surroundings_facts, take
 from benchmarks.axes.training import Experiment
 from bn_impls.interface import Implementation, Layer, Observation, Unsupported
 
-STATUS = Path("/proc/self/status")
 SPARE_THREADS = 0.5  # the resolution of CPU time over a short warm-up
 WARM_UP_NS = 30_000_000
 SLOW_CALL_NS = 1_000_000_000  # one such call warms enough
@@ -38,11 +35,13 @@ class Timed:
         loop: runs the callable so many times, waits, returns nanoseconds.
         steps: steps that one loop runs (more than 1 for a network).
         close: releases it.
+        claims: labels that only this case can tell, to be observed.
     """
 
     loop: Callable[[int], int]
     steps: int
     close: Callable[[], None]
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,10 @@ def prepare(
         return made
     timed, observe, build_s = made
     first_ns = timed.loop(1)
-    claims = {name: parameters[name] for name in ("device", "dtype", "style")}
-    labels, wrong = labelled(claims, observe())
+    seen = observe()
+    claims = {**{name: parameters[name] for name in ("device", "dtype", "style")}, **timed.claims}
+    labels, wrong = labelled(claims, seen)
+    labels |= {name: _unclaimed(seen[name]) for name in seen.keys() - claims.keys()}
     if wrong:
         timed.close()
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
@@ -102,26 +103,14 @@ def allowed_threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
+def _unclaimed(observation: Observation) -> dict[str, str]:
+    """A label that no case claims anything of, such as the kernel."""
+    return {"claimed": "nothing", "observed": observation.observed, "evidence": observation.evidence}
+
+
 def _threads_label(used: float) -> dict[str, str]:
     evidence = f"CPU time of all threads was {used:.2f} times the wall time of the warm-up"
     return {"claimed": f"at most {allowed_threads()}", "observed": f"{used:.2f}", "evidence": evidence}
-
-
-def reset_peak() -> None:
-    """Let the peak of resident memory begin anew, where the kernel can."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_rss_mib() -> float:
-    """The most memory that this process has held resident since :func:`reset_peak`, its framework included.
-
-    Linux' ``ru_maxrss`` would not do: a new process starts with its parent's.
-    """
-    if STATUS.exists():
-        lines = STATUS.read_text().splitlines()
-        return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
 def _warm_up(timed: Timed) -> tuple[float, float]:
@@ -167,7 +156,13 @@ def _layer(
         layer.close()
         return refused(function)
     loop = one_input(function, x, layer) if len(inputs) == 1 else two_inputs(function, x, dy, layer)
-    return Timed(loop, 1, layer.close), partial(layer.observe, function, *inputs), build_s
+    claims = {"outputs": outputs.claimed(parameters["work"], settings)}
+
+    def observe() -> Mapping[str, Observation]:
+        read = outputs.observed(layer, function, inputs)
+        return {**layer.observe(function, *inputs), "outputs": read}
+
+    return Timed(loop, 1, layer.close, claims), observe, build_s
 
 
 def one_input(function: Callable[..., Any], x: Any, layer: Layer) -> Callable[[int], int]:

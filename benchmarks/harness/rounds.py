@@ -6,7 +6,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,9 @@ from benchmarks.verdicts.passes import PassValues, pass_values
 
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
+
+GROWTH = ("heap_grown_bytes", "python_blocks_grown")
+START_COSTS = ("import_s", "start_cpu_s", "rss_before_mib")
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,12 @@ def shuffled(cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
     order = sorted(cases, key=lambda case: case.case_id)
     random.Random(repr(seed)).shuffle(order)
     return order
+
+
+def medians(facts: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, float]:
+    """The median over rounds of each figure that was recorded; rounds of an older run may lack it."""
+    found = {name: [fact[name] for fact in facts if fact.get(name) is not None] for name in names}
+    return {name: statistics.median(values) for name, values in found.items() if values}
 
 
 class Timing:
@@ -244,7 +253,7 @@ class Timing:
         count = pacing.samples_of_pass(facts[0], self._of(case, "pass"), self.work.samples)
         reply = self._ask(case, {"do": "pass", "loops": loops, "count": count})
         if reply["status"] == "ok":
-            kept = ("loops", "durations_ns", "peak_rss_mib", "took_s", "refused", "collections")
+            kept = ("loops", "durations_ns", "peak_rss_mib", "took_s", "refused", "collections", *GROWTH)
             line = {key: reply[key] for key in kept}
             self._keep(case, {"kind": "pass", "round": number, "pass": visit, **line})
         return reply
@@ -260,6 +269,7 @@ class Timing:
                 "step_ns_median": statistics.median(steps),
                 "build_s": statistics.median(fact["build_s"] for fact in facts),
                 "first_call_s": statistics.median(fact["first_call_s"] for fact in facts),
+                **medians(facts, START_COSTS),
                 "peak_rss_mib": max(line["peak_rss_mib"] for line in passes),
                 "threads_used": statistics.median(fact["threads_used"] for fact in facts),
                 "rounds": len({line["round"] for line in passes}),
@@ -271,7 +281,10 @@ class Timing:
                 "denormals_flushed": facts[-1].get("denormals_flushed"),
             },
             "samples": {
-                "passes": [{key: line[key] for key in ("round", "pass", "loops", "durations_ns")} for line in passes]
+                "passes": [
+                    {key: line[key] for key in ("round", "pass", "loops", "durations_ns", *GROWTH) if key in line}
+                    for line in passes
+                ]
             },
             "labels": facts[-1]["labels"],
         }

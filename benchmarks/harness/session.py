@@ -12,6 +12,7 @@ from benchmarks import datasets
 from benchmarks.cases import Case, gates, plan
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.machine import measure_machine
 from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
 from benchmarks.harness.semantics import observe_all
@@ -82,6 +83,8 @@ class Session:
         wanted = with_gates(selected)
         folder = self.open_folder(wanted)
         Scheduler(folder, self.descriptors, display).run(wanted)
+        if any(case.axis == "throughput" for case in wanted):
+            measure_machine(folder, self.settings.threads or usable_cores(), display)
         whole = {case.axis for case in wanted}.issuperset(AXES)
         if whole and self.settings.size != "quick":  # to import every framework once more takes longer than that may
             names = {case.implementation for case in wanted}

@@ -17,6 +17,7 @@ class Server:
     def __init__(self) -> None:
         """Nothing is imported before ``do_start``."""
         self.prepared: dict[str, Any] = {}
+        self.start_costs: dict[str, float] = {}
 
     def do_start(self, specification: str, data_dir: str | None, download: bool) -> dict[str, Any]:
         """Import the implementation (and with it its framework)."""
@@ -31,7 +32,9 @@ class Server:
                 versions[package] = importlib.metadata.version(package)
             except importlib.metadata.PackageNotFoundError:
                 versions[package] = "not a distribution"
-        return {"status": "ok", "import_s": time.perf_counter() - began, "versions": versions}
+        import_s = time.perf_counter() - began
+        self.start_costs = {"import_s": import_s, "start_cpu_s": time.process_time()}
+        return {"status": "ok", "import_s": import_s, "versions": versions}
 
     def _surroundings(self, scratch: str) -> Any:
         from benchmarks.axes.outcome import Surroundings
@@ -64,25 +67,37 @@ class Server:
         """Build a case to be timed."""
         from dataclasses import asdict
 
-        from benchmarks.axes import throughput
+        from benchmarks.axes import memory, throughput
         from benchmarks.axes.outcome import Outcome
 
+        memory.settle_down()  # what an earlier case has left does not count as this one's
+        before = memory.rss_mib()
         prepared = throughput.prepare(self.implementation, parameters, self._surroundings(scratch))
         if isinstance(prepared, Outcome):
             return asdict(prepared)
         self.prepared[case_id] = prepared
-        return {"status": "ok", "facts": prepared.facts, "labels": prepared.labels}
+        memory.settle_down()
+        facts = {**prepared.facts, **self.start_costs, "rss_before_mib": before}
+        return {"status": "ok", "facts": facts, "labels": prepared.labels}
 
     def do_pass(self, case_id: str, loops: int, count: int) -> dict[str, Any]:
         """Take the samples of one pass."""
         from dataclasses import asdict
 
-        from benchmarks.axes.throughput import peak_rss_mib, sample
+        from benchmarks.axes.memory import peak_rss_mib, watched
+        from benchmarks.axes.throughput import sample
 
         prepared = self.prepared[case_id]
-        samples = sample(prepared, loops, count)
-        steps = loops * prepared.timed.steps
-        return {"status": "ok", "loops": steps, "peak_rss_mib": peak_rss_mib(), **asdict(samples)}
+        with watched() as growth:
+            samples = sample(prepared, loops, count)
+        return {
+            "status": "ok",
+            "loops": loops * prepared.timed.steps,
+            "peak_rss_mib": peak_rss_mib(),
+            "heap_grown_bytes": growth.heap_bytes,
+            "python_blocks_grown": growth.python_blocks,
+            **asdict(samples),
+        }
 
     def do_release(self, case_id: str) -> dict[str, Any]:
         """Let go of a case."""

@@ -1,7 +1,7 @@
 """Reading a run folder: what is whole is kept, what is damaged is skipped and reported.
 
-Only ``plan.json``, ``records.jsonl``, ``environment.json``, ``semantics.json`` and ``calibration.json`` are read
-here; curves when they are drawn. The format stands in ``docs/records.md``. Nothing is unpickled, no framework imported.
+Only ``plan.json``, ``records.jsonl`` and the JSON files beside them are read here; curves when they are drawn. The
+format stands in ``docs/records.md``. Nothing is unpickled and no framework is imported.
 """
 
 from __future__ import annotations
@@ -40,10 +40,18 @@ def read_run(folder: Path) -> Run:
     damage: list[str] = []
     plan = _read_plan(plan_path, damage)
     records = _in_plan_order(_read_records(records_path, damage), plan)
-    environment = _read_environment(folder / "environment.json", damage)
-    semantics = read_semantics(folder / "semantics.json", damage)
-    calibration = read_calibration(folder / "calibration.json", damage)
-    return Run(folder, plan, records, environment, damage, semantics, calibration)
+    environment = _read_object(folder / "environment.json", damage)
+    machine = folder / "machine.json"  # runs of older versions, and those that time nothing, have none
+    return Run(
+        folder,
+        plan,
+        records,
+        environment,
+        damage,
+        semantics=read_semantics(folder / "semantics.json", damage),
+        calibration=read_calibration(folder / "calibration.json", damage),
+        machine=_read_object(machine, damage) if machine.exists() else {},
+    )
 
 
 def _read_plan(path: Path, damage: list[str]) -> Plan:
@@ -163,14 +171,14 @@ def _in_plan_order(records: dict[str, Record], plan: Plan) -> tuple[Record, ...]
     return tuple(sorted(records.values(), key=lambda record: position.get(record.case_id, len(position))))
 
 
-def _read_environment(path: Path, damage: list[str]) -> Mapping[str, Any]:
+def _read_object(path: Path, damage: list[str]) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        damage.append(f"environment.json: not read ({error.__class__.__name__})")
+        damage.append(f"{path.name}: not read ({error.__class__.__name__})")
         return {}
     if not isinstance(content, dict):
-        damage.append("environment.json: not read, it is no object")
+        damage.append(f"{path.name}: not read, it is no object")
         return {}
     return content
 

@@ -106,6 +106,7 @@ class Run:
     damage: list[str] = field(default_factory=list)
     semantics: Semantics = NOTHING_ASKED
     calibration: Calibration | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def looks(self) -> int:

@@ -113,7 +113,7 @@ def test_a_case_is_prepared_with_facts_and_verified_labels(layer_case: Any, surr
     assert prepared.facts["loops"] >= 1
     assert all(prepared.facts[name] > 0 for name in ("build_s", "first_call_s", "peak_rss_mib"))
     assert {name: label["observed"] for name, label in prepared.labels.items() if name != "threads"} == {
-        "device": "cpu", "dtype": "float32", "style": "eager",
+        "device": "cpu", "dtype": "float32", "style": "eager", "outputs": "y (8, 7, 7, 5)",
     }  # fmt: skip
 
 
@@ -126,6 +126,40 @@ def test_a_layer_that_is_not_what_its_label_says_is_not_timed(layer_case: Any, s
     assert outcome.reason == "a label is wrong: style is claimed eager, but graph was observed (seen)"
     assert outcome.labels["style"] == {"claimed": "eager", "observed": "graph", "evidence": "seen"}
     assert calls.names[-1] == "close"
+
+
+def test_a_call_that_leaves_results_out_is_not_timed(layer_case: Any, surroundings: Any) -> None:
+    """A compiled step that drops the gradients of the parameters has less to do."""
+
+    def build(configuration: Configuration) -> Layer | Unsupported:
+        built = IMPLEMENTATION.build(configuration)
+        assert isinstance(built, Layer)
+        return replace(built, training_step_with_gradients=lambda *inputs: built.differentiated(*inputs)[:2])
+
+    case = layer_case(work="training_forward_backward")
+    whole = throughput.prepare(IMPLEMENTATION, case, surroundings)
+    assert isinstance(whole, throughput.Prepared)
+    assert whole.labels["outputs"]["observed"] == "y (8, 7, 7, 5), dx (8, 7, 7, 5), dgamma (5), dbeta (5)"
+    outcome = throughput.prepare(replace(IMPLEMENTATION, build=build), case, surroundings)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status == "failed"
+    assert "outputs is claimed y (8, 7, 7, 5), dx (8, 7, 7, 5), dgamma (5), dbeta (5), but y (8, 7, 7, 5), dx" in str(
+        outcome.reason
+    )
+
+
+def test_an_observation_without_a_claim_is_kept(layer_case: Any, surroundings: Any) -> None:
+    """Such as the kernel: a figure without a verdict."""
+
+    def build(configuration: Configuration) -> Layer | Unsupported:
+        built = IMPLEMENTATION.build(configuration)
+        assert isinstance(built, Layer)
+        more = {"kernel": Observation("fused", "one operation ran")}
+        return replace(built, observe=lambda function, *inputs: {**built.observe(function, *inputs), **more})
+
+    prepared = throughput.prepare(replace(IMPLEMENTATION, build=build), layer_case(work="inference"), surroundings)
+    assert isinstance(prepared, throughput.Prepared)
+    assert prepared.labels["kernel"] == {"claimed": "nothing", "observed": "fused", "evidence": "one operation ran"}
 
 
 def test_a_network_counts_fifty_steps_a_call(network_case: Any, surroundings: Any) -> None:

@@ -152,6 +152,19 @@ def test_verdicts_know_samples_only(graph: dict[str, set[str]]) -> None:
     assert wrong(graph, "benchmarks.verdicts", *(others - {"benchmarks"}), "bn_impls", *FRAMEWORKS) == []
 
 
+def test_the_roofline_knows_nobody_and_the_report_takes_its_arithmetic_only(graph: dict[str, set[str]]) -> None:
+    """Measuring the machine needs NumPy, or PyTorch for a GPU; the model and the limits need nothing."""
+    gpu = "benchmarks.roofline.gpu"
+    rest = {module: imports for module, imports in graph.items() if module != gpu}
+    assert wrong(rest, "benchmarks.roofline", *FRAMEWORKS) == []
+    assert wrong(
+        graph, "benchmarks.roofline", "benchmarks.harness", "benchmarks.axes", "benchmarks.report", "benchmarks.cases"
+    ) == []  # fmt: skip
+    pure = ("benchmarks.roofline", "benchmarks.roofline.limits", "benchmarks.roofline.model")
+    assert wrong(graph, "benchmarks.report", "benchmarks.roofline", but=pure) == []
+    assert wrong(graph, "benchmarks.harness", "benchmarks.roofline") == []
+
+
 def test_the_harness_uses_the_report_through_its_front_door(graph: dict[str, set[str]]) -> None:
     """``draw``, nothing inside."""
     assert wrong(graph, "benchmarks.harness", "benchmarks.report") == [

@@ -10,6 +10,8 @@ from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost
 from benchmarks.report.sections.conditioning import losing, unusual
 from benchmarks.report.sections.fastest import entry_name, exceptions
+from benchmarks.report.sections.memory import leaks
+from benchmarks.report.sections.roofline import too_fast
 from benchmarks.report.sections.second_order import wrong
 from benchmarks.report.sections.semantics import semantic_warnings
 from benchmarks.report.speeds import NETWORK
@@ -50,6 +52,8 @@ def warnings(view: View) -> list[Rich]:
         *_styles(view),
         *_orders(view),
         *_unsteady(view),
+        *_first(leaks(view), "#memory"),
+        *_first(too_fast(view), "#roofline"),
         *_first_calls(view),
         *_measuring(view),
     ]

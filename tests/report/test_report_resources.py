@@ -1,0 +1,206 @@
+"""Start and break-even, memory, and the machine's limit: by value, from records written by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report.break_even import Cost, break_even, cheapest
+from benchmarks.report.document import Bullets, Paragraph, Section, Table, plain
+from benchmarks.report.reading import read_run
+from benchmarks.report.sections import resources
+from benchmarks.report.sections.warnings import warnings
+from benchmarks.report.speeds import Speed
+from benchmarks.report.view import View, look
+from benchmarks.report.wording import DASH
+from tests.report.synthetic import Json, agreement, record, throughput, write_run
+
+Build = Callable[..., View]
+MINIMA = {(number, 0): 100_000.0 for number in range(3)}  # ns per call
+
+
+def cost(start_s: float, step_s: float) -> Cost:
+    """A choice without a record."""
+    return Cost(Speed(None, {}, None), start_s, step_s)  # type: ignore[arg-type]
+
+
+def started(who: str, step_ns: float, import_s: float, **metrics: float) -> Json:
+    """A throughput record with a start: 0.12 s of building and 0.8 s of a first call come on top."""
+    entry = throughput(who, dict.fromkeys(MINIMA, step_ns))
+    entry["metrics"] |= {"start_cpu_s": import_s, "rss_before_mib": 400.0} | metrics
+    return entry
+
+
+def sentences(section: Section) -> list[str]:
+    """Every paragraph and list item, without marks."""
+    found = [plain(block.text) for block in section.blocks if isinstance(block, Paragraph)]
+    return found + [plain(item) for block in section.blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def rows(section: Section, key: str) -> list[dict[str, str]]:
+    """The rows of a table, column title -> text."""
+    (table,) = [block for block in section.blocks if isinstance(block, Table) and block.key == key]
+    titles = [column.title for column in table.columns]
+    return [dict(zip(titles, [cell.text for cell in row], strict=True)) for row in table.rows]
+
+
+# --- break-even -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "steps"),
+    [
+        (cost(10.0, 0.001), cost(1.0, 0.010), 1001.0),  # 9 s more are 9 ms a step, 1,000 times
+        (cost(1.0, 0.010), cost(10.0, 0.001), 1001.0),
+        (cost(1.0, 0.001), cost(10.0, 0.010), None),  # better in both
+        (cost(1.0, 0.010), cost(2.0, 0.010), None),
+    ],
+)
+def test_break_even_by_hand(one: Cost, other: Cost, steps: float | None) -> None:
+    """After that many steps both have cost the same."""
+    found = break_even(one, other)
+    assert found == (None if steps is None else pytest.approx(steps))
+    if found is not None:
+        assert one.after(found) == pytest.approx(other.after(found))
+
+
+def test_the_cheapest_for_every_number_of_steps() -> None:
+    """Three take turns; the fourth is never the cheapest, though it is faster than the first."""
+    slow, middle, fast, never = cost(0.1, 0.1), cost(1.0, 0.01), cost(10.0, 0.001), cost(9.0, 0.05)
+    found = cheapest([never, fast, slow, middle])
+    assert [choice for _, choice in found] == [slow, middle, fast]
+    assert [steps for steps, _ in found] == pytest.approx([1, 11, 1001])
+    for steps in (1, 5, 12, 900, 1100, 10**6):
+        best = min((never, fast, slow, middle), key=lambda choice: choice.after(steps))
+        assert [choice for begin, choice in found if begin <= steps][-1] == best
+
+
+def test_the_start_is_told_with_its_parts_and_its_break_even(view_of: Build) -> None:
+    """keras starts in 3.92 s and takes 100 us; quick starts 2 s sooner and takes 200 us: equal after 20,001 steps."""
+    view = view_of(
+        agreement("keras"), agreement("quick"), started("keras", 100_000, 3.0), started("quick", 200_000, 1.0)
+    )
+    section = resources.build(view)
+    (_, quick) = sorted(rows(section, "start-up-table"), key=lambda row: row["Implementation"])
+    assert (quick["Import"], quick["Build"], quick["First call"]) == ("1.00 s", "120 ms", "800 ms")
+    assert (quick["Start"], quick["Step"]) == ("1.92 s", "200 µs")
+    assert (quick["Break-even, steps"], quick["Which means"]) == ("20,001", "cheaper until then (5.92 s each)")
+    assert any("cheapest in total is quick (graph) up to 20,001 steps, then keras (graph)." in text
+               for text in sentences(section))  # fmt: skip
+
+
+def test_a_run_without_recorded_starts_tells_none(view_of: Build) -> None:
+    """One of an older version."""
+    section = resources.build(view_of(agreement("a"), throughput("a", MINIMA)))
+    assert "start-up-table" not in [block.key for block in section.blocks if isinstance(block, Table)]
+
+
+# --- memory ---------------------------------------------------------------------------------------------------------
+
+
+def growing(who: str, heap_bytes: int) -> Json:
+    """Three passes of 30 steps that leave so much behind."""
+    entry = started(who, 100_000, 1.0)
+    for line in entry["samples"]["passes"]:
+        line |= {"heap_grown_bytes": heap_bytes, "python_blocks_grown": 0}
+    return entry
+
+
+def test_growing_memory_is_a_warning_with_mib_a_step(view_of: Build) -> None:
+    """30 MiB in 30 steps; who keeps a kilobyte is not named."""
+    view = view_of(agreement("leaky"), agreement("tidy"), growing("leaky", 30 * 2**20), growing("tidy", 1000))
+    expected = "Memory of leaky grows with every step: by 1 MiB and 0 Python objects a step in Training: forward and"
+    for texts in ([plain(text) for text in warnings(view)], sentences(resources.build(view))):
+        (told,) = [text for text in texts if text.startswith("Memory of")]
+        assert told.startswith(expected)
+    counted = {row["Implementation"]: row["Growing cases"] for row in rows(resources.build(view), "memory-table")}
+    assert counted == {"leaky": "1", "tidy": "0"}
+
+
+def test_the_peak_is_split_into_what_was_there_and_the_case(view_of: Build) -> None:
+    """The helper's peak is 512 MiB."""
+    (row,) = rows(resources.build(view_of(agreement("a"), started("a", 100_000, 1.0))), "memory-table")
+    assert (row["Peak, MiB"], row["Before a case, MiB"]) == ("512", "400")
+    assert (row["Largest share of a case, MiB"], row["Growing cases"]) == ("112", DASH)
+
+
+# --- the roofline ---------------------------------------------------------------------------------------------------
+
+MIB = 2**20
+MACHINE = {
+    "status": "ok",
+    "copy": [
+        {"working_set_bytes": MIB, "inside_cache": True, "bytes_per_sample": 50_000, "durations_ns": [1000, 2000]},
+        {"working_set_bytes": 64 * MIB, "inside_cache": False, "bytes_per_sample": 10_000, "durations_ns": [1000]},
+    ],
+    "arithmetic": [
+        {"dtype": dtype, "operations_per_sample": 1_000_000, "durations_ns": [1000]} for dtype in ("float32", "float64")
+    ],
+}
+
+
+def measured_view(tmp_path: Path, machine: Mapping[str, Any] | None, step_ns: float) -> View:
+    """A run of one inference of (1024, 1024) float32 on a machine: 8 MiB and 16 KiB, at 50 bytes a ns."""
+    case = {"shape": [1024, 1024]}
+    minima = dict.fromkeys(MINIMA, step_ns)
+    folder = write_run(tmp_path / "run", [agreement("a", case=case), throughput("a", minima, "inference", case)])
+    if machine is not None:
+        (folder / "machine.json").write_text(json.dumps({"schema": 1, "cpu": machine}))
+    return look(read_run(folder))
+
+
+LIMIT_NS = (8 * MIB + 16 * 1024) / 50
+
+
+def test_a_row_is_a_fraction_of_its_limit(tmp_path: Path) -> None:
+    """Four times the limit is 25 % of it; the rates are those of the fastest samples."""
+    section = resources.build(measured_view(tmp_path, MACHINE, 4 * LIMIT_NS))
+    (row,) = rows(section, "roofline-table")
+    assert (row["Of the limit, %"], row["Limited by"], row["GB/s"]) == ("25.0", "cache", "12.5")
+    assert (row["Limit"], row["Step"]) == ("168 µs", "672 µs")
+    texts = sentences(section)
+    assert any("copying reaches 50.0 GB/s within 1.00 MiB" in text and "10.0 GB/s within 64.0 MiB" in text
+               for text in texts)  # fmt: skip
+    assert any("8.02 MiB must be moved and 2,102,272 operations done" in text for text in texts)
+    assert any("a (graph) comes closest with 25.0 % of that limit" in text for text in texts)
+
+
+def test_who_is_faster_than_the_machine_is_not_believed(tmp_path: Path) -> None:
+    """Half of the shortest possible time: the work was not done. At the limit itself nothing is said."""
+    told = [plain(text) for text in warnings(measured_view(tmp_path, MACHINE, LIMIT_NS / 2))]
+    assert any(text.startswith("a (graph) is too fast at Inference, dense 1024") and "2.00 times" in text
+               for text in told)  # fmt: skip
+    told = [plain(text) for text in warnings(measured_view(tmp_path, MACHINE, LIMIT_NS))]
+    assert not any("too fast" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("machine", "why"),
+    [
+        (None, "the run did not measure the machine"),
+        ({"status": "no_device", "reason": "PyTorch sees no GPU"}, "PyTorch sees no GPU"),
+        ({"status": "ok", "copy": "<b>"}, "machine.json holds no usable durations"),
+    ],
+)
+def test_without_rates_the_reason_stands_there(tmp_path: Path, machine: Any, why: str) -> None:
+    """Instead of the table."""
+    section = resources.build(measured_view(tmp_path, machine, 1000))
+    assert f"No limit can be told on cpu: {why}." in sentences(section)
+    assert "roofline-table" not in [block.key for block in section.blocks if isinstance(block, Table)]
+
+
+def test_a_damaged_machine_file_is_damage(tmp_path: Path) -> None:
+    """Reported, and the report is drawn."""
+    view = measured_view(tmp_path, MACHINE, 1000)
+    (view.run.folder / "machine.json").write_text("{")
+    assert read_run(view.run.folder).damage == ["machine.json: not read (JSONDecodeError)"]
+
+
+def test_a_run_without_speeds_says_so(view_of: Build) -> None:
+    """Nothing to tell is told."""
+    section = resources.build(view_of(record("agreement", "a", {"shape": [2, 2]}, "unsupported", reason="no")))
+    assert sentences(section) == ["No speed was measured in this run, so there is nothing to tell."]
