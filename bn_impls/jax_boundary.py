@@ -131,6 +131,7 @@ def watch(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Observation]
     Returns:
         The result, and the style.
     """
+    jax.block_until_ready(function(*inputs))  # what the profiler sees while it is traced has not run
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             result = function(*inputs)

@@ -86,7 +86,7 @@ def test_every_duration_arrives_bit_for_bit(
 def test_the_record_holds_what_the_passes_hold(records: dict[str, dict[str, Any]], place: Path) -> None:
     """The samples of a speed are the lines of passes.jsonl, one for one."""
     lines = [json.loads(line) for line in (place / "run" / "passes.jsonl").read_text().splitlines()]
-    fields = ("round", "pass", "loops", "durations_ns")
+    fields = ("round", "pass", "loops", "durations_ns", "heap_grown_bytes", "python_blocks_grown")
     for case_id, record in records.items():
         if record["axis"] == "throughput" and record["status"] == "ok":
             kept = [line for line in lines if line["case_id"] == case_id and line["kind"] == "pass"]
