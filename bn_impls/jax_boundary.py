@@ -131,13 +131,12 @@ def watch(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Observation]
     Returns:
         The result, and the style.
     """
-    jax.block_until_ready(function(*inputs))  # what the profiler sees while it is traced has not run
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             result = function(*inputs)
             jax.block_until_ready(result)
         traces = list(Path(folder).rglob("*.xplane.pb"))
-        seen = [event.name for trace in traces for event in _events(trace)]
+        seen = [(event.name, event.duration_ns) for trace in traces for event in _events(trace)]
     return result, _style(seen)
 
 
@@ -146,15 +145,16 @@ def _events(trace: Path) -> list[Any]:
     return [event for plane in planes for line in plane.lines for event in line.events]
 
 
-def _style(seen: list[str]) -> Observation:
-    programs = sum(RUNS_PROGRAM in name for name in seen)
-    names = sorted({name for name in seen if name.startswith("PjitFunction(")})
-    called = ", ".join(names[:6])
+def _style(seen: list[tuple[str, float]]) -> Observation:
+    programs = sum(RUNS_PROGRAM in name for name, _ in seen)
+    called = {name: duration for name, duration in seen if name.startswith("PjitFunction(")}
     if not programs:
         return Observation("unknown", "the profiler saw no compiled program run")
-    if programs == 1:
-        return Observation("xla", f"the profiler saw one compiled program run: {called}")
-    return Observation("eager", f"the profiler saw {programs} compiled programs run one by one: {called}")
+    if programs == 1:  # the outermost call: what was traced inside of it has not run by itself
+        outermost = max(called, key=lambda name: called[name], default="of no name")
+        return Observation("xla", f"the profiler saw one compiled program run: {outermost}")
+    names = ", ".join(sorted(called)[:6])
+    return Observation("eager", f"the profiler saw {programs} compiled programs run one by one: {names}")
 
 
 # ---- checkpoints ----------------------------------------------------------------------------------------------------
