@@ -23,6 +23,7 @@ from flax import nnx
 
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import (
+    Documented,
     Array,
     Configuration,
     Conventions,
@@ -152,5 +153,5 @@ IMPLEMENTATION = Implementation(
     build=build,
     build_trainer=build_trainer,
     variants=found_in("bn_impls.variants.flax_layer"),
-    documented={name: ONE_PASS for name in ("mean_100", "mean_10000")},
+    documented={name: Documented("one_pass_variance", ONE_PASS) for name in ("mean_100", "mean_10000")},
 )

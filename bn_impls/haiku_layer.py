@@ -23,6 +23,7 @@ import numpy as np
 
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import (
+    Documented,
     Array,
     Configuration,
     Conventions,
@@ -171,5 +172,9 @@ IMPLEMENTATION = Implementation(
     build=build,
     build_trainer=build_trainer,
     variants=found_in("bn_impls.variants.haiku_layer"),
-    documented={name: ONE_PASS for name in ("mean_100", "mean_10000", "constant_channel")},
+    documented={
+        "mean_100": Documented("one_pass_variance", ONE_PASS),
+        "mean_10000": Documented("one_pass_variance", ONE_PASS),
+        "constant_channel": Documented("constant_channel", ONE_PASS),
+    },
 )

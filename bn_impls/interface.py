@@ -426,6 +426,19 @@ VARIANTS = {
 """The names of probe variants, and what the layer of each is; what is not said is as in any layer."""
 
 
+@dataclass(frozen=True)
+class Documented:
+    """What an API does on purpose and a check finds.
+
+    Attributes:
+        cause: the name that the kit gives to it (`cause` of a failed check); it excuses no other mistake.
+        behaviour: in a sentence.
+    """
+
+    cause: str
+    behaviour: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Implementation:
     """One registered way to batch-normalize.
@@ -436,8 +449,8 @@ class Implementation:
         build: a layer, or why there is none for this configuration.
         build_trainer: a network in training; left out, the NumPy network hosts the layer through its gradients.
         variants: what explicit callables cannot show, by a name of :data:`VARIANTS`; a name left out is not offered.
-        documented: checks of the conformance kit that find what this API does on purpose -> that behaviour, in a
-            sentence; the kit shows it beside what it found, and fails where it finds nothing.
+        documented: checks of the conformance kit that find what this API does on purpose -> that behaviour; the kit
+            shows it beside what it found, and fails where it finds nothing or something else.
     """
 
     conventions: Conventions
@@ -445,7 +458,7 @@ class Implementation:
     build: Callable[[Configuration], Layer | Unsupported]
     build_trainer: Callable[[TrainerConfiguration], Trainer | Unsupported] | None = field(default=None)
     variants: Mapping[str, Callable[[Configuration], Layer | Unsupported]] = field(default_factory=dict)
-    documented: Mapping[str, str] = field(default_factory=dict)
+    documented: Mapping[str, Documented] = field(default_factory=dict)
 
 
 def build_trainer(implementation: Implementation, configuration: TrainerConfiguration) -> Trainer | Unsupported:

@@ -23,6 +23,7 @@ import tensorflow as tf
 from bn_impls import keras_api as api
 from bn_impls import tensorflow_boundary as boundary
 from bn_impls.interface import (
+    Documented,
     Configuration,
     Implementation,
     Layer,
@@ -130,7 +131,9 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     variants=found_in("bn_impls.variants.keras_layer"),
     documented={
-        "checkpoint_counter": "Keras' layer has no counter of updates, so its checkpoints hold none; nothing in it "
-        "depends on the count",
+        "checkpoint_counter": Documented(
+            "checkpoint_counter",
+            "Keras' layer has no counter of updates, so its checkpoints hold none; nothing in it depends on the count",
+        )
     },
 )

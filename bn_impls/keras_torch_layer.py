@@ -23,7 +23,7 @@ from torch import nn
 
 from bn_impls import keras_api as api
 from bn_impls import torch_boundary as boundary
-from bn_impls.interface import Configuration, Implementation, Layer, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.interface import Configuration, Documented, Implementation, Layer, Trainer, TrainerConfiguration, Unsupported
 from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
 from bn_impls.variants import found_in
@@ -177,5 +177,5 @@ IMPLEMENTATION = Implementation(
     build=build,
     build_trainer=build_trainer,
     variants=found_in("bn_impls.variants.keras_torch_layer"),
-    documented={name: ONE_PASS for name in ("mean_100", "mean_10000")},
+    documented={name: Documented("one_pass_variance", ONE_PASS) for name in ("mean_100", "mean_10000")},
 )

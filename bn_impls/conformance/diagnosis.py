@@ -20,6 +20,9 @@ from bn_impls.conformance.model import UNKNOWN
 from bn_impls.errors import BadConfiguration, BadState
 from bn_impls.interface import Array, Configuration
 
+UNKNOWN_SENTENCE = (
+    "no single known mistake gives these numbers; `bn-bench explain YOURS numpy-reference` looks for several at once"
+)
 SLACK = 4.0  # a hypothesis adds roundings of its own (a product with n / (n - 1), say); a wrong one is off by millions
 LESS_EXACT = {"float64": ("float32", "float16"), "float32": ("float16",)}
 
@@ -30,14 +33,6 @@ class Cause:
 
     name: str
     sentence: str
-
-
-Otherwise = Callable[[], "Cause | None"]
-
-
-def nothing() -> Cause | None:
-    """A check that knows nothing special."""
-    return None
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,15 @@ class Played:
     def wrong(self) -> list[str]:
         """Names of judged quantities that rounding does not explain, in the order in which they were computed."""
         return [name for name in self.judged if not within(self.got[name], self.exact[name])]
+
+
+Otherwise = Callable[[Sequence[Played]], Cause | None]
+"""What a check knows that is special about its calls: the cause, from what came of them; None where it is another."""
+
+
+def nothing(_: Sequence[Played]) -> Cause | None:
+    """A check that knows nothing special."""
+    return None
 
 
 def within(got: Array, expected: Exact) -> bool:
@@ -85,8 +89,8 @@ def diagnose(settings: Configuration, played: Sequence[Played], otherwise: Other
         return found
     if (hypothesis := _best(settings, played)) is not None:
         return Cause(hypothesis.cause, hypothesis.sentence)
-    found = otherwise() or _not_finite(played) or _precision(settings, played) or _channels(settings, played)
-    return found or Cause(UNKNOWN, "no single known mistake gives these numbers")
+    found = otherwise(played) or _not_finite(played) or _precision(settings, played) or _channels(settings, played)
+    return found or Cause(UNKNOWN, UNKNOWN_SENTENCE)
 
 
 def _best(settings: Configuration, played: Sequence[Played]) -> Hypothesis | None:

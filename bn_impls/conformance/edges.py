@@ -22,6 +22,9 @@ BATCH_ONE = Cause(
     "statistics go over the map's positions",
 )
 ONE_CHANNEL = Cause("one_channel", "several channels are right and a single one is not: its axis is squeezed away")
+MANY_CHANNELS = Cause(
+    "many_channels", "a few channels are right and many are not: channels are taken in blocks, and one is left out"
+)
 LARGE = Cause("large_batch", "small batches are right and a large one is not")
 CONSTANT = Cause(
     "constant_channel", "a channel of one value has variance 0, and is normalized to beta by epsilon alone"
@@ -104,7 +107,7 @@ def _poisoned(value: float, seed: int) -> Callable[[Subject], Failure | None]:
         spoilt = [_with_one(call, value, layer.configuration.channel_axis) for call in sound]
         if (wrong := judged(layer, sound)) is not None:
             return wrong
-        return judged(layer, spoilt, lambda: HIDDEN)
+        return judged(layer, spoilt, lambda _: HIDDEN)
 
     return run
 
@@ -130,6 +133,8 @@ CHECKS = (
           _sizes(((1, 3, 2, 4),), BATCH_ONE, 75)),
     Check("one_value_a_channel", "a table of one row is normalized to beta, or refused", _one_row),
     Check("one_channel", "a single channel is right", _sizes(((6, 1), (5, 3, 2, 1)), ONE_CHANNEL, 76)),
+    Check("many_channels", "17, 65 and 257 channels are right, too",
+          _sizes(((6, 17), (5, 65), (3, 2, 257)), MANY_CHANNELS, 80)),
     Check("empty_batch", "inference of no rows gives no rows, and changes nothing", _no_rows),
     Check("large_batch", "many values a channel are right", _sizes(((4098, 3), (64, 9, 9, 2)), LARGE, 77), quick=False),
     Check("constant_channel", "a constant channel becomes beta", _constant),

@@ -78,10 +78,10 @@ def unless_usual_is_wrong(subject: Subject, cause: Cause) -> Otherwise:
         cause: what to blame.
 
     Returns:
-        A function that plays the usual calls when it is asked.
+        A function that plays the usual calls when it is asked for the cause.
     """
 
-    def ask() -> Cause | None:
+    def ask(_: Sequence[Played]) -> Cause | None:
         layer = subject.build()
         usual = judged(layer, drawn(layer.configuration, "training", "gradients", "inference", seed=1000))
         return cause if usual is None else None

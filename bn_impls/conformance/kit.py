@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from bn_impls.conformance import (
 )
 from bn_impls.conformance.model import Check, Failure, Found, NotOffered, Result
 from bn_impls.conformance.subject import Subject
+from bn_impls.interface import Documented
 
 CHECKS: tuple[Check, ...] = (
     *environment.FIRST,
@@ -103,12 +106,12 @@ def raised(error: Exception) -> Failure:
 NEVER_MEANT = ("raises", "hangs", "kills_its_process", "out_of_memory")  # no sentence excuses these
 
 
-def document(results: list[Result], documented: dict[str, str]) -> list[Result]:
+def document(results: list[Result], documented: Mapping[str, Documented]) -> list[Result]:
     """Let findings that an implementation documents as its API's behaviour pass, with what was found beside them.
 
     Args:
         results: of a run.
-        documented: check -> the behaviour, in a sentence.
+        documented: check -> the behaviour, and the cause that it excuses.
 
     Returns:
         The results; a documented behaviour that was not found is a failure, for what is declared must be true.
@@ -116,17 +119,20 @@ def document(results: list[Result], documented: dict[str, str]) -> list[Result]:
     return [_documented(result, documented.get(result.name)) for result in results]
 
 
-def _documented(result: Result, sentence: str | None) -> Result:
-    if sentence is None or result.status == "skipped":
+def _documented(result: Result, meant: Documented | None) -> Result:
+    if meant is None or result.status == "skipped" or result.cause in NEVER_MEANT:
         return result
-    if result.cause in NEVER_MEANT:
-        return result
-    if result.status == "failed":
-        return Result(
-            name=result.name, status="passed", got=result.got, expected=result.expected,
-            message=f"documented behaviour of this API: {sentence} ({result.message})",
+    if result.status == "passed":
+        return replace(
+            result, status="failed", got="the check passed", expected=meant.behaviour, cause="stale_documentation",
+            message=f"it is documented that {meant.behaviour}, but the check passes: take it out of `documented`",
         )  # fmt: skip
-    return Result(
-        name=result.name, status="failed", got="the check passed", expected=sentence, cause="stale_documentation",
-        message=f"it is documented that {sentence}, but the check passes: take the sentence out of `documented`",
+    if result.cause == meant.cause:
+        return replace(
+            result, status="passed", cause="",
+            message=f"documented behaviour of this API: {meant.behaviour} ({result.message})",
+        )  # fmt: skip
+    return replace(
+        result, message=f"{result.message} (it is documented that {meant.behaviour}; that is {meant.cause}, and this is "
+        f"{result.cause or 'no known cause'})",
     )  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bn_impls.conformance.judging import judged
+from dataclasses import replace
+
+from bn_impls.conformance.diagnosis import Cause
+from bn_impls.conformance.judging import judged, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure
 from bn_impls.conformance.subject import TABLE, Subject, calls
 
@@ -32,6 +35,21 @@ def _small_variance(subject: Subject) -> Failure | None:
     return judged(layer, calls(layer.configuration, "training", "inference", seed=4, spread=0.1), only=("output",))
 
 
+SMALL_EPSILON = Cause(
+    "small_epsilon", "a large epsilon is right and a small one is not: it is raised to a least value; use it as given"
+)
+
+
+def _small_epsilon(subject: Subject) -> Failure | None:
+    """Beside variances of its own size, where a little more shows."""
+    for epsilon in (1e-3, 1e-5, 1e-8):
+        layer = subject.build(epsilon=epsilon)
+        kinds = calls(layer.configuration, "training", "gradients", seed=5, spread=epsilon**0.5)
+        if (wrong := judged(layer, kinds, unless_usual_is_wrong(subject, SMALL_EPSILON), only=("output",))) is not None:
+            return replace(wrong, message=f"with epsilon {epsilon:g}, {wrong.message}")
+    return None
+
+
 CHECKS = (
     Check("training_output", "training normalizes maps by the batch: y = gamma xhat + beta", _training),
     Check("training_output_table", "training normalizes a table (batch, channels) the same way", _training_of_a_table),
@@ -40,4 +58,5 @@ CHECKS = (
     Check(
         "small_variance_output", "a variance near epsilon is normalized with epsilon under the root", _small_variance
     ),
+    Check("small_epsilon", "an epsilon of 1e-3, 1e-5 or 1e-8 is used as given", _small_epsilon),
 )

@@ -52,7 +52,7 @@ class _Session:
     start_s: float
     check_s: float
     worker: WorkerProcess | None = None
-    documented: dict[str, str] = field(default_factory=dict)
+    documented: dict[str, Documented] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Start a process and import the implementation.
@@ -65,7 +65,8 @@ class _Session:
                                  "printed": str(self.folder / "printed"), "scratch": str(scratch)}  # fmt: skip
         self.worker = WorkerProcess(WORKER, start, environment(1, "cpu", self.descriptor.environment), scratch / "log")
         try:
-            self.documented = self.worker.started(self.start_s)["documented"]
+            told = self.worker.started(self.start_s)["documented"]
+            self.documented = {check: Documented(**meant) for check, meant in told.items()}
             settled = self.worker.ask({"do": "settle"}, self.check_s)
         except WorkerLost:
             self.worker = None

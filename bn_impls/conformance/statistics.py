@@ -10,7 +10,7 @@ import numpy as np
 from bn_impls.conformance.calls import Exact as Value
 from bn_impls.conformance.calls import Kind, advanced, exact, exported, played
 from bn_impls.conformance.diagnosis import Cause, within
-from bn_impls.conformance.judging import judged, told
+from bn_impls.conformance.judging import judged, told, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure
 from bn_impls.conformance.subject import TABLE, Subject, calls
 
@@ -59,7 +59,7 @@ def _of_a_table(subject: Subject) -> Failure | None:
 
 def _by_count(subject: Subject) -> Failure | None:
     layer = subject.build()
-    counts = (0, 1, 2, 10, 1000)
+    counts = (0, 1, 2, 10, 1000, 1_000_000)
     each = [calls(layer.configuration, "training", seed=24, num_updates=count)[0] for count in counts]
     return judged(layer, each, only=STATISTICS)
 
@@ -67,6 +67,19 @@ def _by_count(subject: Subject) -> Failure | None:
 def _other_decay(subject: Subject) -> Failure | None:
     layer = subject.build(decay=0.5)
     return judged(layer, calls(layer.configuration, "training", seed=25, num_updates=50), only=STATISTICS)
+
+
+DECAY_ROUNDED = Cause(
+    "decay_rounded",
+    "a decay that every dtype represents is right, and 0.9 is not: it is rounded, or 1 - decay is; compute both in the "
+    "layer's dtype, or declare decay_in_float32 or complement_in_float32",
+)
+
+
+def _inexact_decay(subject: Subject) -> Failure | None:
+    layer = subject.build(decay=0.9)
+    kinds = calls(layer.configuration, "training", "gradients", seed=27, num_updates=50)
+    return judged(layer, kinds, unless_usual_is_wrong(subject, DECAY_ROUNDED), only=STATISTICS)
 
 
 ACCUMULATES = Cause(
@@ -114,5 +127,6 @@ CHECKS = (
     Check("update_table", "so does a training call on a table", _of_a_table),
     Check("update_by_count", "the decay is constant or warms up, as declared", _by_count),
     Check("update_other_decay", "the configured decay is the one that is applied", _other_decay),
+    Check("inexact_decay", "a decay that binary fractions only come near is applied as exactly", _inexact_decay),
     Check("many_updates", "sixty updates in a row stay within the accumulated bound", _many, quick=False),
 )

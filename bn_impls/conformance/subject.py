@@ -145,6 +145,7 @@ def drawn_state(settings: Configuration, generator: np.random.Generator, num_upd
     variances = generator.uniform(1.5, 3.0, channels)
     variances[0] *= NARROW**2
     gamma, beta = generator.uniform(0.5, 1.5, channels), generator.normal(0.0, 0.5, channels)
+    gamma[1::2] *= -1  # nothing keeps a gamma positive
     return State(
         gamma=stored(gamma if settings.scale else np.ones(channels)),
         beta=stored(beta if settings.center else np.zeros(channels)),

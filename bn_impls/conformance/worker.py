@@ -38,7 +38,7 @@ class Server:
             printed=Path(printed),
             import_changes=surroundings.differences(before, surroundings.seen()),
         )
-        documented = dict(implementation.documented)
+        documented = {check: asdict(meant) for check, meant in implementation.documented.items()}
         return {"status": "ok", "documented": documented}
 
     def do_settle(self) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _remedy(answer: Answer, remedy: Remedy) -> list[str]:
     name = getattr(answer, remedy.side).name
     other = answer.b.name if remedy.side == "a" else answer.a.name
     told = []
-    if remedy.settings and remedy.left is not None:
+    if remedy.left is not None and set(remedy.settings) - set(remedy.ignored):
         given = _listed(
             [f"{FIELD_WORDS[field]}: {value_words(field, value)}" for field, value in remedy.settings.items()]
         )
@@ -139,8 +139,8 @@ def _remedy(answer: Answer, remedy: Remedy) -> list[str]:
     told += [f"{name} cannot be given {other}'s {FIELD_WORDS[field].removeprefix('the ')}: {reason}."
              for field, reason in remedy.refused.items()]  # fmt: skip
     told += [
-        f"{name} takes {other}'s {FIELD_WORDS[field].removeprefix('the ')} as a setting, but does nothing else with it "
-        "than before."
+        f"{name} can be built with {other}'s {FIELD_WORDS[field].removeprefix('the ')}, and then computes the same as "
+        "before."
         for field in remedy.ignored
     ]
     if remedy.not_settings:

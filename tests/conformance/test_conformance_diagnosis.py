@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from bn_impls.conformance.calls import Call, exact, supposed
-from bn_impls.conformance.diagnosis import Cause, Played, diagnose
+from bn_impls.conformance.diagnosis import UNKNOWN_SENTENCE, Cause, Played, diagnose
 from bn_impls.conformance.hypotheses import Hypothesis, hypotheses
 from bn_impls.conformance.judging import told
 from bn_impls.conformance.kit import CHECKS, document
 from bn_impls.conformance.model import Result
 from bn_impls.conformance.subject import calls
-from bn_impls.interface import Configuration, Conventions
+from bn_impls.interface import Configuration, Conventions, Documented
 from bn_impls.numpy_reference import IMPLEMENTATION
 
 CONFIGURATION = Configuration(
@@ -68,7 +68,7 @@ def test_a_mistake_that_is_none_of_them_is_unknown() -> None:
     got = {name: np.asarray(value.value) for name, value in right.items()}
     got["output"] = got["output"] * 1.5 + 3
     found = diagnose(CONFIGURATION, [Played(call, got, right, ("output",))])
-    assert (found.name, found.sentence) == ("unknown", "no single known mistake gives these numbers")
+    assert (found.name, found.sentence) == ("unknown", UNKNOWN_SENTENCE)
 
 
 def test_what_a_check_knows_is_said_where_no_hypothesis_fits() -> None:
@@ -107,10 +107,14 @@ def test_documented_behaviour_passes_with_what_was_found_and_a_crash_never_does(
     """A sentence excuses what the API does on purpose, and nothing else."""
     found = Result(name="a", status="failed", got="1", expected="2", message="it is 1", cause="c")
     raised = replace(found, cause="raises")
-    (shown,) = document([found], {"a": "it is always 1"})
+    meant = {"a": Documented("c", "it is always 1")}
+    (shown,) = document([found], meant)
     assert (shown.status, shown.got, shown.expected) == ("passed", "1", "2")
     assert shown.message == "documented behaviour of this API: it is always 1 (it is 1)"
-    assert document([raised], {"a": "it is always 1"}) == [raised]
+    assert document([raised], meant) == [raised]
+    (other,) = document([replace(found, cause="d")], meant)
+    assert (other.status, other.cause) == ("failed", "d")
+    assert other.message == "it is 1 (it is documented that it is always 1; that is c, and this is d)"
 
 
 def test_every_check_has_a_name_of_its_own_and_says_what_is_right() -> None:

@@ -321,7 +321,7 @@ def test_many_of_a_kind_are_counted_not_listed(view_of: Build) -> None:
     view = view_of(*(agreement(f"right-{number}") for number in range(13)), *wrong)
     told = [plain(warning) for warning in warnings(view)]
     assert sum("disagrees with the reference" in warning for warning in told) == 4
-    assert "The same of 3 more; see there." in told
+    assert "3 more of this kind: all of them." in told
     listed = [
         told for told in sentences(agreements.build(view)) if "agrees in 1 case" in told or "disagrees in" in told
     ]

@@ -84,7 +84,9 @@ def _conventions(view: View) -> list[Block]:
 
 def _mine() -> Rich:
     return say(
-        "{check} compares your own layer with the float64 reference in seconds, and names the quantity that is "
-        "wrong; without the axes it goes through everything on this page.",
-        check=code("bn-bench run --quick --axes agreement,checkpoint --implementations your_module:YOUR_LAYER"),
+        "{check} tests your own layer in seconds, and names the likely mistake and what right would be; {new} writes one "
+        "to start from. {run} puts it through everything on this page.",
+        check=code("bn-bench check your_module:YOUR_LAYER"),
+        new=code("bn-bench new NAME"),
+        run=code("bn-bench run --quick --implementations your_module:YOUR_LAYER,keras"),
     )

@@ -66,7 +66,7 @@ def _first(sentences: list[Rich], where: str) -> list[Rich]:
     more = len(sentences) - MOST_OF_A_KIND + 1
     return [
         *sentences[:-more],
-        say("The same of {more} more; {link}.", more=f"{more:,}", link=link("see there", where)),
+        say("{more} more of this kind: {link}.", more=f"{more:,}", link=link("all of them", where)),
     ]
 
 

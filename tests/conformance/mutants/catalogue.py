@@ -47,6 +47,9 @@ MUTANTS = (
         ("ONE_PASS", "takes E[x^2] - E[x]^2 for the variance", "one_pass_variance"),
         ("WRONG_SHAPE", "gives a table back for a map", "shape"),
         ("NOISY", "adds noise to the output", "not_repeatable"),
+        ("POSITIVE_GAMMA", "multiplies by |gamma|", "some_channels"),
+        ("LEAST_EPSILON", "raises an epsilon of 1e-5 by a thousandth", "small_epsilon"),
+        ("EIGHT_AT_ONCE", "leaves out what is left of channels in blocks of eight", "many_channels"),
     ),
     *_in(
         f"{HERE}.backward",
@@ -72,6 +75,8 @@ MUTANTS = (
         ("DECAY_WRITTEN_IN", "uses a decay of 0.99 whatever is configured", "decay_fixed"),
         ("FIRST_BATCH_REPLACES", "starts the averages with the first batch", "replaces_first"),
         ("COUNTS_ROWS", "counts examples, not calls", "counter"),
+        ("DECAY_IN_FLOAT32", "rounds the decay to float32, declares none of it", "decay_rounded"),
+        ("STOPS_AFTER_5000", "moves nothing after 5,000 updates", "no_update"),
         ("ROUNDS_STATISTICS", "keeps the moving statistics in float16", "computed_in_float16"),
     ),
     *_in(

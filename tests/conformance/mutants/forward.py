@@ -206,6 +206,32 @@ class Noisy(BatchNorm):
         return y + (1e-6 * self.generator.standard_normal(y.shape)).astype(y.dtype)
 
 
+class PositiveGamma(BatchNorm):
+    """Takes gamma for positive, as a layer does that keeps its logarithm."""
+
+    def _scaled(self, xhat: Array) -> Array:
+        return self._wide(np.abs(self.gamma)) * xhat + self._wide(self.beta)
+
+
+class LeastEpsilon(BatchNorm):
+    """Raises a small epsilon, as kernels did that had a least one."""
+
+    def __init__(self, settings: Configuration) -> None:
+        """A little above 1e-5, so that 1e-5 itself is raised."""
+        super().__init__(replace(settings, epsilon=max(settings.epsilon, 1.001e-5)))
+
+
+class EightAtOnce(BatchNorm):
+    """Computes channels in blocks of eight, and forgets what is left."""
+
+    def _scaled(self, xhat: Array) -> Array:
+        y = super()._scaled(xhat)
+        channels = self.settings.channels
+        if channels > 8:
+            np.moveaxis(y, self.settings.channel_axis, 0)[channels - channels % 8 :] = 0
+        return y
+
+
 EPSILON_MISSING = implementation(EpsilonMissing)
 EPSILON_AS_FLOOR = implementation(EpsilonAsFloor)
 EPSILON_WRITTEN_IN = implementation(EpsilonWrittenIn)
@@ -226,3 +252,6 @@ GIVES_FLOAT32 = implementation(GivesFloat32)
 ONE_PASS = implementation(OnePass)
 WRONG_SHAPE = implementation(WrongShape)
 NOISY = implementation(Noisy)
+POSITIVE_GAMMA = implementation(PositiveGamma)
+LEAST_EPSILON = implementation(LeastEpsilon)
+EIGHT_AT_ONCE = implementation(EightAtOnce)

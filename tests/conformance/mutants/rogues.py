@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.interface import Array, Implementation, Unsupported
+from bn_impls.interface import Array, Documented, Implementation, Unsupported
 from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
 from bn_impls.numpy_reference import BatchNorm
 from tests.axes.batch_norm_mutants import implementation
@@ -184,4 +184,4 @@ def _other(configuration: Any) -> Any:
 
 INCOMPLETE = Implementation(conventions=GOOD.conventions, packages=("numpy",), build=_incomplete)
 NO_LAYER = Implementation(conventions=GOOD.conventions, packages=("numpy",), build=_other)
-STALE_DOCUMENTATION = replace(GOOD, documented={"training_output": "outputs are normalized twice"})
+STALE_DOCUMENTATION = replace(GOOD, documented={"training_output": Documented("unknown", "outputs are normalized twice")})

@@ -43,6 +43,24 @@ class Biased(BatchNorm):
         self.num_updates += 1
 
 
+class DecayInFloat32(BatchNorm):
+    """Rounds the decay, which moves statistics in float64 by a part in 10^8."""
+
+    def __init__(self, settings: Configuration) -> None:
+        """0.9 becomes 0.89999998."""
+        super().__init__(replace(settings, decay=float(np.float32(settings.decay))))
+
+
+class StopsAfter5000(BatchNorm):
+    """Takes statistics that old for good."""
+
+    def _update(self, mean: Array, variance: Array, count: int) -> None:
+        if self.num_updates < 5000:
+            super()._update(mean, variance, count)
+        else:
+            self.num_updates += 1
+
+
 class CountsFirst(BatchNorm):
     """Counts the update before it asks for the decay of it."""
 
@@ -130,3 +148,5 @@ DECAY_WRITTEN_IN = implementation(DecayWrittenIn)
 FIRST_BATCH_REPLACES = implementation(FirstBatchReplaces)
 COUNTS_ROWS = implementation(CountsRows)
 ROUNDS_STATISTICS = implementation(RoundsStatistics)
+DECAY_IN_FLOAT32 = implementation(DecayInFloat32)
+STOPS_AFTER_5000 = implementation(StopsAfter5000)
