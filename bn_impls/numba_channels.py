@@ -1,4 +1,4 @@
-"""From the sums of channels to their coefficients, moving statistics and gradients, in float64, some channels at once."""
+"""From the sums of channels to coefficients, moving statistics and gradients: in float64, some channels at once."""
 
 from __future__ import annotations
 

@@ -48,36 +48,21 @@ SOURCES = b"".join(Path(str(file)).read_bytes() for file in (__file__, *(part.__
 def code_file(dtype: str, matrix: Matrix, call: Call) -> Path:
     """The file for one kind of call: another source, Numba, LLVM, Python or processor has another."""
     made_by = (numba.__version__, llvmlite.__version__, sys.version, platform.machine(), numba.config.OPT)
-    names = (dtype, matrix, call)
-    key = sha256(
-        SOURCES + repr((made_by, numba_internals.processor(KERNELS[matrix].train), names)).encode()
-    ).hexdigest()
+    names, processor = (dtype, matrix, call), numba_internals.processor(KERNELS[matrix].train)
+    key = sha256(SOURCES + repr((made_by, processor, names)).encode()).hexdigest()
     return folder() / f"{'-'.join(names)}-{key[:32]}.code"
 
 
 def arguments(dtype: str, call: Call) -> tuple[Any, ...]:
     """The types with which the kernel is called; see :class:`bn_impls.numba_kernel.Kernel`."""
-    memory, computed = IN_MEMORY[dtype], types.float64 if dtype == "float64" else types.float32
-    given = types.Array(memory, 1, "C", readonly=True)
-    made, vector, table, plan = memory[::1], computed[::1], computed[:, ::1], types.int64[::1]
+    memory, double = IN_MEMORY[dtype], types.float64
+    given, made = types.Array(memory, 1, "C", readonly=True), memory[::1]
+    computed = double if dtype == "float64" else types.float32
+    vector, table, numbers = computed[::1], computed[:, ::1], types.int64[::1]
     dy, dx = (given, made) if call == "training_step_with_gradients" else (types.none, types.none)
     gradients = types.none if call == "inference" else table
-    double = types.float64
-    return (
-        given,
-        dy,
-        made,
-        dx,
-        table,
-        gradients,
-        vector,
-        double[:, :, ::1],
-        table,
-        plan,
-        double,
-        double,
-        types.int64[::1],
-    )
+    memory_of_layer = (vector, double[:, :, ::1], table, numbers, double, double)
+    return given, dy, made, dx, table, gradients, *memory_of_layer, numbers
 
 
 class OneFile:

@@ -1,6 +1,7 @@
 """Loops over a matrix of which a column is of one channel: channels last.
 
-64 neighbouring columns are computed at once; where channels are fewer or no multiple of 64, several positions make a row.
+64 neighbouring columns are computed at once; where channels are fewer or no multiple of 64, several positions make a
+row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from bn_impls.numba_channels import channels_at_once
 from bn_impls.numba_lanes import add_to, filled, finite, fused, in_double, load, store, zeros
 from bn_impls.numba_terms import (
     CHANNELS,
-    D,
     DY,
     DY_D,
     FACTOR,
@@ -29,6 +29,7 @@ from bn_impls.numba_terms import (
     SQUARES,
     WIDE,
     WIDTH,
+    D,
     inlined,
     plain,
 )

@@ -7,6 +7,8 @@ Numba, the kernel is compiled in each process, and the reason is given.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 
@@ -77,6 +79,16 @@ class _Kept:
             self.place.publish(code)
 
 
+@contextmanager
+def _asked(function: Any, kept: _Kept) -> Iterator[None]:
+    """Have a function ask for its code there."""
+    before, function._cache = function._cache, kept
+    try:
+        yield
+    finally:
+        function._cache = before
+
+
 def compile_kept(function: Any, signature: tuple[Any, ...], place: Place) -> str | None:
     """Compile a function for a signature, or load the code; nothing else is compiled when it is called.
 
@@ -88,17 +100,16 @@ def compile_kept(function: Any, signature: tuple[Any, ...], place: Place) -> str
     Returns:
         Why the code cannot be kept, or None.
     """
-    reason, kept = None, None
+    kept, reason = None, None
     try:
         kept = _Kept(internals(function), place)
     except (AttributeError, ImportError) as error:
         reason = f"this Numba lacks a name, {error}"
-    else:
-        function._cache = kept
-    function.disable_compile(False)
-    try:
-        function.compile(signature)
-    finally:
-        if function.signatures:
-            function.disable_compile()
+    with nullcontext() if kept is None else _asked(function, kept):
+        function.disable_compile(False)
+        try:
+            function.compile(signature)
+        finally:
+            if function.signatures:
+                function.disable_compile()
     return kept.reason if kept else reason

@@ -11,7 +11,6 @@ from bn_impls.numba_channels import channels_at_once
 from bn_impls.numba_lanes import add_to, added, filled, finite, fused, load, same, store, zeros
 from bn_impls.numba_terms import (
     CHANNELS,
-    D,
     DY,
     DY_D,
     FACTOR,
@@ -29,6 +28,7 @@ from bn_impls.numba_terms import (
     SLOPE,
     SQUARES,
     WIDTH,
+    D,
     inlined,
     plain,
 )
@@ -38,7 +38,7 @@ from bn_impls.numba_terms import (
 
 @inlined
 def extent(plan, piece):
-    """How many runs of rows a piece has, the first row of the first and last run, the rows' end and distance."""
+    """A piece is runs of rows: starts of the first run and past the last, the end of rows, their step."""
     first, last = piece * plan[PIECE], (piece + 1) * plan[PIECE]
     if plan[GROUPED]:
         return first, min(last, plan[CHANNELS]), plan[ROWS], plan[CHANNELS]
