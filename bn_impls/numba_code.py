@@ -2,36 +2,38 @@
 
 Numba's own cache on disk writes an index and many files, function by function, while it compiles; a process that is
 killed, or another that reads meanwhile, can leave or find an index beside files that are not its own. Here the code for
-a dtype is one file. It is compiled for signatures that are known beforehand, written under another name, and renamed
-when it is whole; it is never written again, carries its checksum, and its name is a hash of all that it depends on.
-Nothing is compiled later: a call with other types is refused.
+a dtype, a way to see a tensor and a kind of call is one file. It is compiled for a signature that is known beforehand,
+written under another name, and renamed when it is whole; it is never written again, carries its checksum, and its name
+is a hash of all that it depends on. Nothing is compiled later: a call with other types is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import platform
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import llvmlite
 import numba
 from numba import types
-from numba.core.caching import _Cache
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
 
-from bn_impls import numba_kernel as kernel
-from bn_impls import numba_lanes
+from bn_impls import numba_channels, numba_columns, numba_internals, numba_kernel, numba_lanes, numba_rows, numba_terms
 
 IN_MEMORY = {"float64": types.float64, "float32": types.float32, "float16": types.int16, "bfloat16": types.uint16}
+MADE_OF = (numba_channels, numba_columns, numba_internals, numba_kernel, numba_lanes, numba_rows, numba_terms)
+KERNELS = {"columns": numba_kernel.by_columns, "rows": numba_kernel.by_rows}
+DIGEST = sha256().digest_size  # bytes of the checksum before the code
+
+Call = Literal["inference", "training_step", "training_step_with_gradients"]
+Matrix = Literal["columns", "rows"]
 
 
 def folder() -> Path:
@@ -40,52 +42,44 @@ def folder() -> Path:
     return Path(os.environ.get("NUMBA_CACHE_DIR") or os.path.join(caches, "bn-bench", "numba"))
 
 
-def code_file(dtype: str) -> Path:
-    """The file for one dtype: another source, Numba, LLVM, Python or processor has another."""
+SOURCES = b"".join(Path(str(file)).read_bytes() for file in (__file__, *(part.__file__ for part in MADE_OF)))
+
+
+def code_file(dtype: str, matrix: Matrix, call: Call) -> Path:
+    """The file for one kind of call: another source, Numba, LLVM, Python or processor has another."""
     made_by = (numba.__version__, llvmlite.__version__, sys.version, platform.machine(), numba.config.OPT)
-    processor = kernel.work.targetctx.codegen().magic_tuple()
-    key = sha256(MADE_FROM + repr((made_by, processor, dtype)).encode()).hexdigest()
-    return folder() / f"kernel-{dtype}-{key[:32]}.code"
+    names, processor = (dtype, matrix, call), numba_internals.processor(KERNELS[matrix].train)
+    key = sha256(SOURCES + repr((made_by, processor, names)).encode()).hexdigest()
+    return folder() / f"{'-'.join(names)}-{key[:32]}.code"
 
 
-def arguments(dtype: str) -> tuple[Any, ...]:
-    """The types with which :func:`bn_impls.numba_kernel.work` is called for a dtype."""
-    memory, computed = IN_MEMORY[dtype], types.float64 if dtype == "float64" else types.float32
-    given = types.Array(memory, 1, "C", readonly=True)
-    made, vector, table = memory[::1], computed[::1], computed[:, ::1]
-    tail = (types.float64, types.float64, types.int64[::1])
-    return (types.int64, given, given, made, made, table, table, vector, types.float64[:, :, ::1], table,
-            types.int64[::1], *tail)  # fmt: skip
+def arguments(dtype: str, call: Call) -> tuple[Any, ...]:
+    """The types with which the kernel is called; see :class:`bn_impls.numba_kernel.Kernel`."""
+    memory, double = IN_MEMORY[dtype], types.float64
+    given, made = types.Array(memory, 1, "C", readonly=True), memory[::1]
+    computed = double if dtype == "float64" else types.float32
+    vector, table, numbers = computed[::1], computed[:, ::1], types.int64[::1]
+    dy, dx = (given, made) if call == "training_step_with_gradients" else (types.none, types.none)
+    gradients = types.none if call == "inference" else table
+    memory_of_layer = (vector, double[:, :, ::1], table, numbers, double, double)
+    return given, dy, made, dx, table, gradients, *memory_of_layer, numbers
 
 
-MADE_FROM = b"".join(
-    Path(file).read_bytes() for file in (__file__, kernel.__file__, numba_lanes.__file__)
-)  # as imported
-DIGEST = sha256().digest_size  # bytes of the checksum before the code
-
-
-class OneFile(_Cache):
-    """Numba's interface to a cache, over one file that holds one compiled function."""
+class OneFile:
+    """One compiled function, in one file."""
 
     def __init__(self, file: Path) -> None:
         """Read and write there."""
         self.file = file
 
-    def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
-        """The function, or None where there is no file, or none that is whole."""
+    def read(self) -> bytes | None:
+        """The code, or None where there is no file, or none that is whole."""
         try:
             stored = self.file.read_bytes()
         except OSError:
             return None
         digest, code = stored[:DIGEST], stored[DIGEST:]
-        if sha256(code).digest() != digest:
-            return None
-        target_context.refresh()
-        return CompileResult._rebuild(target_context, *pickle.loads(code))
-
-    def save_overload(self, sig: Any, data: CompileResult) -> None:
-        """Keep the function."""
-        self.publish(dumps(data._reduce()))
+        return code if sha256(code).digest() == digest else None
 
     def publish(self, code: bytes) -> None:
         """Write the file by one rename; where nothing can be written, every process compiles again."""
@@ -93,20 +87,6 @@ class OneFile(_Cache):
             new = Path(working, "new")
             new.write_bytes(sha256(code).digest() + code)
             os.replace(new, self.file)
-
-    @property
-    def cache_path(self) -> str:
-        """The file's folder."""
-        return str(self.file.parent)
-
-    def enable(self) -> None:
-        """It is always on."""
-
-    def disable(self) -> None:
-        """It is always on."""
-
-    def flush(self) -> None:
-        """Nothing waits to be written."""
 
 
 @contextlib.contextmanager
@@ -123,21 +103,23 @@ def one_at_a_time(file: Path) -> Iterator[None]:
 
 
 @cache
-def compile_for(dtype: str) -> Callable[..., None]:
-    """The kernel's call for a dtype, compiled, or loaded where that was done before.
+def compile_for(dtype: str, matrix: Matrix, call: Call) -> Callable[..., None]:
+    """The kernel for a kind of call, compiled, or loaded where that was done before.
 
     Args:
         dtype: a key of :data:`IN_MEMORY`.
+        matrix: how a tensor is seen.
+        call: what is called.
 
     Returns:
-        :func:`bn_impls.numba_kernel.work`, which from now on takes :func:`arguments` of this dtype.
+        One of its two functions, which from now on takes :func:`arguments` of this kind.
+
+    Warns:
+        RuntimeWarning: where this Numba cannot keep code, so that each process compiles; with the reason.
     """
-    file, work = code_file(dtype), kernel.work
+    file, kernel = code_file(dtype, matrix, call), KERNELS[matrix]
+    work = kernel.infer if call == "inference" else kernel.train
     with one_at_a_time(file):
-        work._cache = OneFile(file)
-        work.disable_compile(False)
-        try:
-            work.compile(arguments(dtype))
-        finally:
-            work.disable_compile()
+        if reason := numba_internals.compile_kept(work, arguments(dtype, call), OneFile(file)):
+            warnings.warn(f"the kernel is compiled in each process: {reason}", RuntimeWarning, stacklevel=2)
     return work

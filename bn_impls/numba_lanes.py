@@ -1,6 +1,6 @@
 """Vectors of the processor in Numba's functions: loops written with them are vectorized as written, or do not compile.
 
-A value of type ``Lanes`` holds up to 16 numbers in which is computed: float32, or float64 where the memory is float64.
+A value of type ``Lanes`` holds numbers in which is computed: float32, or float64 where the memory is float64.
 Numba has no arithmetic in 16 bits on a CPU: memory of dtype ``int16`` holds the bits of float16 numbers, ``uint16``
 those of bfloat16 numbers. LLVM divides a vector that is wider than the processor's.
 
@@ -99,9 +99,11 @@ def load(typing_context: Any, array: Any, index: Any, count: Any) -> Any:
 def store(typing_context: Any, array: Any, index: Any, value: Any, past: Any) -> Any:
     """Write lanes from a flat index on; ``past`` the caches, if 1, to the start of a cache line or the middle of it."""
     narrow, size = array.dtype in (FLOAT16, BFLOAT16), array.dtype.bitwidth // 8
+    rounded = array.dtype == types.float32 and value.scalar == types.float64
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         stored = narrowed(builder, args[2], array.dtype, value.count) if narrow else args[2]
+        stored = builder.fptrunc(stored, ir.VectorType(FLOAT, value.count)) if rounded else stored
         place = address(context, builder, sig.args[0], args[0], args[1], stored.type)
         written = builder.store(stored, place, align=min(size * value.count, LINE) if past.literal_value else size)
         if past.literal_value:
@@ -136,6 +138,13 @@ def zeros(typing_context: Any, array: Any, count: Any) -> Any:
     return kind(array, count), generate
 
 
+def repeated(builder: Any, number: Any, kind: Lanes) -> Any:
+    """One number in every lane."""
+    nothing = ir.Constant(vector(kind), ir.Undefined)
+    first = builder.insert_element(nothing, number, INT32(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(INT32, kind.count), None))
+
+
 @intrinsic(prefer_literal=True)
 def same(typing_context: Any, array: Any, index: Any, count: Any) -> Any:
     """One number of an array in every lane."""
@@ -143,13 +152,80 @@ def same(typing_context: Any, array: Any, index: Any, count: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
-        number = builder.load(builder.gep(data, [args[1]]))
-        first = builder.insert_element(ir.Constant(vector(kind), ir.Undefined), number, INT32(0))
-        return builder.shuffle_vector(
-            first, ir.Constant(vector(kind), ir.Undefined), ir.Constant(ir.VectorType(INT32, kind.count), None)
-        )
+        return repeated(builder, builder.load(builder.gep(data, [args[1]])), kind)
 
     return kind(array, types.intp, count), generate
+
+
+@intrinsic
+def in_double(typing_context: Any, value: Any) -> Any:
+    """Lanes as float64."""
+    kind = Lanes(types.float64, value.count)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return args[0] if value == kind else builder.fpext(args[0], vector(kind))
+
+    return kind(value), generate
+
+
+@intrinsic(prefer_literal=True)
+def filled(typing_context: Any, number: Any, count: Any) -> Any:
+    """One float64 number in every lane."""
+    kind = Lanes(types.float64, count.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return repeated(builder, args[0], kind)
+
+    return kind(types.float64, count), generate
+
+
+@intrinsic
+def added(typing_context: Any, value: Any) -> Any:
+    """The sum of all lanes, in float64."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        total = DOUBLE(0.0)
+        wide = args[0] if value.scalar == types.float64 else builder.fpext(args[0], ir.VectorType(DOUBLE, value.count))
+        for lane in range(value.count):
+            total = builder.fadd(total, builder.extract_element(wide, INT32(lane)))
+        return total
+
+    return types.float64(value), generate
+
+
+@intrinsic
+def root(typing_context: Any, value: Any) -> Any:
+    """The square root."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        name = f"llvm.sqrt.v{value.count}f{value.scalar.bitwidth}"
+        kind = args[0].type
+        return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name), args)
+
+    return value(value), generate
+
+
+@intrinsic
+def not_negative(typing_context: Any, value: Any) -> Any:
+    """0 where a number is less; a NaN stays one."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(args[0].type, [0.0] * value.count)
+        return builder.select(builder.fcmp_ordered("<", args[0], zero), zero, args[0])
+
+    return value(value), generate
+
+
+@intrinsic
+def finite(typing_context: Any, value: Any) -> Any:
+    """0 where a number is infinite or none."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(args[0].type, [0.0] * value.count)
+        difference = builder.fsub(args[0], args[0])
+        return builder.select(builder.fcmp_ordered("ord", difference, difference), args[0], zero)
+
+    return value(value), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -183,6 +259,7 @@ def _arithmetic(function: Any, instruction: str, operands: int) -> None:
 _arithmetic(operator.add, "fadd", 2)
 _arithmetic(operator.sub, "fsub", 2)
 _arithmetic(operator.mul, "fmul", 2)
+_arithmetic(operator.truediv, "fdiv", 2)
 _arithmetic(operator.neg, "fneg", 1)
 
 

@@ -5,8 +5,9 @@ What its user must remember:
 - The loops stand in :mod:`bn_impls.numba_kernel`: the statistics in one pass over x (and dy), all results in a second.
 - Sums are of differences from a value near the mean and end in float64, so a mean far from 0 costs no digits.
 - 16-bit inputs are computed in float32; parameters, statistics and their gradients stay float32.
-- The machine code for a dtype is made when the first such layer is built, which takes some ten seconds, and is kept in
-  the user's cache folder (:mod:`bn_impls.numba_code`); where none can be written, every process compiles again.
+- The machine code for a dtype, a layout and a kind of call is made at the first such call, which takes some seconds,
+  and is kept in the user's cache folder (:mod:`bn_impls.numba_code`); where none can be written, every process compiles
+  again.
 - ``NUMBA_NUM_THREADS`` limits the threads; small inputs are computed by the calling thread alone. A layer computes in
   memory of its own: one call at a time.
 """
@@ -15,16 +16,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numba
 import numpy as np
 
-from bn_impls import numba_kernel as kernel
+from bn_impls import numba_terms as terms
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.canonical import npz_format
 from bn_impls.interface import Array, Configuration, Conventions, Implementation, Layer, Unsupported
-from bn_impls.numba_code import IN_MEMORY, compile_for
+from bn_impls.numba_code import IN_MEMORY, Call, compile_for
 from bn_impls.numba_lanes import LINE
 from bn_impls.numba_plan import plan_for
 from bn_impls.numba_threads import helpers
@@ -50,36 +52,37 @@ class BatchNorm:
         self.num_updates = 0
         self._memory = (np.empty(plan.slots, computed), np.zeros(plan.sums), np.empty((5, plan.slots), computed),
                         plan.numbers(), float(settings.decay), float(settings.epsilon))  # fmt: skip
-        self._work, self._helpers = compile_for(settings.dtype), helpers(plan.threads - 1)
+        self._compiled = partial(compile_for, settings.dtype, "rows" if plan.by_rows else "columns")
+        self._helpers = helpers(plan.threads - 1)
         self._spare = PAGE // self.dtype.itemsize if self.size * self.dtype.itemsize > PAGE else 0
 
     def inference(self, x: Array) -> Array:
         """y by the moving statistics."""
         y, _ = self._results(x, x)
-        self._run(kernel.INFERENCE, x, x, y, y, self.state[:2])
+        self._run("inference", x, None, y, None, None)
         return self._shaped(y)
 
     def training_step(self, x: Array) -> Array:
         """y by the batch's statistics, which move the moving ones."""
         y, _ = self._results(x, x)
-        self._run(kernel.STEP, x, x, y, y, np.empty_like(self.state[:2]))
+        self._run("training_step", x, None, y, None, np.empty_like(self.state[:2]))
         self.num_updates += 1
         return self._shaped(y)
 
     def training_step_with_gradients(self, x: Array, dy: Array) -> tuple[Array, Array, Array, Array]:
         """The same, and the gradients of input, gamma and beta."""
         (y, dx), gradients = self._results(x, dy), np.empty_like(self.state[:2])
-        self._run(kernel.GRADIENTS, x, dy, y, dx, gradients)
+        self._run("training_step_with_gradients", x, dy, y, dx, gradients)
         self.num_updates += 1
-        return self._shaped(y), self._shaped(dx), gradients[kernel.GAMMA], gradients[kernel.BETA]
+        return self._shaped(y), self._shaped(dx), gradients[terms.GAMMA], gradients[terms.BETA]
 
-    def _run(self, mode: int, x: Array, dy: Array, y: Array, dx: Array, gradients: Array) -> None:
-        given, board = self._flat(x), np.zeros(kernel.BOARD, np.int64)
-        other = given if dy is x else self._flat(dy)
-        call = (mode, given, other, y, dx, self.state, gradients, *self._memory, board)
+    def _run(self, call: Call, x: Array, dy: Array | None, y: Array, dx: Array | None, gradients: Array | None) -> None:
+        given, other, board = self._flat(x), None if dy is None else self._flat(dy), np.zeros(terms.BOARD, np.int64)
+        work = self._compiled(call)
+        arguments = (given, other, y, dx, self.state, gradients, *self._memory, board)
         for helper in self._helpers:
-            helper.offer(self._work, call)
-        self._work(*call)
+            helper.offer(work, arguments)
+        work(*arguments)
 
     def _flat(self, tensor: Array) -> Array:
         """As the kernel reads it; a copy where it does not lie in order."""

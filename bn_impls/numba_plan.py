@@ -1,6 +1,6 @@
 """How the kernel sees a tensor, and how its threads divide the work.
 
-The figures below were found by measuring; ``docs/numba-kernel.md`` says what each is for.
+The figures below were found by measuring; ``docs/numba-terms.md`` says what each is for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bn_impls import numba_kernel as kernel
+from bn_impls import numba_terms as terms
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.interface import Array, Configuration
 from bn_impls.numba_lanes import LINE
@@ -51,20 +51,20 @@ class Plan:
 
     @property
     def slots(self) -> int:
-        """Of shift and coefficients; see the kernel."""
+        """Of shift and coefficients; see the terms."""
         return self.channels if self.by_rows else self.width
 
     @property
     def sums(self) -> tuple[int, int, int]:
         """Shape of the array of sums."""
-        return (1 if self.grouped else self.pieces, 4, self.slots * (kernel.LANES if self.by_rows else 1))
+        return (1 if self.grouped else self.pieces, 4, self.slots * (terms.LANES if self.by_rows else 1))
 
     def numbers(self) -> Array:
         """The plan as the kernel reads it."""
-        found = np.zeros(8, np.int64)
-        found[kernel.BY_ROWS], found[kernel.ROWS], found[kernel.WIDTH] = self.by_rows, self.rows, self.width
-        found[kernel.CHANNELS], found[kernel.PIECES], found[kernel.PIECE] = self.channels, self.pieces, self.piece
-        found[kernel.GROUPED], found[kernel.PAST] = self.grouped, self.past
+        found = np.zeros(7, np.int64)
+        found[terms.ROWS], found[terms.WIDTH] = self.rows, self.width
+        found[terms.CHANNELS], found[terms.PIECES], found[terms.PIECE] = self.channels, self.pieces, self.piece
+        found[terms.GROUPED], found[terms.PAST] = self.grouped, self.past
         return found
 
 
@@ -85,22 +85,22 @@ def plan_for(settings: Configuration, threads: int) -> Plan:
     if by_rows:
         piece = max(1, GROUP_OF_MAPS * channels // max(size, 1))
     else:
-        piece = max(1, GROUP_VALUES // max(rows, 1) // kernel.WIDE) * kernel.WIDE
+        piece = max(1, GROUP_VALUES // max(rows, 1) // terms.WIDE) * terms.WIDE
     pieces = -(-channels // piece)
     fits = by_rows or (width == channels and rows <= GROUP_ROWS)
     grouped = fits and (threads == 1 or pieces >= 2 * threads)
     if not grouped:
-        step = 1 if by_rows else kernel.FLUSH
+        step = 1 if by_rows else terms.FLUSH
         piece = max(1, -(-rows // (step * (PIECES if threads > 1 else 1)))) * step
         pieces = max(1, -(-rows // piece))
     bytes_each = numpy_dtype(settings.dtype).itemsize
-    past = size * bytes_each >= PAST_CACHES and width % kernel.NARROW == 0 and width * bytes_each % LINE == 0
+    past = size * bytes_each >= PAST_CACHES and width % terms.NARROW == 0 and width * bytes_each % LINE == 0
     return Plan(by_rows, rows, width, channels, grouped, piece, pieces, past, threads)
 
 
 def folds(positions: int, channels: int) -> int:
     """How many positions make a row: so many that whole vectors do, if their number can be divided so."""
-    wanted = kernel.WIDE // math.gcd(kernel.WIDE, channels)
+    wanted = terms.WIDE // math.gcd(terms.WIDE, channels)
     while wanted > 1 and wanted * channels > WIDEST:
         wanted //= 2
     return math.gcd(wanted, positions) if positions else 1

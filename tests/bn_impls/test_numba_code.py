@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 numba = pytest.importorskip("numba", reason="Numba is not installed")
 
-from bn_impls import numba_code  # noqa: E402  # needs Numba
+from bn_impls import numba_code, numba_internals  # noqa: E402  # needs Numba
 
 ROOT = Path(__file__).resolve().parents[2]
 USE = """
@@ -23,10 +26,11 @@ from bn_impls import numba_code, numba_layer
 {before}
 from tests.bn_impls.test_numba_kernel import build
 import numpy as np
-layer = build(dtype="float32")
-results = layer.differentiated(np.array([[1], [3]], "f"), np.array([[1], [3]], "f"))
-assert [tensor.ravel().tolist() for tensor in results] == [[-1.0, 1.0], [0.0, 0.0], [2.0], [4.0]], results
-print(sum(numba_code.kernel.work.stats.cache_hits.values()), numba_code.code_file("float32"))
+layer = build(input_shape=(1, 1, 2), layout="channels_first", dtype="float32")
+layer.load_state({{**layer.export_state(), "moving_mean": np.array([1], "f"), "moving_variance": np.array([4], "f")}})
+assert layer.inference(np.array([[[1, 3]]], "f")).tolist() == [[[0.0, 1.0]]]
+hits = sum(numba_code.KERNELS["rows"].infer.stats.cache_hits.values())
+print(hits, numba_code.code_file("float32", "rows", "inference"))
 """
 
 
@@ -90,12 +94,14 @@ def test_what_is_not_whole_is_not_loaded(folder: Path, kept: float, code: Path) 
     stored = bytearray(file.read_bytes())
     stored[-1] ^= 1
     file.write_bytes(stored[: int(kept * len(stored)) if isinstance(kept, float) else kept])
-    assert numba_code.OneFile(file).load_overload(None, None) is None
+    assert numba_code.OneFile(file).read() is None
 
 
 def test_files_of_others_are_left_alone(folder: Path, code: Path) -> None:
     """An older source's code, Numba's own index and code, and what a killed process left: nobody reads them."""
-    others = [folder / name for name in ("kernel-float32-0.code", "numba_kernel.work-1.py311.nbi", "tmpabc/new")]
+    others = [
+        folder / name for name in ("float32-rows-inference-0.code", "numba_kernel.infer-1.py311.nbi", "tmpabc/new")
+    ]
     for other in others:
         other.parent.mkdir(exist_ok=True)
         other.write_bytes(b"not code")
@@ -141,16 +147,86 @@ def test_a_folder_that_cannot_be_written_costs_the_code_and_nothing_else(tmp_pat
     assert blocked.read_text() == "in the way"
 
 
-def test_the_name_tells_dtypes_and_processors_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code for another processor is another file."""
-    names = {numba_code.code_file(dtype).name for dtype in numba_code.IN_MEMORY}
-    codegen = numba_code.kernel.work.targetctx.codegen()
-    monkeypatch.setattr(type(codegen), "magic_tuple", lambda self: ("another", "processor", ""))
-    assert len(names | {numba_code.code_file("float32").name}) == len(numba_code.IN_MEMORY) + 1
+def test_the_name_tells_kinds_and_processors_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code for another dtype, layout, call or processor is another file."""
+    kinds = list(itertools.product(numba_code.IN_MEMORY, get_args(numba_code.Matrix), get_args(numba_code.Call)))
+    names = {numba_code.code_file(*kind).name for kind in kinds}
+    monkeypatch.setattr(numba_internals, "processor", lambda function: ("another", "processor", ""))
+    assert len(names | {numba_code.code_file(*kinds[0]).name}) == len(kinds) + 1
 
 
 def test_nothing_is_compiled_after_the_start() -> None:
     """A call with types that were not compiled for is refused, not compiled without a lock."""
-    work = numba_code.compile_for("float32")
+    work = numba_code.compile_for("float32", "rows", "inference")
     with pytest.raises(TypeError, match="No matching definition"):
-        work(*[np.zeros(1, "complex64")] * 14)
+        work(*[np.zeros(1, "complex64")] * 13)
+
+
+# ---- another Numba --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> numba_code.OneFile:
+    """A file that is not there yet."""
+    return numba_code.OneFile(tmp_path / "code")
+
+
+def doubled() -> Any:
+    """A function that nobody has compiled."""
+    return numba.njit(lambda value: 2 * value)
+
+
+INT = (numba.int64,)
+
+
+def test_a_function_that_was_kept_is_loaded(place: numba_code.OneFile) -> None:
+    """Without a reason against it."""
+    for hits in (0, 1):
+        function = doubled()
+        assert numba_internals.compile_kept(function, INT, place) is None
+        assert (function(21), sum(function.stats.cache_hits.values())) == (42, hits)
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("numba.core.serialize.dumps", "this Numba lacks a name, cannot import name 'dumps'"),
+        ("numba.core.compiler.CompileResult._reduce", "this Numba lacks a name, .* no attribute '_reduce'"),
+        ("numba.core.compiler.CompileResult._rebuild", "this Numba lacks a name, .* no attribute '_rebuild'"),
+    ],
+)
+def test_a_numba_that_lacks_a_name_compiles_in_each_process(
+    missing: str, reason: str, place: numba_code.OneFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function works, nothing is kept, and the reason names what is missing."""
+    monkeypatch.delattr(missing)
+    function = doubled()
+    told = numba_internals.compile_kept(function, INT, place)
+    assert re.match(reason, str(told))
+    assert function(21) == 42
+    assert not place.file.exists()
+
+
+@pytest.mark.parametrize(("changed", "verb"), [("_reduce", "saved"), ("_rebuild", "loaded")])
+def test_a_numba_whose_names_mean_something_else_compiles_in_each_process(
+    changed: str, verb: str, place: numba_code.OneFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it raises is the reason."""
+    if changed == "_rebuild":
+        assert numba_internals.compile_kept(doubled(), INT, place) is None
+
+    def refuse(*arguments: Any) -> None:
+        raise TypeError("another number of arguments")
+
+    monkeypatch.setattr(f"numba.core.compiler.CompileResult.{changed}", refuse)
+    function = doubled()
+    told = numba_internals.compile_kept(function, INT, place)
+    assert told == f"code could not be {verb}, TypeError('another number of arguments')"
+    assert function(21) == 42
+
+
+def test_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a warning, once for each kind of call."""
+    monkeypatch.setattr(numba_internals, "compile_kept", lambda *arguments: "this Numba lacks a name")
+    with pytest.warns(RuntimeWarning, match="compiled in each process: this Numba lacks a name"):
+        numba_code.compile_for.__wrapped__("float32", "rows", "inference")
