@@ -23,10 +23,10 @@ from flax import nnx
 
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import (
-    Documented,
     Array,
     Configuration,
     Conventions,
+    Documented,
     Implementation,
     Layer,
     Trainer,

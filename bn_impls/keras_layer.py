@@ -23,8 +23,8 @@ import tensorflow as tf
 from bn_impls import keras_api as api
 from bn_impls import tensorflow_boundary as boundary
 from bn_impls.interface import (
-    Documented,
     Configuration,
+    Documented,
     Implementation,
     Layer,
     Observation,

@@ -23,7 +23,15 @@ from torch import nn
 
 from bn_impls import keras_api as api
 from bn_impls import torch_boundary as boundary
-from bn_impls.interface import Configuration, Documented, Implementation, Layer, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.interface import (
+    Configuration,
+    Documented,
+    Implementation,
+    Layer,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
 from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
 from bn_impls.variants import found_in

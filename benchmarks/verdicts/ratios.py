@@ -8,7 +8,8 @@ both have, d[r] is one of :data:`WITHIN_ROUND`::
     paired  median over p of log(a[r, p] / b[r, p])
 
 A round, one fresh process of each, is the unit of replication: passes of one process share its memory layout
-and start-up, and are not independent. ``docs/decisions/0012-verdicts.md`` says why the best pass is the default.
+and start-up, and are not independent. ``docs/decisions/0012-verdicts.md`` and
+``docs/calibration.md`` say why the median of paired passes is the default.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def _paired(first: Array, second: Array) -> Array:
 WITHIN_ROUND: Mapping[str, Callable[[Array, Array], Array]] = {"best": _best, "paired": _paired}
 """Name -> d of one round from the logarithms of the pass values of two cases, shape (..., passes), NaN for a gap."""
 
-DEFAULT_WITHIN = "best"
+DEFAULT_WITHIN = "paired"
 
 
 def rounds_of(cases: Sequence[PassValues]) -> list[int]:

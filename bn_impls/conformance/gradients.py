@@ -42,7 +42,7 @@ def _second_call(subject: Subject) -> Failure | None:
     first, second, third = calls(layer.configuration, "gradients", "gradients", "gradients", seed=13)
     if (wrong := judged(layer, [first], only=GRADIENTS)) is not None:
         return wrong
-    return judged(layer, [second, third], lambda: STALE, only=GRADIENTS)
+    return judged(layer, [second, third], lambda _: STALE, only=GRADIENTS)
 
 
 def _after_inference(subject: Subject) -> Failure | None:

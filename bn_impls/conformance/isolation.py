@@ -144,9 +144,9 @@ def _previous(subject: Subject) -> Failure | None:
         for earlier in calls(used.configuration, "training", "gradients", "inference", seed=57, mean=-9.0, spread=7.0):
             played(used, earlier)
         forward = ("output", "moving_mean", "moving_variance", "num_updates")
-        if (wrong := judged(used, [call], lambda: PREVIOUS, only=forward)) is not None:
+        if (wrong := judged(used, [call], lambda _: PREVIOUS, only=forward)) is not None:
             return wrong
-        if (wrong := judged(used, [call], lambda: STALE)) is not None:
+        if (wrong := judged(used, [call], lambda _: STALE)) is not None:
             return wrong
     return None
 

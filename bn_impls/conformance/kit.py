@@ -133,6 +133,6 @@ def _documented(result: Result, meant: Documented | None) -> Result:
             message=f"documented behaviour of this API: {meant.behaviour} ({result.message})",
         )  # fmt: skip
     return replace(
-        result, message=f"{result.message} (it is documented that {meant.behaviour}; that is {meant.cause}, and this is "
-        f"{result.cause or 'no known cause'})",
+        result, message=f"{result.message} (it is documented that {meant.behaviour}; that is {meant.cause}, and this "
+        f"is {result.cause or 'no known cause'})",
     )  # fmt: skip

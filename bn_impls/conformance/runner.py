@@ -13,6 +13,7 @@ from typing import Any
 
 from bn_impls.conformance.kit import chosen, document, failed
 from bn_impls.conformance.model import Check, Failure, Result
+from bn_impls.interface import Documented
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.isolation.variables import environment
 from bn_impls.registry import Descriptor

@@ -78,7 +78,7 @@ def test_what_a_check_knows_is_said_where_no_hypothesis_fits() -> None:
     got = {name: np.asarray(value.value) for name, value in right.items()}
     got["output"] = got["output"] + 1.0
     special = Cause("special", "rows are left out")
-    assert diagnose(CONFIGURATION, [Played(call, got, right, ("output",))], lambda: special) == special
+    assert diagnose(CONFIGURATION, [Played(call, got, right, ("output",))], lambda _: special) == special
 
 
 def test_only_the_counter_being_wrong_is_the_counter_s_mistake() -> None:

@@ -84,8 +84,8 @@ def _conventions(view: View) -> list[Block]:
 
 def _mine() -> Rich:
     return say(
-        "{check} tests your own layer in seconds, and names the likely mistake and what right would be; {new} writes one "
-        "to start from. {run} puts it through everything on this page.",
+        "{check} tests your own layer in seconds, and names the likely mistake and what right would be; {new} writes "
+        "one to start from. {run} puts it through everything on this page.",
         check=code("bn-bench check your_module:YOUR_LAYER"),
         new=code("bn-bench new NAME"),
         run=code("bn-bench run --quick --implementations your_module:YOUR_LAYER,keras"),

@@ -22,8 +22,8 @@ TERMS = {
     "hits all of them alike, and they are compared within a round.",
     "step time": "The shortest time per call in any pass. Whatever else a machine does only adds time, so "
     "the minimum repeats best.",
-    "ratio": "Step time over the baseline's: in each round the shortest over the shortest of the passes that both "
-    "have, over rounds the geometric mean. Below 1 is faster.",
+    "ratio": "Step time over the baseline's: in each round the median over the passes that both have, over rounds "
+    "the geometric mean. Below 1 is faster.",
     "interval": f"t interval over rounds; all intervals of one ranking hold at once with {100 * CONFIDENCE:.0f} % "
     "confidence, so a single one is wider than if it stood alone.",
     "verdict": "Faster or slower: the interval leaves out 1, and the ratio is beyond the margin of "

@@ -184,4 +184,6 @@ def _other(configuration: Any) -> Any:
 
 INCOMPLETE = Implementation(conventions=GOOD.conventions, packages=("numpy",), build=_incomplete)
 NO_LAYER = Implementation(conventions=GOOD.conventions, packages=("numpy",), build=_other)
-STALE_DOCUMENTATION = replace(GOOD, documented={"training_output": Documented("unknown", "outputs are normalized twice")})
+STALE_DOCUMENTATION = replace(
+    GOOD, documented={"training_output": Documented("unknown", "outputs are normalized twice")}
+)
