@@ -181,7 +181,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     }
     for name, make in makers.items():
         if name in metafunc.fixturenames:
-            metafunc.parametrize(name, make(), ids=str)
+            metafunc.parametrize(name, [_param(offer, network="trainer" in name) for offer in make()])
+
+
+SHARED_BUILDER = ("haiku", "keras-jax", "sonnet", "keras-torch", "tf-keras", "tf1-manual-two-call")
+"""Their networks come of a builder that another implementation's tests go through: each compiles for seconds."""
+
+
+def _param(offer: Offer, *, network: bool) -> Any:
+    slow = network and offer.name in SHARED_BUILDER
+    return pytest.param(offer, id=str(offer), marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.fixture(autouse=True)

@@ -136,7 +136,7 @@ def test_a_training_step_is_seen_to_make_its_session_calls(name: str, runs: int,
     """One with the update beside it, or two; each traced by the session itself."""
     layer = build(name)
     seen = layer.observe(layer.training_step, draw(layer))
-    assert {label: found.observed for label, found in seen.items()} == {
+    assert {name: found.observed for name, found in seen.items() if name not in ("kernel", "onednn")} == {
         "device": "cpu", "dtype": "float64", "style": "session",
     }  # fmt: skip
     assert seen["style"].evidence.startswith(f"{runs} session run(s) of ")

@@ -210,7 +210,7 @@ def test_observing_a_network_undoes_its_step(make: Make) -> None:
     """Weights, statistics, slots, powers of beta and counts are as before: training goes on bit for bit."""
     watched, other = (make("tf1-manual", MAPS, Adam(0.01)) for _ in range(2))
     seen = watched.observe()
-    assert {label: found.observed for label, found in seen.items()} == {
+    assert {name: found.observed for name, found in seen.items() if name not in ("kernel", "onednn")} == {
         "device": "cpu", "dtype": "float64", "style": "session",
     }  # fmt: skip
     np.testing.assert_array_equal(watched.train(*batches(MAPS)), other.train(*batches(MAPS)))

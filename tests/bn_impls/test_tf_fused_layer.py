@@ -118,7 +118,7 @@ def test_the_style_is_what_runs(fused: Implementation, style: Style) -> None:
     layer = built(fused, style=style)
     x = layer.to_native(np.ones((8, 3, 2, 4), np.float32))
     seen = layer.observe(layer.training_step_with_gradients, x, x)
-    assert {label: found.observed for label, found in seen.items()} == {
+    assert {name: found.observed for name, found in seen.items() if name not in ("kernel", "onednn")} == {
         "device": "cpu", "dtype": "float32", "style": style,
     }  # fmt: skip
 

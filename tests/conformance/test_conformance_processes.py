@@ -207,7 +207,7 @@ def test_documented_behaviour_that_is_not_found_is_a_failure() -> None:
     assert "take it out of `documented`" in results["training_output"]["message"]
 
 
-FAST = ("numpy-reference", "numba", "torch", "keras", "tf-manual", "onnxruntime", "flax")
+FAST = ("numpy-reference", "torch", "keras", "flax")
 SHIPPED = [
     pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])  # 10 to 30 s each
     for one in BUILT_IN

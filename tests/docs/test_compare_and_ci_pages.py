@@ -21,6 +21,8 @@ import pytest
 from tests.docs.pages import CHECKOUT, Command, blocks, same_output
 from tests.docs.processes import PIP_OPTIONS, TIMEOUT_S, environment
 
+pytestmark = pytest.mark.slow  # two runs and a project of its own
+
 BN_BENCH = shlex.join([sys.executable, "-m", "bn_impls.cli"])
 WORKFLOW = CHECKOUT / "examples" / "ci" / "batch-norm.yml"
 INSTALLS = ("python -m pip install bn-bench .", 'python -m pip install -e "./bn-bench[suite]" .')

@@ -15,6 +15,7 @@ from bn_impls.explain.every import explanations, look_at_all, rows
 from bn_impls.explain.question import Question
 from bn_impls.registry import descriptors
 
+pytestmark = pytest.mark.slow  # every framework is started for each question: a minute each
 QUESTIONS = {
     "rank 2": Question(),
     "rank 4": Question(shape=(4, 5, 5, 3)),

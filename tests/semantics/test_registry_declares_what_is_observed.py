@@ -21,7 +21,14 @@ def row_of(descriptor: Descriptor) -> Row:
     return observe(descriptor, descriptor.styles[:1])  # type: ignore[arg-type]  # a descriptor's styles are plain text
 
 
-@pytest.fixture(params=descriptors().values(), ids=lambda descriptor: descriptor.name)
+FAST = ("numpy-reference", "keras", "tf-manual", "torch", "flax", "numba", "onnxruntime")
+OFFERED = [
+    pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])  # about 10 s each
+    for one in descriptors().values()
+]
+
+
+@pytest.fixture(params=OFFERED)
 def row(request: pytest.FixtureRequest) -> Row:
     """The answers of one implementation."""
     return row_of(request.param)
