@@ -175,6 +175,6 @@ IMPLEMENTATION = Implementation(
     documented={
         "mean_100": Documented("one_pass_variance", ONE_PASS),
         "mean_10000": Documented("one_pass_variance", ONE_PASS),
-        "constant_channel": Documented("constant_channel", ONE_PASS),
+        "constant_channel": Documented("one_pass_variance", ONE_PASS),
     },
 )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bn_impls.accuracy.bounds import inference_bound, moving_bound, step_bounds
+from bn_impls.accuracy.bounds import Quality, inference_bound, moving_bound, step_bounds
 from bn_impls.conformance.model import Failure, Found, NotOffered
 from bn_impls.interface import Array, Configuration, Layer, Unsupported
 from bn_impls.numpy_reference import BatchNorm as Reference
@@ -146,15 +146,16 @@ def _misfit(what: str, got: str, expected: str, cause: str = "form") -> Found:
     )
 
 
-def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
+def exact(settings: Configuration, call: Call, quality: Quality = "two_pass") -> dict[str, Exact]:
     """What the float64 reference, set to the declared conventions, makes of a call, with derived bounds.
 
     Args:
         settings: of the layer under test; its dtype decides how wide the bounds are.
         call: the same call.
+        quality: of the evaluation that the bounds allow; ``plain`` allows a variance in one pass, too.
 
     Returns:
-        Name -> value and bound; :mod:`bn_impls.accuracy.bounds` derives the bounds of plain sums and two passes.
+        Name -> value and bound; :mod:`bn_impls.accuracy.bounds` derives the bounds.
     """
     reference = Reference(replace(settings, dtype="float64", style="eager", device="cpu"))
     reference.load_state(call.state)
@@ -165,12 +166,12 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
     after_bounds = {"moving_mean": zero, "moving_variance": zero}
     if call.kind == "inference":
         bound = inference_bound(
-            settings, "two_pass", x, before["moving_mean"], before["moving_variance"], zero, zero,
+            settings, quality, x, before["moving_mean"], before["moving_variance"], zero, zero,
             before["gamma"], before["beta"],
         )  # fmt: skip
         found["output"] = Exact(reference.inference(x), bound)
     else:
-        bounds = step_bounds(settings, "two_pass", x, dy, before["gamma"], before["beta"])
+        bounds = step_bounds(settings, quality, x, dy, before["gamma"], before["beta"])
         found["output"] = Exact(reference.forward(x), bounds.output)
         if call.kind == "gradients":
             dx, dgamma, dbeta = reference.backward(dy)
@@ -180,7 +181,7 @@ def exact(settings: Configuration, call: Call) -> dict[str, Exact]:
             if dbeta is not None:
                 found["gradient_beta"] = Exact(dbeta, bounds.gradient_beta)
         batch = {"moving_mean": bounds.mean, "moving_variance": bounds.variance * _correction(settings)}
-        after_bounds = advanced(settings, dict(before), dict(reference.export_state()), after_bounds, batch)
+        after_bounds = advanced(settings, dict(before), dict(reference.export_state()), after_bounds, batch, quality)
     after: Mapping[str, Any] = reference.export_state()
     parameters = {
         name: Exact(np.asarray(after[name]), np.zeros(np.shape(after[name])))
@@ -197,7 +198,7 @@ def _correction(settings: Configuration) -> float:
 
 def advanced(
     settings: Configuration, before: Mapping[str, Any], after: Mapping[str, Any], so_far: Mapping[str, Array],
-    batch: Mapping[str, Array],
+    batch: Mapping[str, Array], quality: Quality = "two_pass",
 ) -> dict[str, Array]:  # fmt: skip
     """Bounds of the moving statistics after one more update.
 
@@ -207,6 +208,7 @@ def advanced(
         after: and after it.
         so_far: bounds before it.
         batch: bounds of the batch's statistics.
+        quality: of the evaluation that the bounds allow.
 
     Returns:
         Bounds after it.
@@ -214,7 +216,7 @@ def advanced(
     decay = settings.conventions.decay_of(settings.decay, before["num_updates"])
     return {
         name: moving_bound(
-            settings, "two_pass", decay, so_far[name], batch[name],
+            settings, quality, decay, so_far[name], batch[name],
             decay * np.abs(before[name]) + np.abs(after[name] - decay * before[name]),
         )
         for name in ("moving_mean", "moving_variance")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from bn_impls.accuracy.bounds import UNIT_ROUNDOFF
-from bn_impls.accuracy.errors import distance
-from bn_impls.conformance.diagnosis import Cause, Played
+from bn_impls.conformance.calls import Exact, exact, played
+from bn_impls.conformance.diagnosis import Cause, Played, within
 from bn_impls.conformance.judging import judged
-from bn_impls.conformance.model import Check, Failure
+from bn_impls.conformance.model import UNKNOWN, Check, Failure
 from bn_impls.conformance.subject import Subject, calls
-from bn_impls.interface import Configuration
+from bn_impls.interface import Configuration, Layer
 
 ONE_PASS = Cause(
     "one_pass_variance",
@@ -23,17 +23,32 @@ ONE_PASS = Cause(
 )
 
 
-def _of_one_pass(settings: Configuration, played: Sequence[Played]) -> Cause | None:
-    """Blame one pass for errors that it can make: roundings of the sum of squares. What is further off has another
-    cause.
-    """
+OTHERWISE_WRONG = Cause(
+    UNKNOWN,
+    "the variance is right for inputs around 0 and wrong where the mean is large beside the deviation, by something "
+    "else than the roundings of E[x^2] - E[x]^2: look for what depends on the size of the input",
+)
+
+
+def one_pass(settings: Configuration, played: Sequence[Played]) -> Cause | None:
+    """Blame one pass for an error that it can make: larger than two passes allow, no larger than one does."""
     for one in played:
-        x = np.asarray(one.call.x, np.float64)
-        square = np.square(x).mean(axis=settings.reduction_axes)
-        roundings = x.size / settings.channels * 2 * UNIT_ROUNDOFF[settings.dtype]
-        if any(np.any(distance(one.got[name], one.exact[name].value) > roundings * square) for name in one.wrong()):
+        allowed = exact(settings, one.call, "plain")
+        if not all(within(one.got[name], allowed[name]) for name in one.wrong()):
             return None
     return ONE_PASS
+
+
+def _scales(layer: Layer, one: Played) -> bool:
+    """Whether everything twice as large gives four times the variance, as any evaluation without constants does.
+
+    Powers of 2 change no rounding, so the error grows with it; one of another kind does not.
+    """
+    before: Any = dict(one.call.state)
+    state: Any = {**before, "moving_mean": 2 * before["moving_mean"], "moving_variance": 4 * before["moving_variance"]}
+    doubled = played(layer, replace(one.call, x=2 * one.call.x, state=state))
+    bound = one.exact["moving_variance"].bound
+    return within(doubled["moving_variance"], Exact(4 * one.got["moving_variance"].astype(np.float64), 4 * bound))
 
 
 def _variance(mean: float, seed: int) -> Callable[[Subject], Failure | None]:
@@ -44,10 +59,12 @@ def _variance(mean: float, seed: int) -> Callable[[Subject], Failure | None]:
         settings = layer.configuration
         if (wrong := judged(layer, calls(settings, "training", seed=seed), only=("moving_variance",))) is not None:
             return wrong  # not the conditioning's fault
-        return judged(
-            layer, calls(settings, "training", seed=seed, mean=mean), partial(_of_one_pass, settings),
-            only=("moving_variance",),
-        )  # fmt: skip
+
+        def ask(found: Sequence[Played]) -> Cause:
+            blamed = one_pass(settings, found) if all(_scales(layer, one) for one in found) else None
+            return blamed or OTHERWISE_WRONG
+
+        return judged(layer, calls(settings, "training", seed=seed, mean=mean), ask, only=("moving_variance",))
 
     return run
 

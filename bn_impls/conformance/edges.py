@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bn_impls.conformance.calls import Call, Kind, exported, offered
+from bn_impls.conformance.conditioning import one_pass
 from bn_impls.conformance.diagnosis import Cause
 from bn_impls.conformance.judging import judged, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure, NotOffered
@@ -97,7 +98,8 @@ def _constant(subject: Subject) -> Failure | None:
         x = np.moveaxis(call.x.copy(), settings.channel_axis, 0)
         x[0] = 0.75  # every dtype represents it, so that the mean is exact and the variance 0
         changed.append(replace(call, x=np.moveaxis(x, 0, settings.channel_axis)))
-    return judged(layer, changed, unless_usual_is_wrong(subject, CONSTANT))
+    special = unless_usual_is_wrong(subject, CONSTANT)
+    return judged(layer, changed, lambda found: one_pass(settings, found) or special(found))
 
 
 def _poisoned(value: float, seed: int) -> Callable[[Subject], Failure | None]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from bn_impls.conformance import (
     checkpoints,
     conditioning,
     determinism,
+    documentation,
     dtypes,
     edges,
     environment,
@@ -29,9 +28,8 @@ from bn_impls.conformance import (
 )
 from bn_impls.conformance.model import Check, Failure, Found, NotOffered, Result
 from bn_impls.conformance.subject import Subject
-from bn_impls.interface import Documented
 
-CHECKS: tuple[Check, ...] = (
+_OF_LAYERS: tuple[Check, ...] = (
     *environment.FIRST,
     *building.CHECKS,
     *environment.CHECKS,
@@ -52,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     *building.LAST,
     *environment.LAST,
 )
+CHECKS = (documentation.check_of([check.name for check in _OF_LAYERS]), *_OF_LAYERS)
 
 
 def chosen(quick: bool) -> tuple[Check, ...]:
@@ -100,39 +99,4 @@ def raised(error: Exception) -> Failure:
     return Failure(
         message=f"it raised {type(error).__name__}: {first}{place}",
         got=type(error).__name__, expected="a result, or Unsupported(reason) when built", cause="raises",
-    )  # fmt: skip
-
-
-NEVER_MEANT = ("raises", "hangs", "kills_its_process", "out_of_memory")  # no sentence excuses these
-
-
-def document(results: list[Result], documented: Mapping[str, Documented]) -> list[Result]:
-    """Let findings that an implementation documents as its API's behaviour pass, with what was found beside them.
-
-    Args:
-        results: of a run.
-        documented: check -> the behaviour, and the cause that it excuses.
-
-    Returns:
-        The results; a documented behaviour that was not found is a failure, for what is declared must be true.
-    """
-    return [_documented(result, documented.get(result.name)) for result in results]
-
-
-def _documented(result: Result, meant: Documented | None) -> Result:
-    if meant is None or result.status == "skipped" or result.cause in NEVER_MEANT:
-        return result
-    if result.status == "passed":
-        return replace(
-            result, status="failed", got="the check passed", expected=meant.behaviour, cause="stale_documentation",
-            message=f"it is documented that {meant.behaviour}, but the check passes: take it out of `documented`",
-        )  # fmt: skip
-    if result.cause == meant.cause:
-        return replace(
-            result, status="passed", cause="",
-            message=f"documented behaviour of this API: {meant.behaviour} ({result.message})",
-        )  # fmt: skip
-    return replace(
-        result, message=f"{result.message} (it is documented that {meant.behaviour}; that is {meant.cause}, and this "
-        f"is {result.cause or 'no known cause'})",
     )  # fmt: skip

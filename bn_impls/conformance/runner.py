@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bn_impls.conformance.kit import chosen, document, failed
+from bn_impls.conformance.documentation import document
+from bn_impls.conformance.kit import chosen, failed
 from bn_impls.conformance.model import Check, Failure, Result
 from bn_impls.interface import Documented
 from bn_impls.isolation.process import WorkerLost, WorkerProcess

@@ -50,6 +50,7 @@ def _evidence(result: Result, report: Report) -> Iterator[str]:
     if result.got:
         yield f"    got {result.got}"
         yield f"    expected {result.expected}"
+    yield f"    cause {result.cause or UNKNOWN}"
     same = [one.name for one in report.results if one.cause == result.cause != UNKNOWN and one.name != result.name]
     if same:
         yield from _wrapped(f"the same mistake fails {', '.join(same)}")

@@ -20,6 +20,7 @@ class Server:
         from bn_impls import registry
         from bn_impls.conformance import surroundings
         from bn_impls.conformance.subject import Subject
+        from bn_impls.interface import Documented
 
         sys.dont_write_bytecode = True  # an edit within the second of the last save would be taken for the old code
         sys.path += [folder for folder in path if folder not in sys.path]
@@ -38,7 +39,9 @@ class Server:
             printed=Path(printed),
             import_changes=surroundings.differences(before, surroundings.seen()),
         )
-        documented = {check: asdict(meant) for check, meant in implementation.documented.items()}
+        documented = {  # the check `documentation` names what is no Documented
+            check: asdict(meant) for check, meant in implementation.documented.items() if isinstance(meant, Documented)
+        }
         return {"status": "ok", "documented": documented}
 
     def do_settle(self) -> dict[str, Any]:

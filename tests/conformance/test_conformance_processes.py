@@ -204,7 +204,35 @@ def test_what_a_layer_declines_is_skipped_with_its_reason() -> None:
 def test_documented_behaviour_that_is_not_found_is_a_failure() -> None:
     """What is declared must be true."""
     results = by_name(report(f"{ROGUES}:STALE_DOCUMENTATION", code=1))
-    assert "take it out of `documented`" in results["training_output"]["message"]
+    assert "take it out of `documented`" in results["update"]["message"]
+
+
+def test_documented_behaviour_that_is_found_passes_and_is_shown() -> None:
+    """A layer without a counter that says so."""
+    shown = by_name(report(f"{ROGUES}:NO_COUNTER", code=0))["checkpoint_counter"]
+    assert shown["message"].startswith("documented behaviour of this API: there is no counter (in the format npz, ")
+
+
+@pytest.mark.parametrize(("name", "checks", "part"), [
+    ("ANOTHER_COUNT", {"checkpoint_counter"}, "the cause of this is checkpoint_counter_changed"),
+    ("LOSES_GAMMA", {"checkpoint"}, "the cause of this is checkpoint_parameters"),
+    ("VARIANCE_OF_ONE", {"mean_100", "mean_10000"}, "the cause of this is unknown"),
+])  # fmt: skip
+def test_a_sentence_does_not_excuse_another_mistake_of_the_same_check(name: str, checks: set[str], part: str) -> None:
+    """Only the cause that it is about."""
+    results = by_name(report(f"{ROGUES}:{name}", code=1))
+    assert {check for check, result in results.items() if result["status"] == "failed"} == checks
+    assert all(part in results[check]["message"] for check in checks)
+
+
+@pytest.mark.parametrize(("name", "part"), [
+    ("DOCUMENTS_A_SENTENCE", "a str for 'update', but should have a bn_impls.interface.Documented(cause, behaviour)"),
+    ("DOCUMENTS_NO_CHECK", "a behaviour for 'updates', but should have the name of a check, which this is not"),
+    ("DOCUMENTS_THE_UNKNOWN", "the cause 'unknown' for 'update', but should have a named mistake"),
+])  # fmt: skip
+def test_documentation_that_could_excuse_nothing_or_anything_is_refused(name: str, part: str) -> None:
+    """With what it has and what it should have."""
+    assert part in by_name(report(f"{ROGUES}:{name}", code=1))["documentation"]["message"]
 
 
 FAST = ("numpy-reference", "torch", "keras", "flax")

@@ -45,6 +45,7 @@ MUTANTS = (
         ("FLOAT32_INSIDE", "computes float64 silently in float32", "computed_in_float32"),
         ("GIVES_FLOAT32", "gives float32 for float64", "dtype"),
         ("ONE_PASS", "takes E[x^2] - E[x]^2 for the variance", "one_pass_variance"),
+        ("VARIANCE_OF_ONE", "takes 1 for the variance where the mean is large", "unknown"),
         ("WRONG_SHAPE", "gives a table back for a map", "shape"),
         ("NOISY", "adds noise to the output", "not_repeatable"),
         ("POSITIVE_GAMMA", "multiplies by |gamma|", "some_channels"),
@@ -92,6 +93,8 @@ MUTANTS = (
         ("SAVES_NO_COUNTER", "saves no step counter", "checkpoint_counter"),
         ("SAVES_NO_STATISTICS", "saves no moving statistics", "checkpoint_statistics"),
         ("RESTORES_A_FRESH_GAMMA", "restores gamma as 1", "checkpoint_parameters"),
+        ("RESTORES_ANOTHER_COUNT", "restores another count than was saved", "checkpoint_counter_changed"),
+        ("RESTORES_A_ROUNDED_MEAN", "restores a moving mean that is off in its last digit", "checkpoint_rounded"),
         ("TRUSTS_ANY_FILE", "goes on over a damaged checkpoint", "bad_checkpoint_accepted"),
     ),
     *_in(

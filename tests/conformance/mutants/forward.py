@@ -185,6 +185,15 @@ class OnePass(BatchNorm):
         return mean, np.square(x).sum(axis=self.settings.reduction_axes) / count - mean**2
 
 
+class VarianceOfOne(BatchNorm):
+    """Takes 1 for the variance where the mean is large, as who gives up on such inputs."""
+
+    def batch_statistics(self, x: Array) -> tuple[Array, Array]:
+        """By channel."""
+        mean, variance = super().batch_statistics(x)
+        return mean, np.where((np.abs(mean) > 5) & np.isfinite(mean), np.ones_like(variance), variance)
+
+
 class WrongShape(BatchNorm):
     """Gives a table back for a map."""
 
@@ -250,6 +259,7 @@ FLOAT16_SUMS = implementation(Float16Sums)
 FLOAT32_INSIDE = implementation(Float32Inside)
 GIVES_FLOAT32 = implementation(GivesFloat32)
 ONE_PASS = implementation(OnePass)
+VARIANCE_OF_ONE = implementation(VarianceOfOne)
 WRONG_SHAPE = implementation(WrongShape)
 NOISY = implementation(Noisy)
 POSITIVE_GAMMA = implementation(PositiveGamma)

@@ -139,6 +139,16 @@ def without(*names: str) -> Change:
     return lambda layer, found: found | {name: getattr(layer, name) for name in names}
 
 
+def another_count(layer: BatchNorm, found: dict[str, Any]) -> dict[str, Any]:
+    """Restore a count that is neither the saved one nor a new layer's."""
+    return found | {"num_updates": found["num_updates"] * 1000 + 7}
+
+
+def rounded_mean(layer: BatchNorm, found: dict[str, Any]) -> dict[str, Any]:
+    """Restore a moving mean that was saved as a sum, and divided again."""
+    return found | {"moving_mean": found["moving_mean"] * found["moving_mean"].dtype.type(0.7) / 0.7}
+
+
 def _trusting(layer: BatchNorm) -> Mapping[str, Format]:
     """A format that goes on with fresh values over whatever it cannot read."""
     good = canonical.npz_format(layer.export_state, layer.load_state)  # type: ignore[arg-type]  # a State is a mapping
@@ -163,4 +173,6 @@ ADDS_TO_THE_LAST = implementation(AddsToTheLast)
 SAVES_NO_COUNTER = implementation(BatchNorm, formats=saving(without("num_updates")))
 SAVES_NO_STATISTICS = implementation(BatchNorm, formats=saving(without("moving_mean", "moving_variance")))
 RESTORES_A_FRESH_GAMMA = implementation(BatchNorm, formats=saving(without("gamma")))
+RESTORES_ANOTHER_COUNT = implementation(BatchNorm, formats=saving(another_count))
+RESTORES_A_ROUNDED_MEAN = implementation(BatchNorm, formats=saving(rounded_mean))
 TRUSTS_ANY_FILE = implementation(BatchNorm, formats=_trusting)

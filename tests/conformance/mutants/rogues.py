@@ -17,6 +17,7 @@ from bn_impls.interface import Array, Documented, Implementation, Unsupported
 from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
 from bn_impls.numpy_reference import BatchNorm
 from tests.axes.batch_norm_mutants import implementation
+from tests.conformance.mutants import forward, memory
 
 
 class Hangs(BatchNorm):
@@ -184,6 +185,25 @@ def _other(configuration: Any) -> Any:
 
 INCOMPLETE = Implementation(conventions=GOOD.conventions, packages=("numpy",), build=_incomplete)
 NO_LAYER = Implementation(conventions=GOOD.conventions, packages=("numpy",), build=_other)
-STALE_DOCUMENTATION = replace(
-    GOOD, documented={"training_output": Documented("unknown", "outputs are normalized twice")}
+
+
+def documenting(implementation: Implementation, **documented: Documented) -> Implementation:
+    """The same, with behaviour that it documents."""
+    return replace(implementation, documented=documented)
+
+
+ONE_PASS = Documented("one_pass_variance", "the variance is taken in one pass")
+STALE_DOCUMENTATION = documenting(GOOD, update=Documented("decay_swapped", "decay weighs the new value"))
+NO_COUNTER = documenting(
+    memory.SAVES_NO_COUNTER, checkpoint_counter=Documented("checkpoint_counter", "there is no counter")
 )
+ANOTHER_COUNT = documenting(
+    memory.RESTORES_ANOTHER_COUNT, checkpoint_counter=Documented("checkpoint_counter", "there is no counter")
+)
+LOSES_GAMMA = documenting(
+    memory.RESTORES_A_FRESH_GAMMA, checkpoint=Documented("checkpoint_rounded", "averages are saved as sums")
+)
+VARIANCE_OF_ONE = documenting(forward.VARIANCE_OF_ONE, mean_100=ONE_PASS, mean_10000=ONE_PASS)
+DOCUMENTS_A_SENTENCE = replace(GOOD, documented={"update": "decay weighs the new value"})
+DOCUMENTS_NO_CHECK = documenting(GOOD, updates=ONE_PASS)
+DOCUMENTS_THE_UNKNOWN = documenting(GOOD, update=Documented("unknown", "it is what it is"))
