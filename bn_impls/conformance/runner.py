@@ -22,6 +22,7 @@ from bn_impls.registry import Descriptor
 WORKER = "bn_impls.conformance.worker"
 START_S = 120.0  # a framework's import on a busy machine
 CHECK_S = 60.0  # compiling a graph for each of several layers takes seconds
+MOST_LOST_STARTS = 3  # after a check's process was lost; each may take the whole START_S
 IMPATIENT = 0.1  # share of the deadline once a check has hung: what hangs once usually hangs always
 LOAD = "loads"
 
@@ -55,6 +56,8 @@ class _Session:
     check_s: float
     worker: WorkerProcess | None = None
     documented: dict[str, Documented] = field(default_factory=dict)
+    lost_starts: int = 0
+    given_up: str = ""
 
     def begin(self) -> None:
         """Start a process and import the implementation.
@@ -79,12 +82,27 @@ class _Session:
     def ask(self, check: Check) -> Result:
         """Run one check, in a new process if the last one is gone."""
         if self.worker is None:
-            self.begin()
+            self._begin_again()
         assert self.worker is not None
-        reply = self.worker.ask({"do": "check", "name": check.name}, self.check_s)
+        try:
+            reply = self.worker.ask({"do": "check", "name": check.name}, self.check_s)
+        except WorkerLost as lost:
+            if lost.status == "timed_out":
+                self.check_s = max(self.check_s * IMPATIENT, min(self.check_s, 5.0))
+            raise
         if reply["status"] != "ok":
             raise WorkerLost(reply["status"], reply["reason"])
         return Result(**reply["result"])
+
+    def _begin_again(self) -> None:
+        try:
+            self.begin()
+        except WorkerLost as lost:
+            self.lost_starts += 1
+            reason = f"after an earlier check lost the process, it could not be started again: {lost.reason}"
+            if self.lost_starts == MOST_LOST_STARTS:
+                self.given_up = f"not run: {MOST_LOST_STARTS} times {reason}"
+            raise WorkerLost(lost.status, reason) from lost
 
     def end(self) -> None:
         """Let the process go."""
@@ -130,12 +148,12 @@ def run(
 
 
 def _asked(session: _Session, check: Check) -> Result:
+    if session.given_up:
+        return Result(name=check.name, status="skipped", message=session.given_up)
     try:
         return session.ask(check)
     except WorkerLost as lost:
         session.end()
-        if lost.status == "timed_out":
-            session.check_s = max(session.check_s * IMPATIENT, min(session.check_s, 5.0))
         return failed(check.name, _lost(lost))
 
 

@@ -192,6 +192,25 @@ def test_an_import_that_ends_the_process_is_named(tmp_path: Path) -> None:
     assert "exited with code 9" in found["checks"][0]["message"]
 
 
+def test_an_import_that_works_once_is_given_up_after_three_more(tmp_path: Path) -> None:
+    """Not once a check, each with the deadline of a framework's import."""
+    (tmp_path / "once.py").write_text(
+        "import os, pathlib\nfrom tests.conformance.mutants.rogues import KILLS as IMPLEMENTATION\n"
+        "with open(pathlib.Path(__file__).with_name('starts'), 'a') as starts:\n    starts.write('x')\n"
+        "    if starts.tell() > 1:\n        os._exit(9)\n"
+    )
+    found = report("once:IMPLEMENTATION", code=1, folder=tmp_path)["checks"]
+    lost = [result for result in found if result["status"] == "failed"]
+    assert "SIGSEGV" in lost[0]["message"]
+    assert all("it could not be started again: the process exited with code 9" in one["message"] for one in lost[1:])
+    later = found[found.index(lost[-1]) + 1 :]
+    assert len(lost) == 4
+    assert later
+    assert {result["status"] for result in later} == {"skipped"}
+    assert all(result["message"].startswith("not run: 3 times after an earlier check") for result in later)
+    assert (tmp_path / "starts").stat().st_size == 4
+
+
 def test_what_a_layer_declines_is_skipped_with_its_reason() -> None:
     """Unsupported callables are no failure; a callable that is None is."""
     found = report(f"{ROGUES}:DECLINES", code=0)
