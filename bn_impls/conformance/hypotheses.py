@@ -157,6 +157,12 @@ FIXED = (
     Hypothesis(
         "gamma_plus_one", Semantics(gamma="plus_one"), "you multiply by 1 + gamma; you should multiply by gamma"
     ),
+    Hypothesis(
+        "gamma_absolute",
+        Semantics(gamma="absolute"),
+        "you multiply by the absolute value of gamma; training may make a gamma negative, and it should multiply "
+        "as it is",
+    ),
     Hypothesis("gamma_ignored", Semantics(gamma="ignored"), "gamma is not used; it should multiply the output"),
     Hypothesis("beta_ignored", Semantics(beta="ignored"), "beta is not used; it should be added to the output"),
     Hypothesis(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bn_impls.accuracy.errors import distance, over
 from bn_impls.conformance.calls import NAMES, Call, Exact, exact, played
 from bn_impls.conformance.diagnosis import Cause, Otherwise, Played, diagnose, nothing
-from bn_impls.conformance.model import Failure
+from bn_impls.conformance.model import Failure, NotOffered
 from bn_impls.conformance.subject import Subject
 from bn_impls.conformance.subject import calls as drawn
-from bn_impls.interface import Array, Layer
+from bn_impls.interface import Array, Configuration, Layer
 
 WORDS = {
     "output": "the output",
@@ -87,6 +88,44 @@ def unless_usual_is_wrong(subject: Subject, cause: Cause) -> Otherwise:
         return cause if usual is None else None
 
     return ask
+
+
+def each_offered(
+    subject: Subject,
+    field: str,
+    values: Sequence[float],
+    otherwise: Otherwise,
+    only: Sequence[str],
+    drawn: Callable[[Configuration], Sequence[Call]],
+) -> Failure | None:
+    """Judge a layer for each value of a field of the configuration.
+
+    Args:
+        subject: under test.
+        field: of the configuration.
+        values: which it takes; those that are refused are left out.
+        otherwise: gives the mistake to name where no hypothesis explains the numbers.
+        only: names of quantities.
+        drawn: calls for a configuration.
+
+    Returns:
+        What is wrong with the first value that is wrong, or None.
+
+    Raises:
+        NotOffered: every value is refused.
+    """
+    refusals = []
+    for value in values:
+        try:
+            layer = subject.build(**{field: value})
+        except NotOffered as refusal:
+            refusals.append(refusal)
+            continue
+        if (wrong := judged(layer, drawn(layer.configuration), otherwise, only)) is not None:
+            return replace(wrong, message=f"with {field} {value:g}, {wrong.message}")
+    if len(refusals) == len(values):
+        raise refusals[0]
+    return None
 
 
 def told(got: Array, expected: Exact) -> tuple[str, str, str]:

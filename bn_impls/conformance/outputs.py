@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from bn_impls.conformance.calls import Call
 from bn_impls.conformance.diagnosis import Cause
-from bn_impls.conformance.judging import judged, unless_usual_is_wrong
+from bn_impls.conformance.judging import each_offered, judged, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure
 from bn_impls.conformance.subject import TABLE, Subject, calls
+from bn_impls.interface import Configuration
 
 
 def _training(subject: Subject) -> Failure | None:
@@ -41,13 +41,13 @@ SMALL_EPSILON = Cause(
 
 
 def _small_epsilon(subject: Subject) -> Failure | None:
-    """Beside variances of its own size, where a little more shows."""
-    for epsilon in (1e-3, 1e-5, 1e-8):
-        layer = subject.build(epsilon=epsilon)
-        kinds = calls(layer.configuration, "training", "gradients", seed=5, mean=0.0, spread=epsilon**0.5)
-        if (wrong := judged(layer, kinds, unless_usual_is_wrong(subject, SMALL_EPSILON), only=("output",))) is not None:
-            return replace(wrong, message=f"with epsilon {epsilon:g}, {wrong.message}")
-    return None
+    """Beside variances of its own size, where a little more shows; 0, where it is offered, beside usual ones."""
+
+    def drawn(settings: Configuration) -> list[Call]:
+        return calls(settings, "training", "gradients", seed=5, mean=0.0, spread=settings.epsilon**0.5 or 1.0)
+
+    special = unless_usual_is_wrong(subject, SMALL_EPSILON)
+    return each_offered(subject, "epsilon", (1e-3, 1e-5, 1e-8, 0.0), special, ("output",), drawn)
 
 
 CHECKS = (
@@ -58,5 +58,5 @@ CHECKS = (
     Check(
         "small_variance_output", "a variance near epsilon is normalized with epsilon under the root", _small_variance
     ),
-    Check("small_epsilon", "an epsilon of 1e-3, 1e-5 or 1e-8 is used as given", _small_epsilon),
+    Check("small_epsilon", "an epsilon of 1e-3, 1e-5, 1e-8 or 0 is used as given", _small_epsilon),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from bn_impls.conformance.calls import Exact as Value
 from bn_impls.conformance.calls import Kind, advanced, exact, exported, played
 from bn_impls.conformance.diagnosis import Cause, within
-from bn_impls.conformance.judging import judged, told, unless_usual_is_wrong
+from bn_impls.conformance.judging import each_offered, judged, told, unless_usual_is_wrong
 from bn_impls.conformance.model import Check, Failure
 from bn_impls.conformance.subject import TABLE, Subject, calls
 
@@ -64,6 +64,13 @@ def _by_count(subject: Subject) -> Failure | None:
     return judged(layer, each, only=STATISTICS)
 
 
+def _long_run(subject: Subject) -> Failure | None:
+    """Beyond the integers that float32 holds, which a month of training reaches."""
+    layer = subject.build()
+    kinds = calls(layer.configuration, "training", "gradients", seed=28, num_updates=2**24)
+    return judged(layer, kinds, only=(*STATISTICS, "num_updates"))
+
+
 def _other_decay(subject: Subject) -> Failure | None:
     layer = subject.build(decay=0.5)
     return judged(layer, calls(layer.configuration, "training", seed=25, num_updates=50), only=STATISTICS)
@@ -80,6 +87,20 @@ def _inexact_decay(subject: Subject) -> Failure | None:
     layer = subject.build(decay=0.9)
     kinds = calls(layer.configuration, "training", "gradients", seed=27, num_updates=50)
     return judged(layer, kinds, unless_usual_is_wrong(subject, DECAY_ROUNDED), only=STATISTICS)
+
+
+EXTREME_DECAY = Cause(
+    "extreme_decay",
+    "a decay between 0 and 1 is right, and one of 0 or 1 is not; 0 keeps the last batch's statistics, 1 the first ones",
+)
+
+
+def _extreme_decay(subject: Subject) -> Failure | None:
+    """Each that is offered."""
+    return each_offered(
+        subject, "decay", (0.0, 1.0), unless_usual_is_wrong(subject, EXTREME_DECAY), STATISTICS,
+        lambda settings: calls(settings, "training", "gradients", seed=29, num_updates=50),
+    )  # fmt: skip
 
 
 ACCUMULATES = Cause(
@@ -128,5 +149,9 @@ CHECKS = (
     Check("update_by_count", "the decay is constant or warms up, as declared", _by_count),
     Check("update_other_decay", "the configured decay is the one that is applied", _other_decay),
     Check("inexact_decay", "a decay that binary fractions only come near is applied as exactly", _inexact_decay),
+    Check(
+        "extreme_decay", "a decay of 0 takes the batch's statistics, and one of 1 keeps the old ones", _extreme_decay
+    ),
+    Check("long_run", "an update after 2^24 others moves and counts as every other", _long_run),
     Check("many_updates", "sixty updates in a row stay within the accumulated bound", _many, quick=False),
 )

@@ -47,7 +47,8 @@ class Semantics:
         moving_dtype: in which the moving statistics are kept and moved.
         axes: what a channel is: the configured axis, the ``last``, the ``second``, or everything but the batch axis
             (``elementwise``, with gamma and beta on the configured axis).
-        gamma: ``scale``; ``plus_one``, multiplies by 1 + gamma; ``ignored``, with a gradient of 0.
+        gamma: ``scale``; ``plus_one``, multiplies by 1 + gamma; ``absolute``, by its absolute value; ``ignored``,
+            with a gradient of 0.
         beta: ``offset``; ``ignored``, with a gradient of 0.
         swapped: whether gamma offsets and beta scales.
         constant: statistics through which the input gradient does not flow: ``none``, ``mean``, ``variance``, ``both``.
@@ -82,7 +83,7 @@ class Semantics:
     accumulation_dtype: str | None = None
     moving_dtype: str | None = None
     axes: Literal["configured", "last", "second", "elementwise"] = "configured"
-    gamma: Literal["scale", "plus_one", "ignored"] = "scale"
+    gamma: Literal["scale", "plus_one", "absolute", "ignored"] = "scale"
     beta: Literal["offset", "ignored"] = "offset"
     swapped: bool = False
     constant: Literal["none", "mean", "variance", "both"] = "none"

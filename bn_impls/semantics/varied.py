@@ -91,6 +91,8 @@ class VariedBatchNorm:
         chosen, reduced = self.semantics, self.parameter_axes
         of = {"normalized": self.xhat, "centered": self.x - self.mean, "input": self.x}[chosen.gamma_gradient_of]
         of_scale = (dy * of).sum(axis=reduced) * self.dtype.type(chosen.gamma != "ignored")
+        if chosen.gamma == "absolute":
+            of_scale = of_scale * np.sign(self.beta if chosen.swapped else self.gamma).reshape(of_scale.shape)
         of_offset = dy.sum(axis=reduced) * self.dtype.type(chosen.beta != "ignored")
         if chosen.parameter_gradients == "mean":
             rows = self._count(reduced)
@@ -242,6 +244,8 @@ class VariedBatchNorm:
         gamma = self.beta if self.semantics.swapped else self.gamma
         if self.semantics.gamma == "ignored" or not self.settings.scale:
             return np.ones_like(gamma)
+        if self.semantics.gamma == "absolute":
+            return np.abs(gamma)
         return gamma + gamma.dtype.type(1) if self.semantics.gamma == "plus_one" else gamma
 
     def _offset(self) -> Array:

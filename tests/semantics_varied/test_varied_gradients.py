@@ -59,10 +59,12 @@ OWN = [
     Semantics(output="multiplied_out"),
     Semantics(training_uses="before"),
     Semantics(gamma="plus_one"),
+    Semantics(gamma="absolute"),
     Semantics(gamma="ignored"),
     Semantics(beta="ignored"),
     Semantics(swapped=True),
     Semantics(swapped=True, gamma="plus_one"),
+    Semantics(swapped=True, gamma="absolute"),
     Semantics(axes="elementwise"),
     Semantics(axes="second"),
 ]

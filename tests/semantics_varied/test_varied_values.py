@@ -418,11 +418,12 @@ def test_an_axis_that_the_parameters_do_not_fit_is_refused() -> None:
     ("semantics", "scale", "offset"),
     [
         (Semantics(gamma="plus_one"), lambda g, b: 1 + g, lambda g, b: b),
+        (Semantics(gamma="absolute"), lambda g, b: np.abs(g), lambda g, b: b),
         (Semantics(gamma="ignored"), lambda g, b: 1, lambda g, b: b),
         (Semantics(beta="ignored"), lambda g, b: g, lambda g, b: 0),
         (Semantics(swapped=True), lambda g, b: b, lambda g, b: g),
     ],
-    ids=["gamma plus one", "gamma ignored", "beta ignored", "swapped"],
+    ids=["gamma plus one", "absolute gamma", "gamma ignored", "beta ignored", "swapped"],
 )
 def test_the_parameters_do_what_is_said(semantics: Semantics, scale: Any, offset: Any) -> None:
     """In training and inference."""

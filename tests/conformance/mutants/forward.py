@@ -215,6 +215,14 @@ class Noisy(BatchNorm):
         return y + (1e-6 * self.generator.standard_normal(y.shape)).astype(y.dtype)
 
 
+class NoEpsilonOfZero(BatchNorm):
+    """Writes `epsilon or 1e-5` where it means `if epsilon is None`."""
+
+    def __init__(self, settings: Configuration) -> None:
+        """0 becomes 1e-5."""
+        super().__init__(replace(settings, epsilon=settings.epsilon or 1e-5))
+
+
 class PositiveGamma(BatchNorm):
     """Takes gamma for positive, as a layer does that keeps its logarithm."""
 
@@ -262,6 +270,7 @@ ONE_PASS = implementation(OnePass)
 VARIANCE_OF_ONE = implementation(VarianceOfOne)
 WRONG_SHAPE = implementation(WrongShape)
 NOISY = implementation(Noisy)
+NO_EPSILON_OF_ZERO = implementation(NoEpsilonOfZero)
 POSITIVE_GAMMA = implementation(PositiveGamma)
 LEAST_EPSILON = implementation(LeastEpsilon)
 EIGHT_AT_ONCE = implementation(EightAtOnce)

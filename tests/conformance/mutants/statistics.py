@@ -51,6 +51,22 @@ class DecayInFloat32(BatchNorm):
         super().__init__(replace(settings, decay=float(np.float32(settings.decay))))
 
 
+class NoDecayOfZero(BatchNorm):
+    """Writes `decay or 0.9` where it means `if decay is None`."""
+
+    def __init__(self, settings: Configuration) -> None:
+        """0 becomes 0.9."""
+        super().__init__(replace(settings, decay=settings.decay or 0.9))
+
+
+class CountsInFloat32(BatchNorm):
+    """Keeps the counter in float32, which stays at 2^24 whatever is added."""
+
+    def _update(self, mean: Array, variance: Array, count: int) -> None:
+        super()._update(mean, variance, count)
+        self.num_updates = int(np.float32(self.num_updates - 1) + np.float32(1))
+
+
 class StopsAfter5000(BatchNorm):
     """Takes statistics that old for good."""
 
@@ -148,5 +164,7 @@ DECAY_WRITTEN_IN = implementation(DecayWrittenIn)
 FIRST_BATCH_REPLACES = implementation(FirstBatchReplaces)
 COUNTS_ROWS = implementation(CountsRows)
 ROUNDS_STATISTICS = implementation(RoundsStatistics)
+NO_DECAY_OF_ZERO = implementation(NoDecayOfZero)
+COUNTS_IN_FLOAT32 = implementation(CountsInFloat32)
 DECAY_IN_FLOAT32 = implementation(DecayInFloat32)
 STOPS_AFTER_5000 = implementation(StopsAfter5000)
