@@ -75,7 +75,7 @@ def played(layer: Layer, call: Call, *, load: bool = True) -> Quantities:
     settings, x = layer.configuration, layer.to_native(call.x)
     named: dict[str, Any] = {}
     if call.kind == "gradients":
-        function = offered(layer.training_step_with_gradients)
+        function = offered(function_of(layer, call.kind))
         results = function(x, layer.to_native(call.dy))
         if not isinstance(results, tuple | list) or len(results) != 4:
             got = f"{len(results)} results" if isinstance(results, tuple | list) else f"a {type(results).__name__}"
@@ -86,10 +86,32 @@ def played(layer: Layer, call: Call, *, load: bool = True) -> Quantities:
             if not there and named.pop(name) is not None:
                 raise _misfit(name, "an array", "None: this parameter is off")
     else:
-        function = offered(layer.inference if call.kind == "inference" else layer.training_step)
+        function = offered(function_of(layer, call.kind))
         named = {"output": function(x)}
     arrays = {name: _array(layer, name, result) for name, result in named.items()}
     return arrays | exported(layer)
+
+
+def function_of(layer: Layer, kind: Kind) -> Any:
+    """The layer's callable for a kind of call, or its Unsupported."""
+    named = {
+        "inference": layer.inference,
+        "training": layer.training_step,
+        "gradients": layer.training_step_with_gradients,
+    }
+    return named[kind]
+
+
+def offers(layer: Layer, *kinds: Kind) -> tuple[Kind, ...]:
+    """Those kinds of calls that the layer has.
+
+    Raises:
+        NotOffered: it has none of them.
+    """
+    found = tuple(kind for kind in kinds if not isinstance(function_of(layer, kind), Unsupported))
+    if not found:
+        offered(function_of(layer, kinds[0]))
+    return found
 
 
 def offered(function: Any) -> Any:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.conformance.calls import Call, exported, offered, played
+from bn_impls.conformance.calls import exported, function_of, offered, offers, played
 from bn_impls.conformance.diagnosis import Cause
 from bn_impls.conformance.judging import judged
 from bn_impls.conformance.model import Check, Failure, NotOffered
 from bn_impls.conformance.subject import Subject, calls, drawn_state
-from bn_impls.interface import Array, Layer
+from bn_impls.interface import Array
 from bn_impls.state import CHANNEL_ARRAYS
 
 
@@ -68,12 +68,12 @@ def _export_copies(subject: Subject) -> Failure | None:
 
 def _input_kept(subject: Subject) -> Failure | None:
     layer = subject.build()
-    for call in calls(layer.configuration, "training", "gradients", "inference", seed=54):
+    for call in calls(layer.configuration, *offers(layer, "training", "gradients", "inference"), seed=54):
         layer.import_state(call.state)
         native = [layer.to_native(call.x)]
         if call.kind == "gradients":
             native.append(layer.to_native(call.dy))
-        _function(layer, call)(*native)
+        offered(function_of(layer, call.kind))(*native)
         for name, tensor, before in zip(("the input", "dy"), native, (call.x, call.dy), strict=False):
             after = np.asarray(layer.to_numpy(tensor))
             if not np.array_equal(after, before):
@@ -87,25 +87,16 @@ def _input_kept(subject: Subject) -> Failure | None:
     return None
 
 
-def _function(layer: Layer, call: Call) -> Any:
-    named = {
-        "inference": layer.inference,
-        "training": layer.training_step,
-        "gradients": layer.training_step_with_gradients,
-    }
-    return offered(named[call.kind])
-
-
 def _result_kept(subject: Subject) -> Failure | None:
     """A result is the caller's: a later call must not write into it."""
     layer = subject.build()
-    for kind in ("training", "inference", "gradients"):
+    for kind in offers(layer, "training", "inference", "gradients"):
         first, second = calls(layer.configuration, kind, kind, seed=55)
         results = []
         for call in (first, second):
             layer.import_state(call.state)
             native = [layer.to_native(call.x)] + ([layer.to_native(call.dy)] if kind == "gradients" else [])
-            found = _function(layer, call)(*native)
+            found = offered(function_of(layer, call.kind))(*native)
             tensors = [tensor for tensor in (found if isinstance(found, tuple) else (found,)) if tensor is not None]
             results.append((tensors, [np.array(layer.to_numpy(tensor)) for tensor in tensors]))
         (tensors, kept), _ = results
@@ -137,11 +128,12 @@ STALE = Cause(
 def _previous(subject: Subject) -> Failure | None:
     """The same call alone in a fresh layer, and after others whose inputs are far larger."""
     fresh, used = subject.build(), subject.build()
-    last = calls(fresh.configuration, "training", "gradients", "inference", seed=56)
-    if judged(fresh, last[:1]) or judged(subject.build(), last[1:2]) or judged(subject.build(), last[2:]):
+    kinds = offers(fresh, "training", "gradients", "inference")
+    last = calls(fresh.configuration, *kinds, seed=56)
+    if any(judged(subject.build(), [call]) for call in last):
         raise NotOffered("the calls are wrong alone already, as other checks say")
     for call in last:
-        for earlier in calls(used.configuration, "training", "gradients", "inference", seed=57, mean=-9.0, spread=7.0):
+        for earlier in calls(used.configuration, *kinds, seed=57, mean=-9.0, spread=7.0):
             played(used, earlier)
         forward = ("output", "moving_mean", "moving_variance", "num_updates")
         if (wrong := judged(used, [call], lambda _: PREVIOUS, only=forward)) is not None:
@@ -155,7 +147,7 @@ def _layers_apart(subject: Subject) -> Failure | None:
     one, other = subject.build(), subject.build()
     one.import_state(drawn_state(one.configuration, np.random.default_rng(58), 2))
     before = exported(one)
-    for call in calls(other.configuration, "training", "gradients", seed=59):
+    for call in calls(other.configuration, *offers(other, "training", "gradients"), seed=59):
         played(other, call)
     after = exported(one)
     changed = [name for name, array in before.items() if not np.array_equal(array, after[name])]

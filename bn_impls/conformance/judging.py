@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bn_impls.accuracy.errors import distance, over
-from bn_impls.conformance.calls import NAMES, Call, Exact, exact, played
+from bn_impls.conformance.calls import NAMES, Call, Exact, exact, offers, played
 from bn_impls.conformance.diagnosis import Cause, Otherwise, Played, diagnose, nothing
 from bn_impls.conformance.model import Failure, NotOffered
 from bn_impls.conformance.subject import Subject
@@ -30,16 +30,22 @@ def judged(
 
     Args:
         layer: under test.
-        calls: each starts from its own state.
+        calls: each starts from its own state; those of a kind that the layer does not offer are left out.
         otherwise: gives the mistake to name where no hypothesis explains the numbers.
         only: names of quantities; all if left out.
 
     Returns:
         What is wrong, or None.
+
+    Raises:
+        NotOffered: the layer offers none of the calls.
     """
     settings = layer.configuration
     found = []
+    kinds = offers(layer, *(call.kind for call in calls))
     for call in calls:
+        if call.kind not in kinds:
+            continue
         got, expected = played(layer, call), exact(settings, call)
         names = tuple(name for name in got if name in expected and (not only or name in only))
         found.append(Played(call, got, expected, names))

@@ -220,6 +220,18 @@ def test_what_a_layer_declines_is_skipped_with_its_reason() -> None:
     assert results["training_output"]["status"] == "passed"
 
 
+def test_what_a_layer_does_offer_is_tested_where_it_declines_something_else() -> None:
+    """Declined gradients cost the checks of gradients, and no other one."""
+    results = by_name(report(f"{ROGUES}:DECLINES", code=0))
+    declined = {name for name, result in results.items() if result["message"] == "no gradients here"}
+    assert declined == {
+        "gradient_input", "gradient_gamma", "gradient_beta", "gradients_table", "gradient_call_output",
+        "gradients_second_call", "update_with_gradients",
+    }  # fmt: skip
+    results = by_name(report(f"{ROGUES}:DECLINES_AND_KEEPS", code=1))
+    assert results["inputs_are_kept"]["status"] == "failed"
+
+
 def test_documented_behaviour_that_is_not_found_is_a_failure() -> None:
     """What is declared must be true."""
     results = by_name(report(f"{ROGUES}:STALE_DOCUMENTATION", code=1))

@@ -169,6 +169,9 @@ TORCH_DEFAULTS = implementation(TorchDefaults)
 TORCH_SEEDS = implementation(TorchSeeds)
 NO_GRADIENTS = implementation(BatchNorm, training_step_with_gradients=lambda layer: None)
 DECLINES = implementation(BatchNorm, training_step_with_gradients=lambda layer: Unsupported("no gradients here"))
+DECLINES_AND_KEEPS = implementation(
+    memory.CentresInPlace, training_step_with_gradients=lambda layer: Unsupported("no gradients here")
+)
 NO_IMPLEMENTATION = SimpleNamespace(build=GOOD.build)
 BUILDS_NOTHING = replace(GOOD, build=lambda configuration: Unsupported("only on Tuesdays"))
 
