@@ -22,12 +22,14 @@ class Failure:
         got: the value that shows it best.
         expected: what it should be.
         cause: the mistake's short name, or ``unknown``.
+        told: whether it is only told: the check passes, with this message.
     """
 
     message: str
     got: str = ""
     expected: str = ""
     cause: str = UNKNOWN
+    told: bool = False
 
 
 class NotOffered(Exception):
@@ -63,15 +65,15 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of one check; the fields are those of :class:`Failure`, empty where nothing is wrong.
+    """What came of one check; most fields are those of :class:`Failure`, empty where nothing is wrong.
 
     Attributes:
         name: of the check.
         status: ``passed``, ``failed`` or ``skipped``.
         got: what was seen.
         expected: what it should be.
-        message: the likely mistake and what right would be; why a check was skipped; the documented behaviour that a
-            passed check found.
+        message: the likely mistake and what right would be; why a check was skipped; the documented behaviour, or
+            what is only told, that a passed check found.
         cause: short name of the likely mistake; empty where there is none.
     """
 

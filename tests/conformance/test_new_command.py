@@ -49,7 +49,7 @@ def test_what_is_written_declines_dtypes_devices_and_conventions_only(tmp_path: 
     checked = command(tmp_path, "-m", "bn_impls.cli", "check", "my_bn:IMPLEMENTATION").stdout
     skipped = {line.split()[1] for line in checked.splitlines() if line.startswith("skipped: ")}
     styles = {"style_eager", "style_graph", "style_xla", "style_session", "style_subclassed"}
-    assert skipped == {"float64", "float16", "bfloat16", *styles}
+    assert skipped == {"float64", "float16", "bfloat16", "second_order", *styles}
 
 
 def test_the_descriptor_names_the_implementation_and_imports_no_framework(tmp_path: Path) -> None:
