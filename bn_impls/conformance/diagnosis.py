@@ -198,6 +198,6 @@ def _channels(settings: Configuration, played: Sequence[Played]) -> Cause | None
     listed = f"channel {good[0]}" if len(good) == 1 else f"channels {', '.join(map(str, good))}"
     return Cause(
         "some_channels",
-        f"only {listed} of {settings.channels} (counted from 0) came out right: statistics or parameters of one "
-        "channel are used for others; each channel has its own",
+        f"only {listed} of {settings.channels} (counted from 0) came out right: look for what tells it from the "
+        "others; statistics or parameters of one channel may be used for another",
     )
