@@ -95,6 +95,7 @@ def test_a_case_is_prepared_and_sampled_by_the_clock_alone(
     """The real loop over a layer whose calls take exactly 10 µs of a fake clock, once set back by a second."""
     clock = Clock()
     monkeypatch.setattr(time, "perf_counter_ns", clock)
+    monkeypatch.setattr(time, "process_time_ns", clock)
     built, set_back = IMPLEMENTATION.build, list[int]()
 
     def timed(configuration: Any) -> Any:
