@@ -13,6 +13,8 @@ from bn_impls.networks.description import Network
 from bn_impls.networks.optimizers import SGD, Adam, Optimizer
 
 Describe = Callable[[str, tuple[int, ...], int, Options], Network]
+TEN_CLASSES = ("mnist-5000", "digits", "mnist", "fashion-mnist")
+"""Data sets of ten classes without colour."""
 OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {"adam": Adam, "sgd": SGD}
 
 
@@ -32,7 +34,7 @@ class Recipe:
         steps: as the document trains, where it counts them.
         dataset: the data set of a run with the default data.
         views: what is made of the data set that a run names (:mod:`benchmarks.datasets.views`), in order.
-        needs_colour: whether a data set of one channel is replaced by :attr:`dataset`.
+        needs_colour: whether a data set without colour is replaced by :attr:`dataset`.
         differs: what differs from the document on purpose, in a sentence; empty for nothing but the data's size.
     """
 
@@ -71,6 +73,24 @@ class Recipe:
             "optimizer": self.optimizer,
             "learning_rate": self.learning_rate,
         }
+
+    def dataset_of(self, chosen: str) -> str:
+        """The data set of this network in a run whose data set was chosen, or left at the default.
+
+        Args:
+            chosen: name of a data set (:mod:`benchmarks.datasets`), with or without views.
+
+        Returns:
+            It with this network's views; for a network that needs colour, its own where the chosen one has none.
+        """
+        base, *views = chosen.split("+")
+        if self.needs_colour:
+            if base == "cifar10":
+                return chosen if views else "cifar10+vehicles"
+            return self.dataset if base in TEN_CLASSES else chosen
+        if base not in TEN_CLASSES and base != "cifar10":
+            return chosen  # of one's own: whether it has halves is not known
+        return "+".join([chosen, *(view for view in self.views if view not in views)])
 
     def epochs_on(self, rows: int) -> int:
         """Epochs of the document's training on so many rows; a partial last batch is dropped."""
