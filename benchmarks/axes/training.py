@@ -12,7 +12,7 @@ from benchmarks.axes.outcome import Surroundings
 from benchmarks.datasets import Dataset
 from benchmarks.networks import network, optimizer
 from bn_impls.interface import Array, Implementation, Trainer, TrainerConfiguration, Unsupported, build_trainer
-from bn_impls.networks.numpy_layers import softmax_cross_entropy
+from bn_impls.networks.numpy_losses import softmax_cross_entropy
 
 
 @dataclass(frozen=True)

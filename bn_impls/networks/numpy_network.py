@@ -21,9 +21,10 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.networks.description import BatchNorm, NamedLayer
-from bn_impls.networks.hosted_batch_norm import Build, HostedBatchNorm
-from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context, softmax_cross_entropy
+from bn_impls.networks.description import NamedLayer, Unused
+from bn_impls.networks.hosted_batch_norm import Build, HostedBatchNorm, UnusedBatchNorm
+from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context
+from bn_impls.networks.numpy_losses import FUNCTIONS
 from bn_impls.networks.numpy_optimizers import NumpyOptimizer
 from bn_impls.numpy_boundary import NUMPY_DTYPES
 
@@ -39,6 +40,9 @@ class Part(Protocol):
 
     def backward(self, dy: Array) -> Array:
         """Gradient of the input; fills ``gradients``."""
+
+
+BATCH_NORMS = (HostedBatchNorm, UnusedBatchNorm)
 
 
 class NumpyNetwork:
@@ -70,7 +74,7 @@ class NumpyNetwork:
 
     def _step(self, x: Array, labels: Array, masks: Mapping[str, Array]) -> Any:
         logits = self._forward(x, Context(training=True, statistics="batch", masks=masks))
-        loss, gradient = softmax_cross_entropy(logits, labels)
+        loss, gradient = FUNCTIONS[self.settings.network.loss](logits, labels)
         for part in reversed(self.parts.values()):
             gradient = part.backward(gradient)
         updated = self.optimizer.step(
@@ -93,7 +97,7 @@ class NumpyNetwork:
         """Copies of parameters and statistics."""
         weights = {name: array.copy() for name, array in self._parameter_arrays().items()}
         for name, part in self.parts.items():
-            if isinstance(part, HostedBatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 weights |= {f"{name}/{key}": array for key, array in part.export_statistics().items()}
         return weights
 
@@ -102,13 +106,13 @@ class NumpyNetwork:
         for name, (part, parameter) in self.parameters.items():
             part.parameters[parameter] = weights[name].astype(self.settings.dtype)
         for name, part in self.parts.items():
-            if isinstance(part, HostedBatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 part.load_statistics({key: weights[f"{name}/{key}"] for key in part.export_statistics()})
 
     def close(self) -> None:
         """Close the hosted layers."""
         for part in self.parts.values():
-            if isinstance(part, HostedBatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 part.close()
 
     def observe(self) -> Mapping[str, Observation]:
@@ -180,13 +184,14 @@ def _checkpoint_format(trainer: Callable[[], Trainer]) -> Format:
 
 
 def _part(named: NamedLayer, configuration: TrainerConfiguration, build: Build) -> Part | Unsupported:
-    if not isinstance(named.layer, BatchNorm):
+    if named.batch_norm is None:
         plain: Part = PLAIN_LAYERS[type(named.layer)](named, configuration.dtype)
         return plain
-    settings = configuration.layer_configuration(named.layer, named.input_shape)
+    settings = configuration.layer_configuration(named.batch_norm, named.input_shape)
     layer, twin = build(settings), build(settings)
     if isinstance(layer, Unsupported) or isinstance(twin, Unsupported):
         return layer if isinstance(layer, Unsupported) else Unsupported("builds once, but not a second time")
     if isinstance(twin.training_step_with_gradients, Unsupported):
         return twin.training_step_with_gradients
-    return HostedBatchNorm(build, layer, twin, twin.training_step_with_gradients)
+    hosted = HostedBatchNorm(build, layer, twin, twin.training_step_with_gradients)
+    return UnusedBatchNorm(hosted) if isinstance(named.layer, Unused) else hosted
