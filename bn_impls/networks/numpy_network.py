@@ -6,7 +6,7 @@ framework has no builder of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,20 +73,39 @@ class NumpyNetwork:
         return np.array(losses, self.settings.dtype)
 
     def _step(self, x: Array, labels: Array, masks: Mapping[str, Array]) -> Any:
-        logits = self._forward(x, Context(training=True, statistics="batch", masks=masks))
-        loss, gradient = FUNCTIONS[self.settings.network.loss](logits, labels)
-        for part in reversed(self.parts.values()):
-            gradient = part.backward(gradient)
-        updated = self.optimizer.step(
-            self._parameter_arrays(), {n: part.gradients[p] for n, (part, p) in self.parameters.items()}
-        )
+        loss, gradients = self.differentiate(x, labels, masks)
+        updated = self.optimizer.step(self._parameter_arrays(), gradients)
         for name, (part, parameter) in self.parameters.items():
             part.parameters[parameter] = updated[name]
         return loss
 
-    def _forward(self, x: Array, context: Context) -> Array:
+    def differentiate(self, x: Array, labels: Array, masks: Mapping[str, Array]) -> tuple[Any, dict[str, Array]]:
+        """A training step without the optimizer: the moving statistics move, the weights do not.
+
+        Args:
+            x: (batch, ...) in the network's dtype.
+            labels: (batch,) integers.
+            masks: of each dropout layer, (batch, ...).
+
+        Returns:
+            The loss, and the gradient of each weight by ``layer/parameter``.
+        """
+        logits = self._forward(x, Context(training=True, statistics="batch", masks=masks))
+        loss, gradient = FUNCTIONS[self.settings.network.loss](logits, labels)
+        for part in reversed(self.parts.values()):
+            gradient = part.backward(gradient)
+        return loss, {name: part.gradients[parameter] for name, (part, parameter) in self.parameters.items()}
+
+    def visit(self, x: Array, context: Context) -> Iterator[tuple[str, Array, Array]]:
+        """Each layer's name, input and output, in order."""
         for name, part in self.parts.items():
-            x = part.forward(x, context.at(name))
+            y = part.forward(x, context.at(name))
+            yield name, x, y
+            x = y
+
+    def _forward(self, x: Array, context: Context) -> Array:
+        for _, _, y in self.visit(x, context):
+            x = y
         return x
 
     def predict(self, inputs: Array, statistics: Statistics) -> Array:
@@ -124,6 +143,19 @@ class NumpyNetwork:
         }
 
 
+def numpy_network(configuration: TrainerConfiguration, build: Build) -> NumpyNetwork | Unsupported:
+    """Build the network itself; see :func:`hosted_trainer`."""
+    if (reason := _refusal(configuration)) is not None:
+        return reason
+    parts: dict[str, Part] = {}
+    for named in configuration.network.named_layers():
+        part = _part(named, configuration, build)
+        if isinstance(part, Unsupported):
+            return part
+        parts[named.name] = part
+    return NumpyNetwork(configuration, parts)
+
+
 def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer | Unsupported:
     """Build the network around an implementation's layer.
 
@@ -134,15 +166,9 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
     Returns:
         The trainer, or why the layer cannot be built.
     """
-    if (reason := _refusal(configuration)) is not None:
-        return reason
-    parts: dict[str, Part] = {}
-    for named in configuration.network.named_layers():
-        part = _part(named, configuration, build)
-        if isinstance(part, Unsupported):
-            return part
-        parts[named.name] = part
-    network = NumpyNetwork(configuration, parts)
+    network = numpy_network(configuration, build)
+    if isinstance(network, Unsupported):
+        return network
     trainer = Trainer(
         configuration=configuration,
         load_data=network.load_data,
