@@ -17,6 +17,9 @@ EPOCHS_OF_OTHERS = {
 does. In the full size the documents' own, but 20 of the 250 of 004 and of the 758 that make the paper's 50,000 steps;
 ``bn-bench claims`` trains those to the end."""
 SEEDS, SEEDS_OF_OTHERS = 10, 3
+LONGEST = "ioffe-szegedy"
+SEEDED_ON_THE_LONGEST = ("numpy-reference", "tf-manual", "keras")
+"""The others train the longest network from one seed."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,19 @@ class Training:
     seed: int
 
 
-def trainings(size: str) -> Iterator[Training]:
-    """The trainings of a run.
+def trainings(size: str, implementation: str) -> Iterator[Training]:
+    """The trainings of an implementation in a run.
 
     Args:
         size: ``quick``, ``default`` or ``full``.
+        implementation: its name.
     """
     full = size == "full"
     for batch_norm in (True, False):
         for seed in range(SEEDS if full and batch_norm else 1):
             yield Training(USUAL, batch_norm, EPOCHS[size], seed)
     for network, epochs in EPOCHS_OF_OTHERS.get(size, {}).items():
+        seeded = full and (network != LONGEST or implementation in SEEDED_ON_THE_LONGEST)
         for batch_norm in (True, False) if full else (True,):
-            for seed in range(SEEDS_OF_OTHERS if full and batch_norm else 1):
+            for seed in range(SEEDS_OF_OTHERS if seeded and batch_norm else 1):
                 yield Training(network, batch_norm, epochs, seed)

@@ -23,6 +23,7 @@ from benchmarks.report.tables import (
 from benchmarks.report.trainings import (
     PARAMETERS,
     Experiment,
+    departure,
     experiments,
     first_split,
     split_text,
@@ -97,7 +98,7 @@ def _split(view: View, implementation: str, records: Sequence[Record]) -> Rich:
 def _why(view: View, implementation: str) -> str:
     if implementation == view.reference:
         return ": it is the reference's own code, in less precision, so this is what rounding alone does"
-    return ", where rounding alone does too"
+    return ", where rounding alone may take it"
 
 
 def _benefits(experiment: Experiment) -> list[Block]:
@@ -167,6 +168,8 @@ def _split_cell(view: View, record: Record) -> Cell:
         return Cell(split_text(record), None, "good")
     if view.roundings.explains(record):
         return Cell(f"{split_text(record)}, rounding", split)
+    if departure(record) == "diverged":
+        return Cell(f"{split_text(record)}, diverges as the reference does", split)
     return Cell(split_text(record), split, "warn")
 
 
