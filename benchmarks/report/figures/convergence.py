@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.report.curves import Curve
@@ -225,8 +223,8 @@ def _draw_band(axes: Axes, trainings: Sequence[Training]) -> None:
 
 def _difference_legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
     split = Line2D([], [], color=MUTED, marker="o", markeredgecolor=INK, linestyle="", label="first split")
-    marks: list[Artist] = [_dash("threshold of a split", (0, (4, 2)), ALARM), split]
+    marks = [_dash("threshold of a split", (0, (4, 2)), ALARM), split]
     if any("rounding_band" in training.arrays for training in trainings):
-        band = Patch(color=MUTED, alpha=0.25, linewidth=0, label="trainings from one ulp away")
+        band = Line2D([], [], color=MUTED, alpha=0.25, linewidth=6, label="trainings from one ulp away")
         marks = [*marks, band, _dash("most that is put down to rounding", (0, (1, 1.6)))]
     legend(canvas, [*_names(trainings, colours), marks])
