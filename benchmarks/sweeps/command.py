@@ -23,15 +23,15 @@ from benchmarks.harness.session import GOOD_STATUSES, chosen_descriptors, exit_c
 from benchmarks.harness.workers import WorkerSettings
 from benchmarks.settings import Settings
 from benchmarks.sweeps.executor import Executor
-from benchmarks.sweeps.grid import KINDS, Grid, varied
+from benchmarks.sweeps.grid import VARIABLE, Grid, varied
 from benchmarks.sweeps.local import run_locally
-from benchmarks.sweeps.on_ray import Cluster, run_on_ray
+from benchmarks.sweeps.on_ray import Cluster, find, run_on_ray
 from benchmarks.sweeps.running import Run, run
 from bn_impls.errors import BadConfiguration
 
 DESCRIPTION = f"""\
 Train every implementation on every network with every setting and seed, and write a run folder with a record of each.
---set varies one of {", ".join(KINDS)}.
+--set varies one of {", ".join(VARIABLE)}.
 example: bn-bench sweep --implementations keras,torch --set learning_rate=0.01,0.001 --seeds 5
 """
 
@@ -70,14 +70,14 @@ def act(options: argparse.Namespace) -> int:
         BnBenchError: an unknown name, a folder that cannot be used, no cluster.
     """
     say = Console(stderr=True)
-    execute = _where(options)
+    _refuse(options)
     if options.dry_run:
-        cases = list(_grid(options).cases(chosen_descriptors(_settings(options))))
+        cases = _grid(options).cases(chosen_descriptors(_settings(options)))
         print(*(case.case_id for case in cases), f"{len(cases)} cases", sep="\n")
         return 0
     folder, cases = _resumed(options.resume) if options.resume else _planned(options)
     try:
-        ran = run(folder, cases, execute, display_for(say), timed=options.timed)
+        ran = run(folder, cases, _where(options, folder.settings), display_for(say), timed=options.timed)
     except KeyboardInterrupt:
         again = shlex.join(["bn-bench", "sweep", "--resume", str(folder.path)])
         say.print(f"interrupted; every case that ended is kept: {again}", markup=False, soft_wrap=True)
@@ -87,22 +87,30 @@ def act(options: argparse.Namespace) -> int:
     return _tell(folder, ran, options.json)
 
 
-def _where(options: argparse.Namespace) -> Run:
-    """What runs the cases; a contradiction is said before anything starts."""
-    settings = WorkerSettings(
-        options.threads, options.device, None if options.data_dir is None else str(options.data_dir), options.download
-    )
-    if options.ray:
-        if options.jobs:
-            raise BadConfiguration("got --jobs with --ray, but Ray decides how many run at once; leave --jobs out")
-        cluster = Cluster(options.ray, whole_node=options.timed)
-        return lambda cases: run_on_ray(cases, cluster, settings, options.timeout)
+def _refuse(options: argparse.Namespace) -> None:
+    """Say what cannot be before anything is written.
+
+    Raises:
+        BadConfiguration: two options contradict each other, or no cluster answers.
+    """
+    if options.ray and options.jobs:
+        raise BadConfiguration("got --jobs with --ray, but Ray decides how many run at once; leave --jobs out")
     if options.timed and (options.jobs or 1) > 1:
         raise BadConfiguration(
             f"got --timed and --jobs {options.jobs}, but what shares a machine is not timed; leave one out"
         )
-    jobs = 1 if options.timed else options.jobs or max(1, usable_cores() // options.threads)
-    return partial(run_locally, jobs=jobs, make=lambda: Executor(settings, options.timeout))
+    if options.ray:
+        find(options.ray)
+
+
+def _where(options: argparse.Namespace, settings: Settings) -> Run:
+    """What runs the cases."""
+    worker = WorkerSettings(settings.threads, settings.device, settings.data_dir, settings.download)
+    if options.ray:
+        cluster = Cluster(options.ray, whole_node=options.timed)
+        return lambda cases: run_on_ray(cases, cluster, worker, settings.timeout_s)
+    jobs = 1 if options.timed else options.jobs or max(1, usable_cores() // settings.threads)
+    return partial(run_locally, jobs=jobs, make=lambda: Executor(worker, settings.timeout_s))
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -127,8 +135,9 @@ def _grid(options: argparse.Namespace) -> Grid:
 
 def _planned(options: argparse.Namespace) -> tuple[RunFolder, list[Case]]:
     settings = _settings(options)
-    cases = list(_grid(options).cases(chosen_descriptors(settings)))
-    datasets.load(settings.dataset, data_dir=options.data_dir, allow_download=settings.download)
+    cases = _grid(options).cases(chosen_descriptors(settings))
+    for name in sorted({case.parameters["dataset"] for case in cases}):
+        datasets.load(name, data_dir=options.data_dir, allow_download=settings.download)
     output = options.output or Path("reports") / f"sweep-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder.create(output, settings)
     folder.write_plan(cases)

@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from benchmarks.cases import TRAINING_CONSTANTS, Case
-from benchmarks.networks import NETWORKS
+from benchmarks.cases import Case
+from benchmarks.networks import Options, optimizer, recipe
 from bn_impls.errors import BadConfiguration, UnknownName
 from bn_impls.registry import Descriptor
 
-WHOLE = ("epochs", "batch_size")
-KINDS: Mapping[str, str] = {
-    "batch_norm": "true or false",
-    "batch_size": "a whole number above 0",
-    "epochs": "a whole number above 0",
-    "learning_rate": "a number above 0",
-    "optimizer": "adam or sgd",
-    "dtype": "float32 or float64",
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not abs(value) < float("inf"):  # NaN neither
+        raise ValueError
+    return value
+
+
+def _yes_or_no(text: str) -> bool:
+    return {"true": True, "false": False}[text]
+
+
+def _kernels(text: str) -> str | float:
+    return text if text in ("glorot", "he") else _number(text)
+
+
+Read = Callable[[str], Any]
+TRAINING: Mapping[str, tuple[Read, str]] = {
+    "learning_rate": (_number, "a number"),
+    "batch_size": (_whole, "a whole number above 0"),
+    "epochs": (_whole, "a whole number above 0"),
+    "optimizer": (str, "adam or sgd"),
+    "dtype": (str, "float32 or float64"),
 }
-"""What ``--set`` can vary -> what a value must be."""
+"""What ``--set`` can vary of a training -> how a value is read, and what it must be."""
+_READ: Mapping[str, tuple[Read, str]] = {
+    "bool": (_yes_or_no, "true or false"),
+    "float": (_number, "a number"),
+    "tuple[int, ...]": (lambda text: [_whole(units) for units in text.split("x")], "units such as 300x100"),
+    "Kernels": (_kernels, "glorot, he or a standard deviation"),
+}
+NETWORK: Mapping[str, tuple[Read, str]] = {
+    option.name: _READ.get(str(option.type), (str, "one of this option's names")) for option in fields(Options)
+}
+"""The same for a network's options, as they are declared."""
+VARIABLE = {**TRAINING, **NETWORK}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +63,7 @@ class Grid:
     Attributes:
         networks: names of the documents' networks.
         seeds: how many, counted from 0; a seed fixes initial weights and batches, the same in every implementation.
-        varied: parameter -> its values; a parameter that is not here keeps the documents' value.
+        varied: name -> values, of a training or a network; what is not here keeps the document's value.
         dataset: name of the data set.
         epochs: of each training, where ``varied`` has none.
         device: where networks compute.
@@ -45,42 +76,49 @@ class Grid:
     epochs: int
     device: str
 
-    def cases(self, descriptors: Sequence[Descriptor]) -> Iterator[Case]:
+    def cases(self, descriptors: Sequence[Descriptor]) -> list[Case]:
         """One case for each combination, those of one implementation together.
 
         Raises:
             UnknownName: there is no such network.
+            BadConfiguration: a combination is impossible.
         """
-        for name in self.networks:
-            if name not in NETWORKS:
-                raise UnknownName.among("network", name, NETWORKS, "They are named after the source documents.")
         settings = [dict(zip(self.varied, values, strict=True)) for values in itertools.product(*self.varied.values())]
-        for descriptor, network, chosen, seed in itertools.product(
-            descriptors, self.networks, settings, range(self.seeds)
-        ):
-            yield self._case(descriptor, network, chosen, seed)
+        combinations = itertools.product(self.networks, settings, range(self.seeds))
+        planned = [self._parameters(*combination) for combination in combinations]
+        return [self._case(descriptor, *one) for descriptor in descriptors for one in planned]
 
-    def _case(self, descriptor: Descriptor, network: str, chosen: Mapping[str, Any], seed: int) -> Case:
-        style = descriptor.trainer_styles[0]
+    def _parameters(self, network: str, chosen: Mapping[str, Any], seed: int) -> tuple[str, dict[str, Any]]:
+        found = recipe(network)
+        options = {name: value for name, value in chosen.items() if name in NETWORK}
+        found.options.overridden(options)  # raises what no network can have
         parameters = {
-            **TRAINING_CONSTANTS,
-            "network": network,
-            "batch_norm": True,
-            "dataset": self.dataset,
+            **found.parameters(),
+            "batch_norm": options.pop("batch_norm", found.options.batch_norm),
+            "dataset": found.dataset_of(self.dataset),
             "epochs": self.epochs,
             "dtype": "float32",
-            **chosen,
+            **{name: value for name, value in chosen.items() if name in TRAINING},
+            "options": options,
             "seed": seed,
-            "style": style,
             "device": self.device,
         }
+        optimizer(parameters)
+        if parameters["dtype"] not in ("float32", "float64"):
+            raise BadConfiguration(f"got --set dtype={parameters['dtype']}, but should be float32 or float64")
         words = [f"{name}={_shown(value)}" for name, value in chosen.items()]
-        label = "-".join([network, *words, f"seed={seed}", self.dataset, style, self.device])
-        return Case("convergence", descriptor.name, label, parameters)
+        return "-".join([network, *words, f"seed={seed}", parameters["dataset"]]), parameters
+
+    def _case(self, descriptor: Descriptor, words: str, parameters: Mapping[str, Any]) -> Case:
+        style = descriptor.trainer_styles[0]
+        label = f"{words}-{style}-{self.device}"
+        return Case("convergence", descriptor.name, label, {**parameters, "style": style})
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def varied(texts: Sequence[str]) -> dict[str, list[Any]]:
@@ -90,27 +128,20 @@ def varied(texts: Sequence[str]) -> dict[str, list[Any]]:
         UnknownName: nothing of that name can be varied.
         BadConfiguration: a value is not one of that parameter.
     """
-    found: dict[str, list[Any]] = {}
-    for text in texts:
-        name, equals, values = text.partition("=")
-        if not equals or not values:
-            raise BadConfiguration(f"got --set {text}, but should be NAME=VALUE,VALUE such as learning_rate=0.01,0.001")
-        if name not in KINDS:
-            raise UnknownName.among("parameter of --set", name, KINDS, "`bn-bench sweep --help` shows examples.")
-        found[name] = list(dict.fromkeys(_value(name, value) for value in values.split(",")))
-    return found
+    return dict(_one(text) for text in texts)
 
 
-def _value(name: str, text: str) -> Any:
-    wrong = BadConfiguration(f"got --set {name}={text}, but should be {KINDS[name]}")
-    if KINDS[name] == "a number above 0" or name in WHOLE:
+def _one(text: str) -> tuple[str, list[Any]]:
+    name, _, values = text.partition("=")
+    if not values:
+        raise BadConfiguration(f"got --set {text}, but should be NAME=VALUE,VALUE such as learning_rate=0.01,0.001")
+    if name not in VARIABLE:
+        raise UnknownName.among("parameter of --set", name, VARIABLE, "docs/networks.md says what each means.")
+    read, expected = VARIABLE[name]
+    found: list[Any] = []
+    for value in values.split(","):
         try:
-            value = int(text) if name in WHOLE else float(text)
-        except ValueError:
-            raise wrong from None
-        if not 0 < value < float("inf"):
-            raise wrong
-        return value
-    if text not in KINDS[name].split(" or "):
-        raise wrong
-    return {"true": True, "false": False}.get(text, text)
+            found.append(read(value))
+        except (ValueError, KeyError) as error:
+            raise BadConfiguration(f"got --set {name}={value}, but should be {expected}") from error
+    return name, found

@@ -103,10 +103,15 @@ def _last_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
 
 
-def _connected(address: str) -> Any:
-    """Ray, connected to the cluster; our code travels with the job."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+_START = "`ray start --head` starts one and prints its address, and without --ray the sweep runs on this machine"
+
+
+def find(address: str) -> Any:
+    """Ray, if it is installed and the address answers; Ray itself would try a dead one for a minute.
+
+    Raises:
+        BadConfiguration: it is not, or nothing answers there.
+    """
     try:
         import ray
         import ray.exceptions
@@ -115,30 +120,29 @@ def _connected(address: str) -> Any:
             "got --ray, but Ray is not installed here; `pip install -e '.[cluster]'` in the repository brings it, and "
             "without --ray the sweep runs on this machine"
         ) from error
-    _reach(address)
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if colon:
+            socket.create_connection((host, int(port)), REACHABLE_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise BadConfiguration(
+            f"got --ray {address}, but nothing answers there ({error}); it should be auto, HOST:PORT or "
+            f"ray://HOST:PORT of a running cluster; {_START}"
+        ) from error
+    return ray
+
+
+def _connected(address: str) -> Any:
+    """Ray, connected to the cluster; our code travels with the job."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a task without a GPU leaves the variables alone
+    ray = find(address)
     packed = {"working_dir": str(CHECKOUT), "excludes": NOT_SENT}
     try:
         ray.init(address=address, runtime_env=packed, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BadConfiguration(f"no Ray cluster answers at {address}: {_first_line(error)}; {_START}") from error
     return ray
-
-
-_START = "`ray start --head` starts one and prints its address, and without --ray the sweep runs on this machine"
-
-
-def _reach(address: str) -> None:
-    """Ray itself tries for a minute; a port that nobody listens on is said at once."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:
-        return
-    try:
-        socket.create_connection((host, int(port)), REACHABLE_S).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise BadConfiguration(
-            f"got --ray {address}, but nothing answers there ({error}); it should be auto, HOST:PORT or "
-            f"ray://HOST:PORT of a running cluster; {_START}"
-        ) from error
 
 
 def _room(ray: Any, cluster: Cluster, settings: WorkerSettings) -> tuple[float, int]:
