@@ -94,6 +94,7 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
     for descriptor in descriptors:
         for axis, cases in (
             ("agreement", agreement_cases(settings, descriptor)),
+            ("agreement", replica_cases(settings, descriptor)),
             ("throughput", throughput_cases(settings, descriptor)),
             ("convergence", convergence_cases(settings, descriptor)),
             ("checkpoint", checkpoint_cases(settings, descriptor)),
@@ -143,6 +144,25 @@ def agreement_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case
         timed = (Agreement(shape=shape) for shape in _timed_shapes(settings))
         for compared in (*small(settings.size), *timed):
             yield _agreement(settings, descriptor.name, compared, style)
+
+
+REPLICATED = ("keras", "tf-manual")
+STRATEGIES = ("mirrored", "multi_worker")
+
+
+def replica_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
+    """Two replicas under ``tf.distribute``, each strategy with statistics of each part and of the whole batch."""
+    if settings.size != "full" or settings.device != "cpu" or descriptor.name not in REPLICATED:
+        return
+    for strategy in STRATEGIES:
+        for synchronized in (False, True):
+            kind = "synchronized" if synchronized else "not_synchronized"
+            parameters = {
+                "layer": descriptor.name, "shape": [16, 5], "layout": "channels_last", "dtype": "float32",
+                "style": "graph", "device": "cpu", "steps": 8, "input": "replicas", "strategy": strategy,
+                "synchronized": synchronized, **LAYER_CONSTANTS,
+            }  # fmt: skip
+            yield Case("agreement", descriptor.name, f"16x5-float32-graph-cpu-{strategy}-{kind}", parameters)
 
 
 def gates(case: Case) -> list[Case]:

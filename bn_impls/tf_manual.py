@@ -11,6 +11,8 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -28,12 +30,15 @@ from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.state import State
 from bn_impls.variants import found_in
 
+Moments = Callable[[tf.Tensor, tuple[int, ...]], tuple[tf.Tensor, tf.Tensor]]
+
 
 class BatchNorm(tf.Module):
     """Batch normalization by hand, in TF 2 form."""
 
-    def __init__(self, settings: Configuration) -> None:
+    def __init__(self, settings: Configuration, moments: Moments = tf.nn.moments) -> None:
         super().__init__()
+        self.moments = moments
         self.axes, self.epsilon = settings.reduction_axes, settings.epsilon
         self.wide = None if settings.usual_axis == -1 else settings.parameter_shape  # (1, C, 1, ...)
         shape, dtype, start = (settings.channels,), settings.dtype, settings.conventions
@@ -51,7 +56,7 @@ class BatchNorm(tf.Module):
     def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         """Normalize; ``training`` is a Python bool."""
         if training:
-            mean, variance = tf.nn.moments(x, self.axes)
+            mean, variance = self.moments(x, self.axes)
             self.batch_mean.assign(mean)
             self.batch_variance.assign(variance)
             self.average.apply([self.batch_mean, self.batch_variance])

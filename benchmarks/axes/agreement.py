@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes import unusual
+from benchmarks.axes import replicas, unusual
 from benchmarks.axes.outcome import Outcome, Surroundings, layer_labels
 from bn_impls.accuracy.bounds import sum_factor
 from bn_impls.accuracy.comparison import Comparison, Misfit, by_quantity, judge, summarize
@@ -63,6 +63,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     """
     settings = configuration_of(implementation, parameters)
     kind = parameters["input"]
+    if kind == "replicas":
+        return replicas.run(parameters["layer"], settings, parameters)
     if kind in unusual.INPUTS and (refusal := unusual.refusal(implementation, settings)):
         return Outcome(status="unsupported", reason=refusal)
     layer = _built(implementation, settings, parameters)

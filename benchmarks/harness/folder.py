@@ -190,6 +190,7 @@ def _locked(path: Path) -> Any:
         stream = open(path / ".lock", "w")  # noqa: SIM115  # held open as long as the folder is
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        stream.close()
         raise BadRunFolder(f"another run is writing {path}; wait for it, or give another --output") from error
     except OSError as error:
         raise BadRunFolder(f"{path} cannot be written ({error.strerror}); give another folder with --output") from error

@@ -14,7 +14,7 @@ from benchmarks.report.wording import QUANTITIES
 
 PARAMETERS = ("shape", "style", "layout", "dtype", "device", "center", "scale", "gradients", "input")
 SIXTEEN_BITS = ("float16", "bfloat16")
-NOT_JUDGED = ("one_value", "empty")  # inputs that an API may treat as it likes
+NOT_JUDGED = ("one_value", "empty", "replicas")  # an API may treat these as it likes, or they have a table
 SECOND_ORDER = "second_order"
 
 

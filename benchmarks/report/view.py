@@ -65,6 +65,12 @@ class View:
         return [record for record in of_axis if record.text("gradients") == SECOND_ORDER]
 
     @cached_property
+    def replicas(self) -> list[Record]:
+        """The records of layers on several replicas."""
+        of_axis = (record for record in self.run.records if record.axis == "agreement")
+        return [record for record in of_axis if record.text("input") == "replicas"]
+
+    @cached_property
     def grades(self) -> list[Graded]:
         """Grades under ill-conditioned input."""
         return collect_grades([record for record in self.run.records if record.axis == "agreement"])

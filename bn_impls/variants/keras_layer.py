@@ -79,6 +79,9 @@ def frozen(settings: Configuration) -> Layer | Unsupported:
     return Family(make, _refusal).differentiated_for(settings, _trainable)
 
 
+synchronized = _with(synchronized=True)
+
+
 def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
     """``synchronized=True``."""
-    return FAMILY.on_replicas(settings, _with(synchronized=True))
+    return FAMILY.on_replicas(settings, synchronized)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from bn_impls.interface import Configuration, Unsupported
+from bn_impls.interface import Configuration, Layer, Unsupported
 from bn_impls.tf_manual import BatchNorm, conventions_refusal
 from bn_impls.variants.tensorflow_variants import Family
 
@@ -29,7 +29,6 @@ replicas = FAMILY.on_replicas
 defaults = Unsupported("tf.nn.batch_normalization and ExponentialMovingAverage have no default epsilon and decay")
 frozen = Unsupported("functions have no switch that freezes: what is not given to the optimizer stays")
 masked = Unsupported("tf.nn.moments takes no mask; tf.nn.weighted_moments would be another layer")
-replicas_synchronized = Unsupported("tf.nn.moments knows of no replicas; an all-reduce would be written by hand")
 
 
 def forward_only(settings: Configuration) -> Any:
@@ -43,3 +42,25 @@ def forward_only(settings: Configuration) -> Any:
         return call
 
     return FAMILY.offered(settings, forward=forward)
+
+
+def all_reduced_moments(x: tf.Tensor, axes: tuple[int, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance over all replicas, whose parts of the batch have the same size.
+
+    The variance of all rows is the mean of the parts' variances and of their means' squared distances from the whole
+    mean, so that nothing cancels, as it does in E[x^2] - E[x]^2.
+    """
+    replica = tf.distribute.get_replica_context()
+    mean, variance = tf.nn.moments(x, axes)
+    whole = replica.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
+    return whole, replica.all_reduce(tf.distribute.ReduceOp.MEAN, variance + tf.square(mean - whole))
+
+
+def synchronized(settings: Configuration) -> BatchNorm:
+    """The layer with moments over all replicas, as its users would write it."""
+    return BatchNorm(settings, all_reduced_moments)
+
+
+def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
+    """Moments by hand, all-reduced."""
+    return FAMILY.on_replicas(settings, synchronized)

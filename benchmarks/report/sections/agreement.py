@@ -14,6 +14,7 @@ from benchmarks.report.sections.conditioning import conditioning
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
 from benchmarks.report.sections.explanations import explanations
+from benchmarks.report.sections.replicas import replicas
 from benchmarks.report.sections.second_order import second_order
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.sections.sixteen import sixteen_bits
@@ -61,6 +62,7 @@ def build(view: View) -> Section:
         *conditioning(view),
         *sixteen_bits(view),
         *second_order(view),
+        *replicas(view),
         _table(view, records),
         *conventions(view),
         *explanations(view),

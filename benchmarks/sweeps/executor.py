@@ -1,0 +1,109 @@
+"""What every executor of a sweep runs: one case at a time, in a worker process of its implementation."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.axes.stages import STAGES
+from benchmarks.cases import Case
+from benchmarks.harness.workers import WorkerSettings
+from bn_impls.errors import BnBenchError
+from bn_impls.isolation.process import WorkerLost, WorkerProcess
+from bn_impls.registry import Descriptor, describe
+
+STARTING_S = 180.0  # longest time that importing an implementation may take
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case, in values that travel between machines.
+
+    Attributes:
+        outcome: status, reason, metrics, samples and labels.
+        versions: of the implementation's packages where it ran.
+        curves: the bytes of the NPZ with what is too long for a line, or None.
+    """
+
+    outcome: dict[str, Any]
+    versions: dict[str, str] = field(default_factory=dict)
+    curves: bytes | None = None
+
+    @classmethod
+    def without(cls, status: str, reason: str) -> Result:
+        """A case that came to nothing."""
+        return cls({"status": status, "reason": reason})
+
+
+class Executor:
+    """Runs cases one after the other; the worker of an implementation lives until another one's case comes."""
+
+    def __init__(self, settings: WorkerSettings, timeout_s: float) -> None:
+        """Start nothing yet."""
+        self.settings, self.timeout_s = settings, timeout_s
+        self.name = ""
+        self.worker: WorkerProcess | None = None
+        self.versions: dict[str, str] = {}
+        self.closed = False
+
+    def run(self, case: Case) -> Result:
+        """Run all stages of a case, each after the first in a fresh process.
+
+        Args:
+            case: of an axis that is run case by case.
+
+        Returns:
+            What became of it; whatever befell the worker is a status, never an exception.
+        """
+        try:
+            descriptor = describe(case.implementation)
+        except BnBenchError as error:
+            return Result.without("failed", str(error))
+        if missing := descriptor.missing():
+            return Result.without("failed" if descriptor.problem else "not_installed", missing)
+        with tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True) as scratch:
+            try:
+                return self._run(case, descriptor, Path(scratch))
+            except WorkerLost as lost:
+                self._stop()
+                return Result.without(lost.status, lost.reason)
+
+    def _run(self, case: Case, descriptor: Descriptor, scratch: Path) -> Result:
+        reply: dict[str, Any] = {}
+        for number, stage in enumerate(STAGES[case.axis]):
+            worker = self._worker(descriptor, scratch, fresh=number > 0)
+            request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}
+            reply = worker.ask({"do": "run", **request}, self.timeout_s)
+            if reply["status"] != "ok":
+                break
+        curves = reply.pop("curves", None)
+        return Result(reply, self.versions, (scratch / curves).read_bytes() if curves else None)
+
+    def _worker(self, descriptor: Descriptor, scratch: Path, fresh: bool) -> WorkerProcess:
+        if self.worker is not None and self.name == descriptor.name and not fresh:
+            return self.worker
+        self._stop()
+        try:
+            worker = self.settings.start(descriptor.name, scratch / "worker.log", descriptor.environment)
+        except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
+            raise WorkerLost("failed", f"no process can be made for it ({error})") from error
+        self.worker, self.name = worker, descriptor.name
+        if self.closed:
+            self._stop()
+        try:
+            self.versions = worker.started(STARTING_S)["versions"]
+        except WorkerLost as lost:
+            raise WorkerLost(lost.status, f"it does not start: {lost.reason}") from lost
+        return worker
+
+    def _stop(self) -> None:
+        if self.worker is not None:
+            self.worker.close()
+        self.worker = None
+
+    def close(self) -> None:
+        """End the worker, from any thread; a case under way ends as lost."""
+        self.closed = True
+        self._stop()

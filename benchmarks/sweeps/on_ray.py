@@ -1,0 +1,161 @@
+"""A sweep on a Ray cluster: a task a case.
+
+Ray places the tasks, holds their cores and GPUs, and runs a task again when its process or its node dies. One process,
+the one that was started by the user, writes the records, so that no case can count twice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks.cases import Case
+from benchmarks.harness.workers import CHECKOUT, WorkerSettings
+from benchmarks.sweeps.executor import Executor, Result
+from bn_impls.errors import BadConfiguration
+
+RETRIES = 3  # of a task whose process or node died
+WAITING_FOR_EACH_CORE = 2  # tasks handed to Ray ahead of time; the others wait here, where they cost nothing
+LOOK_S = 1.0
+REACHABLE_S = 5.0
+NOT_SENT = [".git", "reports", "docs", "tests", "**/__pycache__", "*.npz", ".tox", ".venv", "build", "dist"]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where a sweep runs.
+
+    Attributes:
+        address: ``auto``, ``HOST:PORT`` of the head node, or ``ray://HOST:PORT``.
+        whole_node: each case gets a node of its own, so that its duration means something.
+    """
+
+    address: str
+    whole_node: bool = False
+
+
+def run_on_ray(
+    cases: Sequence[Case], cluster: Cluster, settings: WorkerSettings, timeout_s: float
+) -> Iterator[tuple[Case, Result]]:
+    """Run cases as tasks.
+
+    Args:
+        cases: each ends once.
+        cluster: where.
+        settings: of every worker; its threads are the cores that a task holds.
+        timeout_s: longest time of a case.
+
+    Yields:
+        Each case with what became of it, in the order in which they end.
+
+    Raises:
+        BadConfiguration: no Ray is installed, no cluster answers, or none of its nodes is large enough.
+    """
+    ray = _connected(cluster.address)
+    try:
+        cores, at_once = _room(ray, cluster, settings)
+        held = {"num_cpus": cores, "num_gpus": 1 if settings.device == "gpu" else 0}
+        task = ray.remote(max_retries=RETRIES, **held)(run_on_node)
+        waiting, flying = list(reversed(cases)), dict[Any, Case]()
+        while waiting or flying:
+            while waiting and len(flying) < at_once:
+                case = waiting.pop()
+                flying[task.remote(case.as_json(), asdict(settings), timeout_s)] = case
+            for reference in ray.wait(list(flying), num_returns=1, timeout=LOOK_S)[0]:
+                yield flying.pop(reference), _result(ray, reference)
+    finally:
+        ray.shutdown()
+
+
+KEPT: dict[str, Executor] = {}
+"""This process's executor; Ray uses a process for many tasks, and the framework is imported once in its life."""
+
+
+def run_on_node(case: Mapping[str, Any], settings: Mapping[str, Any], timeout_s: float) -> Result:
+    """What a task does, on whatever node."""
+    if "executor" not in KEPT:
+        KEPT["executor"] = Executor(WorkerSettings(**settings), timeout_s)
+    return KEPT["executor"].run(Case.from_json(case))
+
+
+def _result(ray: Any, reference: Any) -> Result:
+    """A task's result; what Ray gave up is a row."""
+    try:
+        found = ray.get(reference)
+    except ray.exceptions.OutOfMemoryError as error:
+        return Result.without("out_of_memory", f"Ray ended its process for memory: {_first_line(error)}")
+    except ray.exceptions.RayTaskError as error:
+        return Result.without("failed", f"its task failed: {_last_line(error)}")
+    except ray.exceptions.RayError as error:
+        return Result.without("crashed", f"its process or node died {RETRIES + 1} times: {_first_line(error)}")
+    assert isinstance(found, Result)
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
+
+
+_START = "`ray start --head` starts one and prints its address, and without --ray the sweep runs on this machine"
+
+
+def find(address: str) -> Any:
+    """Ray, if it is installed and the address answers; Ray itself would try a dead one for a minute.
+
+    Raises:
+        BadConfiguration: it is not, or nothing answers there.
+    """
+    try:
+        import ray
+        import ray.exceptions
+    except ModuleNotFoundError as error:
+        raise BadConfiguration(
+            "got --ray, but Ray is not installed here; `pip install -e '.[cluster]'` in the repository brings it, and "
+            "without --ray the sweep runs on this machine"
+        ) from error
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if colon:
+            socket.create_connection((host, int(port)), REACHABLE_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise BadConfiguration(
+            f"got --ray {address}, but nothing answers there ({error}); it should be auto, HOST:PORT or "
+            f"ray://HOST:PORT of a running cluster; {_START}"
+        ) from error
+    return ray
+
+
+def _connected(address: str) -> Any:
+    """Ray, connected to the cluster; our code travels with the job."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a task without a GPU leaves the variables alone
+    ray = find(address)
+    packed = {"working_dir": str(CHECKOUT), "excludes": NOT_SENT}
+    try:
+        ray.init(address=address, runtime_env=packed, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise BadConfiguration(f"no Ray cluster answers at {address}: {_first_line(error)}; {_START}") from error
+    return ray
+
+
+def _room(ray: Any, cluster: Cluster, settings: WorkerSettings) -> tuple[float, int]:
+    """Cores that a task holds, and how many tasks are handed to Ray at once."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    largest = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
+    cores = largest if cluster.whole_node else float(settings.threads)
+    if cores > largest or not cores:
+        raise BadConfiguration(
+            f"got --threads {settings.threads}, but the largest node of the cluster has {largest:g} cores; no case "
+            "would ever start"
+        )
+    if settings.device == "gpu" and not any(node.get("GPU") for node in nodes):
+        raise BadConfiguration("got --device gpu, but no node of the cluster has a GPU; leave --device out")
+    slots = sum(int(node.get("CPU", 0.0) // cores) for node in nodes)
+    return cores, WAITING_FOR_EACH_CORE * max(1, slots)

@@ -1,0 +1,58 @@
+"""A sweep from its plan to its records; one process writes, whoever computes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.cases import Case
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.progress import Display
+from benchmarks.harness.scheduler import LASTING
+from benchmarks.sweeps.executor import Result
+
+SHARED = "not kept: other cases ran on the same machine; --timed gives each one a machine of its own"
+Run = Callable[[Sequence[Case]], Iterator[tuple[Case, Result]]]
+
+
+def run(folder: RunFolder, cases: Sequence[Case], execute: Run, display: Display, *, timed: bool) -> int:
+    """Run every case that has no lasting record yet.
+
+    Args:
+        folder: receives a record as soon as its case ends.
+        cases: of the sweep.
+        execute: runs cases somewhere and yields them as they end.
+        display: shows progress.
+        timed: whether a duration means something.
+
+    Returns:
+        How many cases ran; of a finished sweep none.
+    """
+    lasting = {name for name, record in folder.records().items() if record["status"] in LASTING}
+    open_cases = [case for case in cases if case.case_id not in lasting]
+    if not open_cases:
+        return 0
+    display.start(len(open_cases))
+    ended = execute(open_cases)
+    try:
+        for case, result in ended:
+            display.now(case.case_id)
+            _record(folder, case, result, timed)
+            display.advance()
+    finally:
+        ended.close()  # type: ignore[attr-defined]  # a generator: what is in flight is given up
+        display.stop()
+    return len(open_cases)
+
+
+def _record(folder: RunFolder, case: Case, result: Result, timed: bool) -> None:
+    samples = dict(result.outcome.get("samples", {}))
+    if not timed and samples.pop("durations_ns", None):
+        samples["durations"] = SHARED
+    if result.curves is not None:
+        with tempfile.TemporaryDirectory(prefix="bn-bench-") as scratch:
+            curves = Path(scratch) / "curves.npz"
+            curves.write_bytes(result.curves)
+            samples |= folder.keep_curves(curves)
+    folder.append_record(case, {**result.outcome, "samples": samples}, result.versions)
