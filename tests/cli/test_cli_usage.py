@@ -48,6 +48,7 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
         ((*QUICK, "--baseline", "kera"), ("unknown implementation 'kera'", "did you mean keras or")),
         (("run", "--quick", "--dataset", "mnist-500", "--implementations", "numpy-reference"), (
             "unknown data set 'mnist-500'", "did you mean mnist", "known are cifar10, digits, fashion-mnist, mnist",
+            "--download", "--data-dir DIR",
         )),
         (("run", "--quick", "--dataset", "mnist", "--data-dir", "/no/such/folder", "--implementations", "keras"), (
             "the data directory /no/such/folder is no folder",

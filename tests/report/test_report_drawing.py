@@ -19,7 +19,7 @@ from benchmarks.report.figures import throughput as forest
 from benchmarks.report.figures.canvas import ALARM, LIGHT, VARIABLES
 from benchmarks.report.markdown import write_markdown
 from benchmarks.report.reading import read_run
-from benchmarks.report.results_csv import frame
+from benchmarks.report.results_csv import COMPARED, frame
 from benchmarks.report.view import look
 from benchmarks.verdicts.judging import Verdict
 from bn_impls.errors import BadRunFolder
@@ -157,6 +157,20 @@ def test_the_table_has_a_row_a_record_and_withholds_what_the_page_withholds(tmp_
     assert (table[2]["metrics.step_ns_min"], table[2]["speed_withheld"]) == ("100.0", "")
     assert (table[3]["metrics.step_ns_min"], table[3]["speed_withheld"]) == ("", "no speed: disagrees: bad")
     assert table[3]["metrics.build_s"] == "0.12"
+
+
+def test_the_table_has_verdict_ratio_and_interval_against_the_baseline(tmp_path: Path) -> None:
+    """twice takes 200 ns for the baseline's 100 in each of three rounds, and unlike has no agreement."""
+    rows = [agreement("keras"), agreement("twice")]
+    rows += [throughput(who, {(r, 0): time for r in range(3)}) for who, time in
+             (("keras", 100.0), ("twice", 200.0), ("unlike", 50.0))]  # fmt: skip
+    table = frame(look(read_run(write_run(tmp_path / "run", rows)))).set_index("case_id")
+    found = table.loc[table["axis"] == "throughput", ["implementation", *COMPARED[1:]]].to_numpy().tolist()
+    assert found[0] == ["keras", None, 1.0, None, None]
+    assert found[1] == ["twice", "slower", *[pytest.approx(2.0)] * 3]
+    assert found[2][0] == "unlike"
+    assert table.loc[table["implementation"] == "unlike", "verdict"].isna().all()
+    assert table.loc[table["verdict"] == "slower", "baseline"].tolist() == [rows[2]["case_id"]]
 
 
 def test_the_frame_keeps_integers_whole(tmp_path: Path) -> None:
