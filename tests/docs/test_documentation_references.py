@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from bn_impls.cli import main
 from tests.docs.pages import CHECKOUT, INLINE, LINK, anchors, blocks, pages, prose
 
-BN_BENCH = (sys.executable, "-m", "bn_impls.cli")
 FOLDERS = ("benchmarks", "bn_impls", "docs", "examples", "reports", "tests", ".ci")
 
 
@@ -50,10 +51,22 @@ def missing_files(page: Path) -> list[str]:
     return [path for path in paths if "/" in path and not any(CHECKOUT.glob(path.rstrip("/")))]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the command line said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @cache
-def helped(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask the command line for help after some arguments, which it parses first."""
-    return subprocess.run([*BN_BENCH, *arguments, "--help"], capture_output=True, text=True, timeout=60)
+def helped(*arguments: str) -> Answer:
+    """Ask the command line, in this process, for help after some arguments, which it parses first."""
+    out, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+        main([*arguments, "--help"])
+    return Answer(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
