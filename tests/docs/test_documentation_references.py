@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shlex
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+import subprocess
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from bn_impls.cli import main
+from tests.command_line import called
 from tests.docs.pages import CHECKOUT, INLINE, LINK, anchors, blocks, pages, prose
 
 FOLDERS = ("benchmarks", "bn_impls", "docs", "examples", "reports", "tests", ".ci")
@@ -51,22 +49,10 @@ def missing_files(page: Path) -> list[str]:
     return [path for path in paths if "/" in path and not any(CHECKOUT.glob(path.rstrip("/")))]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the command line said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @cache
-def helped(*arguments: str) -> Answer:
-    """Ask the command line, in this process, for help after some arguments, which it parses first."""
-    out, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
-        main([*arguments, "--help"])
-    return Answer(int(ended.value.code or 0), out.getvalue(), errors.getvalue())
+def helped(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask the command line for help after some arguments, which it parses first."""
+    return called(*arguments, "--help")
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

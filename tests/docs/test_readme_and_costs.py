@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.costs.interface_cost import compared, decision
+from benchmarks.costs.interface_cost import DESIGNS, compared, decision, measure
 from benchmarks.costs.interleave import interleaved
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.readme import rewritten
@@ -41,14 +42,18 @@ def test_a_readme_whose_results_were_edited_by_hand_is_found_out() -> None:
     assert rewritten(forged) == text != forged
 
 
-def test_a_replicate_of_the_interface_cost_compares_at_both_sizes() -> None:
+def test_every_form_of_the_interface_cost_is_built_and_compared() -> None:
     """In nanoseconds of a step by hand, and in nanoseconds and percent of what comes on top."""
+    figures = measure("numpy-reference", replace(DESIGNS["small"], builds=2, passes=2), seed=0)
+    assert set(figures) == {"by_hand_ns", "extra_ns", "extra_percent", "noise_ns", "noise_percent"}
+    assert figures["by_hand_ns"] > 0
+
+
+@pytest.mark.slow
+def test_a_replicate_of_the_interface_cost_has_both_sizes_of_each_name() -> None:
+    """As the parent process reads it."""
     found = run_module("benchmarks.costs.interface_cost", "--replicate", "0", "--names", "numpy-reference")
-    assert set(found) == {"numpy-reference"}
-    assert set(found["numpy-reference"]) == {"small", "millisecond"}
-    for figures in found["numpy-reference"].values():
-        assert set(figures) == {"by_hand_ns", "extra_ns", "extra_percent", "noise_ns", "noise_percent"}
-        assert figures["by_hand_ns"] > 0
+    assert {name: set(sizes) for name, sizes in found.items()} == {"numpy-reference": {"small", "millisecond"}}
 
 
 def test_the_interface_cost_is_compared_pass_by_pass() -> None:
