@@ -4,9 +4,9 @@ Each of several fresh processes builds the same layer several times: through the
 of the framework would, without anything of ours. The second one by hand shows the noise: two things that are the same.
 
 A layer keeps a difference of 1 or 2 % for as long as it lives, which its place in memory makes. So a process builds all
-three ten times, each time in an order drawn anew, and takes the mean. A figure of a build is the median over its passes of the ratio within a
-pass, and a pass is its shortest sample: what the calibration found to be the steadiest. One thread computes, so that
-the machine's other work finds another core. The processes are the replicates of the interval.
+three ten times, each time in an order drawn anew, and takes the mean. A figure of a build is the median over its passes
+of the ratio within a pass, and a pass is its shortest sample: what the calibration found to be the steadiest. One
+thread computes, so that the machine's other work finds another core. The processes are the replicates of the interval.
 """
 
 from __future__ import annotations
