@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,10 @@ def layer_labels(layer: Layer, x: Array, *directions: Array) -> tuple[dict[str, 
     """
     settings = layer.configuration
     claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
-    inputs, train = (x, *directions), layer.training_step_with_gradients
-    if isinstance(train, Unsupported):
-        inputs, train = (x,), layer.training_step
+    train: Callable[..., Any] = layer.training_step
+    inputs: tuple[Array, ...] = (x,)
+    if not isinstance(layer.training_step_with_gradients, Unsupported):
+        train, inputs = layer.training_step_with_gradients, (x, *directions)
     with np.errstate(all="ignore"):  # a layer of NumPy's, after values that are not finite
         seen = layer.observe(layer.inference, layer.to_native(x))
         state = layer.export_state()
