@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,14 +80,3 @@ def test_the_help_names_every_data_set_and_axis() -> None:
     add_options(lambda name, **how: told.update({name: how["help"]}))
     assert all(name in told["--dataset"] for name in NAMES)
     assert all(axis in told["--axes"] for axis in AXES)
-
-
-def test_the_command_ends_with_code_2_and_the_folder_as_it_was(finished: Path, bn_bench: Any) -> None:
-    """Through the real command line."""
-    before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir() if path.is_file()}
-    done = bn_bench("run", "--resume", finished, "--threads", "2", "--axes", "agreement")
-    assert done.returncode == 2
-    assert "got --resume with --axes (the run has throughput), --threads (the run has 1)" in done.stderr
-    assert "Traceback" not in done.stderr
-    changed = {name for name, when in before.items() if (finished / name).stat().st_mtime_ns != when}
-    assert changed <= {".lock"}
