@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +70,69 @@ class Settings:
         """
         if options.quick and options.full:
             raise BadConfiguration("got --quick and --full, but should get at most one of them")
-        size = "quick" if options.quick else "full" if options.full else "default"
-        data_dir = None if options.data_dir is None else str(Path(options.data_dir).resolve())
-        return cls(
-            axes=tuple(axis for axis in AXES if axis in (options.axes or AXES)),
-            implementations=tuple(options.implementations or ()),
-            size=size,
-            device=options.device,
-            dataset=options.dataset,
-            data_dir=data_dir,
-            download=options.download,
-            baseline=options.baseline,
-            timeout_s=options.timeout,
-            threads=options.threads,
-            budget_min=TOP_UP_MIN[size] if options.budget is None else options.budget,
-        )
+        chosen = cls(**given(options))
+        return chosen if options.budget is not None else replace(chosen, budget_min=TOP_UP_MIN[chosen.size])
+
+    def refuse_others(self, options: argparse.Namespace) -> None:
+        """Of a run that is resumed: its own settings are used, so options must not say something else.
+
+        Args:
+            options: what is given beside ``--resume``; what repeats the run's own settings is no contradiction.
+
+        Raises:
+            BadConfiguration: an option says something else than the run's plan, or names another folder.
+        """
+        asked = {name: value for name, value in given(options).items() if value != getattr(self, name)}
+        told = [f"{OPTIONS[name]} (the run has {shown(getattr(self, name))})" for name in asked]
+        if options.output is not None and Path(options.output).resolve() != Path(options.resume).resolve():
+            told.append("--output (the run stays in its folder)")
+        if told:
+            raise BadConfiguration(
+                f"got --resume with {', '.join(told)}, but a resumed run keeps the settings in its plan.json: leave "
+                "the others out to finish it, or leave --resume out to begin another run"
+            )
+
+
+OPTIONS = {
+    "axes": "--axes",
+    "implementations": "--implementations",
+    "size": "--quick or --full",
+    "device": "--device",
+    "dataset": "--dataset",
+    "data_dir": "--data-dir",
+    "download": "--download",
+    "baseline": "--baseline",
+    "timeout_s": "--timeout",
+    "threads": "--threads",
+    "budget_min": "--budget",
+}
+"""Field of the settings -> the option that gives it."""
+
+
+def shown(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, tuple):
+        return ",".join(value) or "all"
+    return "none" if value is None or value is False or value == "" else str(value)
+
+
+def given(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the options name, as fields of :class:`Settings`; what is left out is not among them."""
+    size = "quick" if options.quick else "full" if options.full else None
+    values = {
+        "axes": options.axes and tuple(axis for axis in AXES if axis in options.axes),
+        "implementations": options.implementations and tuple(options.implementations),
+        "size": size,
+        "device": options.device,
+        "dataset": options.dataset,
+        "data_dir": None if options.data_dir is None else str(Path(options.data_dir).resolve()),
+        "download": options.download or None,
+        "baseline": options.baseline,
+        "timeout_s": options.timeout,
+        "threads": options.threads,
+        "budget_min": options.budget,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _names(text: str) -> list[str]:
@@ -147,23 +195,30 @@ def add_options(add: Callable[..., Any]) -> None:
     )
     add("--quick", action="store_true", help="small grid, few passes: a look in a minute and a half")
     add("--full", action="store_true", help="every shape and call style; may take an hour")
-    add("--device", choices=("cpu", "gpu"), default="cpu", help="where layers compute; default: cpu")
-    add("--dataset", default="mnist-5000", metavar="NAME", help="mnist-5000 (default), digits, mnist, fashion-mnist")
-    add("--data-dir", metavar="DIR", help="folder with your own files of the data set (IDX or NPZ)")
+    add("--device", choices=("cpu", "gpu"), help="where layers compute; default: cpu")
+    add(
+        "--dataset",
+        metavar="NAME",
+        help="mnist-5000 (default), digits, mnist, fashion-mnist, cifar10, or an HDF5 file with x and y",
+    )
+    add(
+        "--data-dir",
+        metavar="DIR",
+        help="folder with the files of --dataset (IDX, NPZ, CIFAR-10's binary edition, HDF5)",
+    )
     add("--download", action="store_true", help="allow fetching the data set; checked by sha256 and cached")
     add("--output", metavar="DIR", help="run folder to write; default: reports/run-DATE")
-    add("--resume", metavar="DIR", help="finish an interrupted run; its own settings are used")
+    add("--resume", metavar="DIR", help="finish an interrupted run, with its own settings")
     add(
         "--baseline",
-        default="",
         metavar="NAME",
         help=f"implementation that speed ratios are against; default: {USUAL_BASELINE}, or the first that is measured",
     )
-    add("--timeout", type=_positive, default=300.0, metavar="S", help="seconds a case may take; default: 300")
+    add("--timeout", type=_positive, metavar="S", help="seconds a case may take; default: 300")
     add(
         "--budget",
         type=_minutes,
         metavar="MIN",
         help="minutes for one top-up round of what is undecided; default: 2, with --quick 0, with --full 10",
     )
-    add("--threads", type=_count, default=0, metavar="N", help="threads a worker may use; default: all cores")
+    add("--threads", type=_count, metavar="N", help="threads a worker may use; default: 0, which is all cores")

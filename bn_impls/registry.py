@@ -65,9 +65,14 @@ def _is_installed(module: str) -> bool:
         return False
 
 
+def from_checkout(extra: str) -> str:
+    """The command that installs what an implementation needs: bn-bench is on no package index, so from its checkout."""
+    return f'pip install -e ".[{extra}]" in the checkout of bn-bench'
+
+
 _TENSORFLOW: dict[str, Any] = {
     "modules": ("tensorflow",),
-    "install": 'pip install "bn-bench[tensorflow]"',
+    "install": from_checkout("tensorflow"),
     "styles": ("graph", "eager", "xla"),
     "trainer_styles": ("xla", "graph", "eager"),
 }
@@ -80,7 +85,7 @@ _TF1: dict[str, Any] = {
 }
 _TF_KERAS: dict[str, Any] = {
     "modules": ("tensorflow", "tf_keras"),
-    "install": 'pip install "bn-bench[tf-keras]"',
+    "install": from_checkout("tf-keras"),
 }
 
 BUILT_IN = (
@@ -148,7 +153,7 @@ BUILT_IN = (
         summary="torch.nn.BatchNorm1d, 2d and 3d",
         target="bn_impls.torch_layer:IMPLEMENTATION",
         modules=("torch", "safetensors"),
-        install='pip install "bn-bench[torch]"',
+        install=from_checkout("torch"),
         styles=("eager", "graph"),
         trainer_styles=("eager", "graph"),
         formats=("state-dict", "torch-pt"),
@@ -159,7 +164,7 @@ BUILT_IN = (
         summary="flax.nnx.BatchNorm",
         target="bn_impls.flax_layer:IMPLEMENTATION",
         modules=("jax", "flax", "orbax.checkpoint"),
-        install='pip install "bn-bench[jax]"',
+        install=from_checkout("jax"),
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
         formats=("orbax",),
@@ -170,7 +175,7 @@ BUILT_IN = (
         summary="keras.layers.BatchNormalization through stateless_call",
         target="bn_impls.keras_jax_layer:IMPLEMENTATION",
         modules=("jax", "keras", "orbax.checkpoint"),
-        install='pip install "bn-bench[keras-jax]"',
+        install=from_checkout("keras-jax"),
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
         formats=("orbax",),
@@ -182,7 +187,7 @@ BUILT_IN = (
         summary="keras.layers.BatchNormalization, recorded by PyTorch's autograd",
         target="bn_impls.keras_torch_layer:IMPLEMENTATION",
         modules=("torch", "safetensors", "keras"),
-        install='pip install "bn-bench[keras-torch]"',
+        install=from_checkout("keras-torch"),
         formats=("state-dict", "torch-pt"),
         environment=(("KERAS_BACKEND", "torch"),),
     ),
@@ -192,7 +197,7 @@ BUILT_IN = (
         summary="the ONNX operator BatchNormalization: a node to infer and one in training mode; no gradients",
         target="bn_impls.onnxruntime_layer:IMPLEMENTATION",
         modules=("onnxruntime", "onnx"),
-        install='pip install "bn-bench[onnx]"',
+        install=from_checkout("onnx"),
         styles=("graph",),
         trainer_styles=("graph",),
         formats=("onnx",),
@@ -203,7 +208,7 @@ BUILT_IN = (
         summary="snt.BatchNorm, with debiased averages",
         target="bn_impls.sonnet_layer:IMPLEMENTATION",
         modules=("tensorflow", "sonnet"),
-        install='pip install "bn-bench[sonnet]"',
+        install=from_checkout("sonnet"),
         styles=_TENSORFLOW["styles"],
         trainer_styles=_TENSORFLOW["trainer_styles"],
         formats=("tf-checkpoint",),
@@ -214,7 +219,7 @@ BUILT_IN = (
         summary="hk.BatchNorm through transform_with_state, with debiased averages",
         target="bn_impls.haiku_layer:IMPLEMENTATION",
         modules=("jax", "haiku", "orbax.checkpoint"),
-        install='pip install "bn-bench[haiku]"',
+        install=from_checkout("haiku"),
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
         formats=("orbax",),
@@ -225,7 +230,7 @@ BUILT_IN = (
         summary="a kernel of our own for the CPU: statistics in one pass over memory, all results in a second",
         target="bn_impls.numba_layer:IMPLEMENTATION",
         modules=("numba",),
-        install='pip install "bn-bench[numba]"',
+        install=from_checkout("numba"),
         yardstick=True,
     ),
 )

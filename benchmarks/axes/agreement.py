@@ -106,8 +106,7 @@ def _compare(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
         durations_ns.append(time.perf_counter_ns() - began)
     updates = layer.export_state()["num_updates"]
     before = {name: np.array(value) for name, value in layer.export_state().items()}
-    x, _ = comparison.draw()
-    labels, wrong = layer_labels(layer, x)
+    labels, wrong = layer_labels(layer, *comparison.draw())
     after: Mapping[str, Any] = layer.export_state()
     changed = [name for name in after if not np.array_equal(after[name], before[name], equal_nan=True)]
     metrics = summarize(steps) | {"num_updates": updates} | _facts(settings)
@@ -127,7 +126,7 @@ def _compare_second_order(layer: Layer, parameters: Mapping[str, Any]) -> Outcom
     began = time.perf_counter_ns()
     steps, constant_mean = compare_second_order(layer, parameters["seed"], parameters["steps"])
     settings = layer.configuration
-    labels, wrong = layer_labels(layer, np.zeros(settings.input_shape, numpy_dtype(settings.dtype)))
+    labels, wrong = layer_labels(layer, *[np.zeros(settings.input_shape, numpy_dtype(settings.dtype))] * 3)
     if wrong:
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
     updates = layer.export_state()["num_updates"]

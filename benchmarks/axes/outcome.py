@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets import Dataset, load
-from bn_impls.interface import Array, Layer, Observation
+from bn_impls.interface import Array, Layer, Observation, Unsupported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,40 @@ class Surroundings:
         return load(name, data_dir=self.data_dir, allow_download=self.download)
 
 
-def layer_labels(layer: Layer, x: Array) -> tuple[dict[str, dict[str, str]], str | None]:
-    """Look at a layer's inference: the labels of a record, and which claim was not observed, or None."""
+def layer_labels(layer: Layer, x: Array, *directions: Array) -> tuple[dict[str, dict[str, str]], str | None]:
+    """Look at what a case calls of a layer: its inference, then its training call, which may be of another style.
+
+    Args:
+        layer: any; afterwards its state is again the one that inference left.
+        x: input.
+        directions: what the training call with gradients takes beside it. A layer without gradients is looked at in
+            the training call that it has.
+
+    Returns:
+        The labels of a record, of both calls, and which claim was not observed, or None.
+    """
     settings = layer.configuration
     claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
+    train: Callable[..., Any] = layer.training_step
+    inputs: tuple[Array, ...] = (x,)
+    if not isinstance(layer.training_step_with_gradients, Unsupported):
+        train, inputs = layer.training_step_with_gradients, (x, *directions)
     with np.errstate(all="ignore"):  # a layer of NumPy's, after values that are not finite
         seen = layer.observe(layer.inference, layer.to_native(x))
-    return labelled(claims, seen)
+        state = layer.export_state()
+        trained = layer.observe(train, *(layer.to_native(array) for array in inputs))
+        layer.load_state(state)  # as it came out: values that are not finite, or below 0 by rounding, stay
+    return labelled(claims, {name: _of_both(seen[name], trained[name]) for name in seen.keys() & trained.keys()})
+
+
+def _of_both(inference: Observation, training: Observation) -> Observation:
+    """What was seen in both calls, or in which of them what."""
+    if inference == training:
+        return inference
+    evidence = f"inference: {inference.evidence}; training: {training.evidence}"
+    if inference.observed == training.observed:
+        return Observation(inference.observed, evidence)
+    return Observation(f"{inference.observed} in inference and {training.observed} in training", evidence)
 
 
 def labelled(

@@ -57,7 +57,7 @@ def run(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
     began = time.perf_counter_ns()
     found = _empty(layer) if parameters["input"] == EMPTY else _one_value(layer, parameters)
     settings = layer.configuration
-    labels, _ = layer_labels(layer, np.zeros(settings.input_shape, numpy_dtype(settings.dtype)))
+    labels, _ = layer_labels(layer, *[np.zeros(settings.input_shape, numpy_dtype(settings.dtype))] * 2)
     durations = {"durations_ns": [time.perf_counter_ns() - began]}
     return replace(found, labels=labels, samples=found.samples | durations)
 

@@ -1,8 +1,12 @@
 """What a step costs more through our callable than by hand: ``python -m benchmarks.costs.interface_cost``.
 
-Each of several fresh processes builds the same layer three times: through the interface, and twice by hand as a user of
-the framework would, without anything of ours. Samples of all three are interleaved. The second layer by hand shows the
-noise: two things that are the same.
+Each of several fresh processes builds the same layer several times: through the interface, and twice by hand as a user
+of the framework would, without anything of ours. The second one by hand shows the noise: two things that are the same.
+
+A layer keeps a difference of 1 or 2 % for as long as it lives, which its place in memory makes. So a process builds all
+three ten times, each time in an order drawn anew, and takes the mean. A figure of a build is the median over its passes
+of the ratio within a pass, and a pass is its shortest sample: what the calibration found to be the steadiest. One
+thread computes, so that the machine's other work finds another core. The processes are the replicates of the interval.
 """
 
 from __future__ import annotations
@@ -11,7 +15,8 @@ import argparse
 import json
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +26,28 @@ from benchmarks.costs.interleave import interleaved, interval, publish, replicat
 from bn_impls import registry
 from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
 
-SMALL, MILLISECOND = (8, 4), (32, 28, 28, 16)
-PASSES, PROCESSES = 150, 12
+SMALL, MILLISECOND = (8, 4), (32, 28, 28, 8)
 NAMES = ("keras", "tf-manual", "numpy-reference")
+FORMS = ("interface", "by_hand", "by_hand_again")
+LEAST, MINUTES, THREADS = 5, 5.0, 1
+ALLOWED_PERCENT = 1.0  # at a step of a millisecond
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a size is measured in one process: so many builds of passes of samples of calls."""
+
+    shape: tuple[int, ...]
+    builds: int
+    passes: int
+    samples: int
+    loops: int
+
+
+DESIGNS = {
+    "small": Design(SMALL, builds=2, passes=30, samples=3, loops=20),
+    "millisecond": Design(MILLISECOND, builds=10, passes=20, samples=3, loops=2),
+}
 
 
 def configuration(name: str, implementation: Implementation, shape: tuple[int, ...]) -> Configuration:
@@ -120,58 +144,94 @@ def _numpy(shape: tuple[int, ...]) -> Callable[..., Any]:
     return step
 
 
-def measure(name: str, shape: tuple[int, ...], seed: int) -> dict[str, float]:
-    """One replicate: lowest decile of each, in nanoseconds a call."""
-    builders: dict[str, Callable[[], Callable[..., Any]]] = {
-        "interface": lambda: through_the_interface(name, shape),
-        "by_hand": lambda: by_hand(name, shape),
-        "by_hand_again": lambda: by_hand(name, shape),
-    }
-    order = list(builders)
-    random.Random(seed).shuffle(order)  # what is built first gets other memory: a matter of 1 or 2 percent
-    calls = {label: builders[label]() for label in order}
+def measure(name: str, design: Design, seed: int) -> dict[str, float]:
+    """One replicate: means over builds of what the interface costs, and of what two layers by hand differ by."""
+    found = [_built(name, design, 1000 * seed + build) for build in range(design.builds)]
+    return {figure: statistics.fmean(one[figure] for one in found) for figure in found[0]}
+
+
+def _built(name: str, design: Design, seed: int) -> dict[str, float]:
+    """Build all forms in a drawn order, time them in turn, and compare them pass by pass."""
+    order = list(FORMS)
+    random.Random(seed).shuffle(order)
+    makers = {"interface": through_the_interface} | dict.fromkeys(FORMS[1:], by_hand)
     convert = native(name)
-    inputs = [convert(drawn(shape, number)) for number in (0, 1)]
+    inputs = [convert(drawn(design.shape, number)) for number in (0, 1)]
+    calls = {form: looped(makers[form](name, design.shape), inputs) for form in order}
+    return compared(interleaved(calls, design.loops, design.passes, seed, design.samples))
 
-    def looped(function: Callable[..., Any]) -> Callable[[int], None]:
-        def run(loops: int) -> None:
-            for _ in range(loops):
-                function(*inputs)
 
-        return run
+def looped(function: Callable[..., Any], inputs: list[Any]) -> Callable[[int], None]:
+    """Call it so many times."""
 
-    loops = 20 if shape == SMALL else 2
-    found = interleaved({label: looped(call) for label, call in calls.items()}, loops, PASSES, seed)
-    return {label: statistics.quantiles(values, n=10)[0] for label, values in found.items()}
+    def run(loops: int) -> None:
+        for _ in range(loops):
+            function(*inputs)
+
+    return run
+
+
+def compared(passes: Mapping[str, list[float]]) -> dict[str, float]:
+    """Medians over passes.
+
+    Args:
+        passes: form -> nanoseconds a call, one value a pass.
+
+    Returns:
+        ``by_hand_ns``; the interface's cost over the geometric mean of both layers by hand, ``extra_percent`` and
+        ``extra_ns``; and that of the second one by hand over the first, ``noise_percent`` and ``noise_ns``.
+    """
+    interface, first, second = (np.array(passes[form]) for form in FORMS)
+    hand = float(np.median(np.concatenate([first, second])))
+    ratios = {"extra": float(np.median(interface / np.sqrt(first * second))), "noise": float(np.median(second / first))}
+    percents = {f"{figure}_percent": 100 * (ratio - 1) for figure, ratio in ratios.items()}
+    return {"by_hand_ns": hand} | percents | {f"{name}_ns": hand * (ratio - 1) for name, ratio in ratios.items()}
 
 
 def main() -> None:
-    """Run all replicates, or one."""
+    """Run replicates for some minutes, or one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicate", type=int)
-    parser.add_argument("--name", choices=NAMES)
+    parser.add_argument("--names", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--output", type=Path, default=Path("reports/costs"))
     options = parser.parse_args()
     if options.replicate is not None:
-        pairs = {"small": SMALL, "millisecond": MILLISECOND}
-        print(json.dumps({size: measure(options.name, shape, options.replicate) for size, shape in pairs.items()}))
+        seed = options.replicate
+        print(json.dumps({
+            name: {size: measure(name, design, seed) for size, design in DESIGNS.items()} for name in options.names
+        }))  # fmt: skip
         return
-    result: dict[str, Any] = {"unit": "ns", "shapes": {"small": SMALL, "millisecond": MILLISECOND}}
-    for name in NAMES:
-        replies = replicate("benchmarks.costs.interface_cost", ["--name", name], PROCESSES)
-        result[name] = {size: _compare([reply[size] for reply in replies]) for size in ("small", "millisecond")}
-    publish("interface_cost", result, options.output)
-
-
-def _compare(replies: list[dict[str, float]]) -> dict[str, Any]:
-    hand = [(reply["by_hand"] + reply["by_hand_again"]) / 2 for reply in replies]
-    return {
-        "by_hand_ns": statistics.fmean(hand),
-        "extra_ns": interval([reply["interface"] - own for reply, own in zip(replies, hand, strict=True)]),
-        "extra_percent": interval([100 * (r["interface"] / own - 1) for r, own in zip(replies, hand, strict=True)]),
-        "noise_ns": interval([reply["by_hand_again"] - reply["by_hand"] for reply in replies]),
-        "noise_percent": interval([100 * (reply["by_hand_again"] / reply["by_hand"] - 1) for reply in replies]),
+    names = ["--names", *options.names]
+    replies = replicate("benchmarks.costs.interface_cost", names, LEAST, minutes=options.minutes, threads=THREADS)
+    result: dict[str, Any] = {
+        "unit": "ns",
+        "shapes": {size: design.shape for size, design in DESIGNS.items()},
+        "processes": len(replies),
+        "threads": THREADS,
     }
+    for name in options.names:
+        result[name] = {size: _over_processes([reply[name][size] for reply in replies]) for size in DESIGNS}
+    publish("interface_cost", result, options.output)
+    for name in options.names:
+        print(decision(name, result[name]["millisecond"]))
+
+
+def _over_processes(replies: list[dict[str, float]]) -> dict[str, Any]:
+    figures = {figure: [reply[figure] for reply in replies] for figure in replies[0]}
+    hand = statistics.fmean(figures.pop("by_hand_ns"))
+    return {"by_hand_ns": hand} | {figure: interval(values) for figure, values in figures.items()}
+
+
+def decision(name: str, found: Mapping[str, Any]) -> str:
+    """Whether a step of a millisecond costs at most what is allowed, as far as the interval says."""
+    extra = found["extra_percent"]
+    below, above = extra["high"] <= ALLOWED_PERCENT, extra["low"] > ALLOWED_PERCENT
+    word = "at most" if below else "more than" if above else "undecided whether at most"
+    return (
+        f"{name}: {extra['mean']:+.2f} % ({extra['low']:+.2f} to {extra['high']:+.2f}) of a step of "
+        f"{found['by_hand_ns'] / 1e6:.2f} ms by hand: {word} {ALLOWED_PERCENT:g} %"
+    )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ _TABLES = {table.name: table for table in (MNIST_5000, DIGITS)}
 
 DEFAULT_NAME = MNIST_5000.name
 NAMES = (*_TABLES, PHOTOGRAPHS, *EDITIONS)
+WAY_OUT = (
+    f"The data sets {', '.join(_TABLES)} and {PHOTOGRAPHS} come with packages of the suite; {', '.join(EDITIONS)} are fetched with "
+    "--download, or read from a folder with --data-dir DIR; a name that ends in .h5 is an HDF5 file with x and y."
+)
 SYSTEM_DIR = Path("/usr/share/datasets")  # Debian's dataset-fashion-mnist installs into fashion-mnist/ here
 
 
@@ -37,7 +41,7 @@ def load(
             either may be followed by views (``mnist+binary``).
         data_dir: folder that holds the files of a complete data set, directly or in a folder of its name; if
             given, the only place to look. None looks into the system's data sets and the cache. The packaged
-            ones (``mnist-5000``, ``digits``) have no use for it.
+            ones (``mnist-5000``, ``digits``) have no files of their own, and refuse it.
         allow_download: whether a data set that is found nowhere may be downloaded.
         cache_dir: where downloads are kept; None is `default_cache_dir`.
 
@@ -59,11 +63,16 @@ def _load_base(name: str, data_dir: Path | None, allow_download: bool, cache_dir
     if name.endswith(SUFFIXES):
         return load_hdf5((data_dir or Path()) / name)
     if name in _TABLES:
+        if data_dir is not None:
+            raise BadData(
+                f"got --data-dir {data_dir}, but the data set {name} comes with a package and is read from no folder: "
+                f"leave it out, or name the data set that lies there with --dataset {'|'.join(EDITIONS)}|FILE.h5"
+            )
         return load_table(_TABLES[name])
     if name == PHOTOGRAPHS:
         return load_photographs()
     if name not in EDITIONS:
-        raise UnknownName.among("data set", name, NAMES, "A file that ends in .h5 is read as HDF5 with x and y.")
+        raise UnknownName.among("data set", name, NAMES, WAY_OUT)
     return load_edition(EDITIONS[name], data_dir, allow_download, cache_dir or default_cache_dir())
 
 
@@ -101,8 +110,8 @@ def load_edition(
     if raw is None:
         raise BadData(
             f"data set {edition.name} is not in {' or '.join(map(str, places))}, where {edition.looked_for} "
-            "was looked for: give the folder that holds it as the data directory, or allow the download, or "
-            f"use {DEFAULT_NAME}, which needs neither"
+            "was looked for: give the folder that holds it with --data-dir DIR, or allow the download with --download, "
+            f"or use {DEFAULT_NAME}, which needs neither"
         )
     return _assemble(edition, raw)
 
@@ -111,7 +120,10 @@ def _own_places(edition: Edition, data_dir: Path | None, system_dir: Path) -> li
     if data_dir is None:
         return [system_dir / edition.name]
     if not data_dir.is_dir():
-        raise BadData(f"the data directory {data_dir} is no folder: give the folder that holds {edition.looked_for}")
+        raise BadData(
+            f"the data directory {data_dir} is no folder: give the folder that holds {edition.looked_for}, or leave "
+            "--data-dir out and allow the download with --download"
+        )
     return [data_dir / edition.name, data_dir]
 
 

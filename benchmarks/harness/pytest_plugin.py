@@ -38,7 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         resume = Path(options.resume) if options.resume else None
         output = Path(options.output) if options.output else None
-        config.stash[SESSION] = Session(Settings.from_options(options), output, resume)
+        chosen = Settings.from_options(options)
+        config.stash[SESSION] = Session(chosen, output, resume)
+        if resume:
+            config.stash[SESSION].settings.refuse_others(options)
     except BnBenchError as error:
         raise pytest.UsageError(str(error)) from error
 

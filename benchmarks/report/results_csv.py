@@ -1,7 +1,10 @@
 """``results.csv``: one row per record; a column's name is its place in the record, such as ``case.shape``.
 
 Timings whose speed is not published are left empty here too; ``speed_withheld`` says why, and
-``records.jsonl`` keeps them. Text that a spreadsheet would run as a formula starts with an apostrophe.
+``records.jsonl`` keeps them. A published speed has a ``verdict`` (faster, slower, same, undecided) and a ``ratio``: its
+step time over that of ``baseline`` on the same work, with the ends of the interval. The baseline's own row has the
+ratio 1 and no verdict; after one round there is a ratio and no interval. Text that a spreadsheet would run as a formula
+starts with an apostrophe.
 """
 
 from __future__ import annotations
@@ -13,17 +16,20 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.report.run import Record
+from benchmarks.report.speeds import Group, Speed
 from benchmarks.report.view import View
 from benchmarks.report.wording import visible
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SPEED_METRICS = ("step_ns_min", "step_ns_median")
-LEADING = ["run", "case_id", "axis", "implementation", "status", "reason", "speed_withheld"]
+COMPARED = ("baseline", "verdict", "ratio", "ratio_low", "ratio_high")
+LEADING = ["run", "case_id", "axis", "implementation", "status", "reason", "speed_withheld", *COMPARED]
 
 
 def frame(view: View) -> pd.DataFrame:
     """The records as a data frame: raw JSON values, one row a record, in the order of the plan."""
-    rows = [_row(view, record) for record in view.run.records]
+    compared = {speed.record.case_id: _against(group, speed) for group in view.speeds.groups for speed in group.speeds}
+    rows = [_row(view, record) | compared.get(record.case_id, {}) for record in view.run.records]
     others = sorted({key for row in rows for key in row} - set(LEADING), key=_column_order)
     return pd.DataFrame(rows, columns=[*LEADING, *others], dtype=object)
 
@@ -59,6 +65,15 @@ def _row(view: View, record: Record) -> dict[str, Any]:
     for part, content in (("case", record.case), ("metrics", metrics), ("versions", record.versions)):
         row.update({f"{part}.{key}": _flat(value) for key, value in content.items()})
     return row
+
+
+def _against(group: Group, speed: Speed) -> dict[str, Any]:
+    """A published speed against the baseline of its group."""
+    found, baseline = speed.verdict, group.baseline
+    if found is None or baseline is None:
+        return {}
+    values = (None, 1.0, None, None) if speed.is_baseline else (found.word, found.ratio, found.low, found.high)
+    return dict(zip(COMPARED, (baseline.record.case_id, *values), strict=True))
 
 
 def _flat(value: object) -> object:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.report.contest import Contest, contests
+from benchmarks.report.distrust import without_distrusted
 from benchmarks.report.drift import Drift, read_drift
 from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, judged
 from benchmarks.report.grades import Graded
@@ -85,6 +86,10 @@ class View:
         if work not in self._contests:
             self._contests[work] = contests(self._chosen_from, work) or contests(self.speeds.groups, work)
         return self._contests[work]
+
+    def trusted_contests(self, work: str) -> list[Contest]:
+        """The same without speeds that the report itself distrusts: what a recommendation may rest on."""
+        return contests(without_distrusted(self.run, self._chosen_from), work)
 
     @cached_property
     def _chosen_from(self) -> Sequence[Group]:

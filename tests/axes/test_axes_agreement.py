@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.axes import agreement
+from benchmarks.axes.outcome import Surroundings, layer_labels
 from bn_impls.accuracy import comparison
+from bn_impls.interface import Layer, Observation
 from bn_impls.numpy_reference import IMPLEMENTATION
 
 MISTAKES = {
@@ -134,3 +139,49 @@ def test_what_is_not_offered_is_a_row_with_its_reason(
     """No figures, no failure."""
     outcome = agreement.run(IMPLEMENTATION, layer_case(**change), surroundings)
     assert (outcome.status, outcome.reason, outcome.metrics) == ("unsupported", reason, {})
+
+
+def test_labels_are_those_of_inference_and_of_the_training_call(
+    layer_case: Callable[..., dict[str, Any]], surroundings: Surroundings
+) -> None:
+    """A layer that trains otherwise than it infers fails its label, which says what was seen where."""
+
+    def observe(_: Any, *inputs: Any) -> dict[str, Observation]:
+        style = Observation("eager", "one input") if len(inputs) == 1 else Observation("graph", "two inputs")
+        return {"device": Observation("cpu", ""), "dtype": Observation("float32", ""), "style": style}
+
+    def build(settings: Any) -> Any:
+        built = IMPLEMENTATION.build(settings)
+        assert isinstance(built, Layer)
+        return replace(built, observe=observe)
+
+    disguised = replace(IMPLEMENTATION, build=build)
+    outcome = agreement.run(disguised, layer_case(), surroundings)
+    assert outcome.status == "failed"
+    assert outcome.labels["style"] == {
+        "claimed": "eager",
+        "observed": "eager in inference and graph in training",
+        "evidence": "inference: one input; training: two inputs",
+    }
+
+
+def test_looking_at_a_training_call_leaves_the_state_as_it_was(layer_case: Callable[..., dict[str, Any]]) -> None:
+    """Also one that is not finite; the call was made."""
+    settings = agreement.configuration_of(IMPLEMENTATION, layer_case())
+    layer = IMPLEMENTATION.build(settings)
+    assert isinstance(layer, Layer)
+    state = {**layer.export_state(), "moving_mean": np.full(settings.channels, np.nan, np.float32)}
+    layer.load_state(state)
+    called: list[int] = []
+
+    def counted(x: Any, dy: Any) -> Any:
+        called.append(1)
+        return layer.differentiated(x, dy)
+
+    x = np.ones(settings.input_shape, np.float32)
+    labels, wrong = layer_labels(replace(layer, training_step_with_gradients=counted), x, x)
+    assert (wrong, called) == (None, [1])
+    assert set(labels) == {"device", "dtype", "style"}
+    after = layer.export_state()
+    for name, value in state.items():
+        np.testing.assert_array_equal(after[name], value, strict=True)

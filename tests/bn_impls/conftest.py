@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -156,10 +157,14 @@ def _offers(*fields: str) -> list[Offer]:
         styles = getattr(descriptor, fields[0])
         if len(fields) == 1:
             found += [Offer(descriptor, style) for style in styles]
-        else:
-            quick = "graph" if "graph" in styles else styles[0]  # a checkpoint does not depend on the style
-            found += [Offer(descriptor, quick, name) for name in descriptor.formats]
+        else:  # a checkpoint does not depend on the style
+            found += [Offer(descriptor, _quick(descriptor.name, styles), name) for name in descriptor.formats]
     return found
+
+
+def _quick(name: str, styles: Sequence[Style]) -> Style:
+    """The style that costs the least: Inductor and XLA compile for seconds."""
+    return "graph" if "graph" in styles and name != "torch" else styles[0]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -174,9 +179,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "usual_offer": lambda: [Offer(d, d.styles[0]) for d in _testable()],
         "format_offer": lambda: _offers("styles", "formats"),
         "trainer_offer": lambda: _offers("trainer_styles"),
-        "usual_trainer_offer": lambda: [
-            Offer(d, "graph" if "graph" in d.trainer_styles else d.trainer_styles[0]) for d in _testable()
-        ],
+        "usual_trainer_offer": lambda: [Offer(d, _quick(d.name, d.trainer_styles)) for d in _testable()],
         "trainer_format_offer": lambda: _offers("trainer_styles", "formats"),
     }
     for name, make in makers.items():
@@ -184,13 +187,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, [_param(offer, network="trainer" in name) for offer in make()])
 
 
-SHARED_BUILDER = ("haiku", "keras-jax", "sonnet", "keras-torch", "tf-keras", "tf1-manual-two-call")
+SHARED_BUILDER = (
+    "haiku", "keras-jax", "sonnet", "keras-torch", "tf-fused", "tf-keras", "tf1-layers", "tf1-manual-two-call",
+)  # fmt: skip
 """Their networks come of a builder that another implementation's tests go through: each compiles for seconds."""
+SLOW_NETWORKS = {("flax", "eager"), ("torch", "graph")}
+"""Another style of the same network is tested; these take the longest of all."""
+FEATURES = ("maps-scale-only", "maps-center-only")
+"""Shapes of test_layer_results: in another than the usual style their graphs are built of the same lines again."""
 
 
 def _param(offer: Offer, *, network: bool) -> Any:
-    slow = network and offer.name in SHARED_BUILDER
+    slow = network and (offer.name in SHARED_BUILDER or (offer.name, offer.style) in SLOW_NETWORKS)
     return pytest.param(offer, id=str(offer), marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest takes out what is slow
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, where that is wanted, what another combination of parameters covers."""
+    for item in items:
+        chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        offer = chosen.get("offer")
+        if isinstance(offer, Offer) and offer.style != offer.descriptor.styles[0] and chosen.get("shape") in FEATURES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -329,12 +348,26 @@ def numpy_trainer(network: Network, optimizer: Optimizer, conventions: Conventio
 
 @dataclass(frozen=True)
 class Trained:
-    """A trainer after 30 steps, and what it left."""
+    """A trainer after 30 steps, what it left, and with what it began."""
 
     trainer: Trainer
     losses: Array
     weights: dict[str, Array]
     slots: dict[str, Array]
+    beginning: tuple[dict[str, Array], dict[str, Array]]
+
+    @contextmanager
+    def again(self) -> Iterator[Trainer]:
+        """The trainer, already compiled, set back to its beginning; afterwards it is as it was."""
+        try:
+            self._set(*self.beginning)
+            yield self.trainer
+        finally:
+            self._set(self.weights, self.slots)
+
+    def _set(self, weights: dict[str, Array], slots: dict[str, Array]) -> None:
+        self.trainer.import_weights(weights)
+        self.trainer.import_optimizer(slots)
 
 
 @dataclass(frozen=True)
@@ -357,8 +390,9 @@ def everything(trainer: Trainer) -> dict[str, Array]:
 
 
 def _after_training(trainer: Trainer) -> Trained:
+    beginning = trainer.export_weights(), trainer.export_optimizer()
     losses = trainer.train(*batches_for(trainer.configuration.network))
-    return Trained(trainer, losses, trainer.export_weights(), trainer.export_optimizer())
+    return Trained(trainer, losses, trainer.export_weights(), trainer.export_optimizer(), beginning)
 
 
 @pytest.fixture(scope="session")

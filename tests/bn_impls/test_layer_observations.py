@@ -61,16 +61,6 @@ def test_observing_leaves_nothing_behind(offer: Offer, layers: LayerKit) -> None
     assert layer.observe(layer.inference, x) == layer.observe(layer.inference, x)
 
 
-def test_a_network_in_training_is_what_its_configuration_says(trainer_offer: Offer, networks: NetworkKit) -> None:
-    """Device, dtype and style of the call that trains; to look at it trains nothing."""
-    trainer = networks.trained(trainer_offer, "adam").trainer
-    before = networks.everything(trainer)
-    labels = {name: seen.observed for name, seen in trainer.observe().items() if name not in ("kernel", "onednn")}
-    after = networks.everything(trainer)
-    assert all(np.array_equal(after[name], array) for name, array in before.items())
-    assert labels == {"device": "cpu", "dtype": trainer_offer.usual_dtype(), "style": trainer_offer.style}
-
-
 @pytest.mark.parametrize("style", ["eager", "graph", "xla"])
 def test_a_network_without_batch_normalization_is_observed_too(
     style: Any, named_offer: Callable[[str], Offer], networks: NetworkKit

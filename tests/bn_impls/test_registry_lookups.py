@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 
 from bn_impls.errors import BadSpecification, UnknownName
 from bn_impls.interface import Implementation
-from bn_impls.registry import BUILT_IN, Descriptor, describe, descriptors, load
+from bn_impls.registry import BUILT_IN, Descriptor, describe, descriptors, from_checkout, load
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def in_a_process(code: str, *folders: Path) -> Any:
@@ -76,6 +79,9 @@ def test_a_built_in_descriptor_says_what_it_is(descriptor: Descriptor) -> None:
     assert descriptor.trainer_styles
     assert descriptor.formats
     assert bool(descriptor.install) == bool(descriptor.modules)
+    if descriptor.install:
+        extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        assert descriptor.install in {from_checkout(extra) for extra in extras}
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ print(json.dumps([counts, trainer.train(rows[20:], masks).tolist()]))
 """
 
 
-@pytest.mark.parametrize("name", ["tf1-manual", "tf1-layers"])
+@pytest.mark.parametrize("name", ["tf1-manual", pytest.param("tf1-layers", marks=pytest.mark.slow)])  # 10 s each
 def test_a_fresh_process_resumes_bit_for_bit(name: str, make: Make, tmp_path: Path) -> None:
     """Saver, another process, the same losses; the step that warms the decay up is back."""
     trainer = make(name, PLAIN, Adam(0.01), dtype="float32")

@@ -137,10 +137,10 @@ def test_a_hosted_layer_trains_like_the_reference(
 
 @pytest.mark.in_float64
 def test_a_layer_of_another_framework_can_be_hosted(
-    usual_offer: Offer, networks: NetworkKit, named_offer: Any, numbers: Numbers
+    usual_trainer_offer: Offer, networks: NetworkKit, named_offer: Any, numbers: Numbers
 ) -> None:
     """Its tensors cross the boundary in every step; the builder of its framework is not used."""
-    implementation = replace(usual_offer.implementation(), build_trainer=None)
+    implementation = replace(usual_trainer_offer.implementation(), build_trainer=None)
     settings = settings_for(networks, named_offer, conventions=implementation.conventions, optimizer=SGD(0.1))
     built = build_trainer(implementation, settings)
     if isinstance(built, Unsupported):

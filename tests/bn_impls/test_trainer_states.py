@@ -179,7 +179,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, networks: NetworkKit
     return train
 
 
-@pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.1)], ids=["adam", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer", [Adam(0.01), pytest.param(SGD(0.1), marks=pytest.mark.slow)], ids=["adam", "sgd"]
+)  # SGD has Adam's step and no slot
 def test_a_fresh_trainer_restores_every_bit(
     trainer_format_offer: Offer, optimizer: Any, uninterrupted: Any, networks: NetworkKit, numbers: Numbers
 ) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import called
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 QUICK = ("run", "--quick", "--axes", "agreement")
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -39,6 +41,18 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
         (("run", "--device", "tpu"), ("invalid choice: 'tpu'", "cpu", "gpu")),
         (("run", "--impl", "keras"), ("unrecognized arguments: --impl keras",)),
         (("run", "somewhere"), ("unrecognized arguments: somewhere",)),
+    ],
+)  # fmt: skip
+def test_arguments_that_cannot_be_parsed_are_named_with_the_way_out(
+    arguments: tuple[str, ...], parts: tuple[str, ...], refused: Any
+) -> None:
+    """By the command line itself; the other mistakes are found when a run is planned."""
+    refused(called(*arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
         (("run", "--quick", "--full"), ("got --quick and --full, but should get at most one of them",)),
         ((*QUICK, "--implementations", "keraz"), (
             "unknown implementation 'keraz'", "did you mean keras or", "known are flax, haiku, keras, ",
@@ -48,6 +62,7 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
         ((*QUICK, "--baseline", "kera"), ("unknown implementation 'kera'", "did you mean keras or")),
         (("run", "--quick", "--dataset", "mnist-500", "--implementations", "numpy-reference"), (
             "unknown data set 'mnist-500'", "did you mean mnist", "known are cifar10, digits, fashion-mnist, mnist",
+            "--download", "--data-dir DIR",
         )),
         (("run", "--quick", "--dataset", "mnist", "--data-dir", "/no/such/folder", "--implementations", "keras"), (
             "the data directory /no/such/folder is no folder",

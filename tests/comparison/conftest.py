@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.comparison.comparing import Comparison, compare_runs
-from tests.comparison.runs import CHECKOUT
+from tests.command_line import called
 from tests.report import synthetic
 
 
@@ -41,12 +40,5 @@ def compared(folders: Callable[..., tuple[Path, Path]]) -> Callable[..., Compari
 
 @pytest.fixture(scope="session")
 def bn_bench() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the real command line to its end."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bn_impls.cli", *map(str, arguments)], cwd=CHECKOUT, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
-
-    return run
+    """Run the command line to its end, in this process."""
+    return called

@@ -31,9 +31,14 @@ def test_a_mutant_is_killed_and_its_mistake_is_named_first(mutant: Mutant, rows:
 
 
 SAMPLE = [mutant for mutant in MUTANTS if mutant.specification.startswith(AXES)]
+EACH = 5  # mutants, of which one is not slow
 
 
-@pytest.mark.parametrize("mutant", SAMPLE, ids=lambda mutant: mutant.name.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "mutant",
+    [pytest.param(mutant, id=mutant.name.replace(" ", "-"), marks=[pytest.mark.slow] if place % EACH else [])
+     for place, mutant in enumerate(SAMPLE)],
+)  # fmt: skip
 def test_float32_suffices_to_name_a_mistake(mutant: Mutant) -> None:
     """As for an implementation that offers nothing more exact: bounds are wider, and tell mistakes apart still."""
     row = row_of(mutant, "float32")

@@ -124,7 +124,7 @@ def test_an_incomplete_layer_is_named(name: str, part: str) -> None:
     ("WRONG_SHAPE", "output has shape (5, 3, 2, 4), but should be shape (6, 3, 2, 4)"),
     ("WRONG_DTYPE", "output has dtype float16, but should be dtype float64"),
     ("KILLS", "the process was ended by SIGSEGV"),
-    ("EXITS", "the process exited with code 5"),
+    pytest.param("EXITS", "the process exited with code 5", marks=pytest.mark.slow),  # a new process a check, as above
 ])  # fmt: skip
 def test_a_bad_inference_is_named_and_the_training_checks_go_on(name: str, part: str) -> None:
     """Each check starts from a living process."""
@@ -266,7 +266,7 @@ def test_documentation_that_could_excuse_nothing_or_anything_is_refused(name: st
     assert part in by_name(report(f"{ROGUES}:{name}", code=1))["documentation"]["message"]
 
 
-FAST = ("numpy-reference", "torch", "keras", "flax")
+FAST = ("numpy-reference", "torch", "keras")
 SHIPPED = [
     pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])  # 10 to 30 s each
     for one in BUILT_IN

@@ -116,7 +116,7 @@ def test_a_data_set_is_downloaded_once(tmp_path: Path, server: Server, tiny_mnis
 def test_no_download_happens_unless_it_is_allowed(tmp_path: Path, server: Server, tiny_mnist: TinyMnist) -> None:
     """The error names the places and the ways out."""
     edition = dataclasses.replace(tiny_mnist.edition, base_url=server.url)
-    with pytest.raises(BadData, match=r"tiny is not in .*system.* or .*cache.* allow the download"):
+    with pytest.raises(BadData, match=r"tiny is not in .*system.* or .*cache.* allow the download with --download"):
         load_edition(edition, None, False, tmp_path / "cache", tmp_path / "system")
     assert server.asked == []
     assert not (tmp_path / "cache").exists()

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.slow  # two runs and a project of its own
 
 BN_BENCH = shlex.join([sys.executable, "-m", "bn_impls.cli"])
 WORKFLOW = CHECKOUT / "examples" / "ci" / "batch-norm.yml"
-INSTALLS = ("python -m pip install bn-bench .", 'python -m pip install -e "./bn-bench[suite]" .')
+INSTALLS = (
+    "python -m pip install git+https://github.com/OWNER/bn-bench .",
+    'python -m pip install -e "./bn-bench[suite]" .',
+)
 """bn-bench is there already; the project is installed without a network."""
 GENEROUS = " --margin 400"
 """Between two runs of a test on a machine that does other work too, only a factor of 5 is a regression."""
@@ -33,7 +36,7 @@ GENEROUS = " --margin 400"
 
 def steps() -> list[str]:
     """The commands of the workflow, in order."""
-    return re.findall(r"^ +(?:- )?run: (.+)$", WORKFLOW.read_text(), re.MULTILINE)
+    return re.findall(r"^ +(?:- )?run: (.+?)(?: # .*)?$", WORKFLOW.read_text(), re.MULTILINE)
 
 
 def shown(page: str) -> list[Command]:

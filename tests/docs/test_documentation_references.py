@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import called
 from tests.docs.pages import CHECKOUT, INLINE, LINK, anchors, blocks, pages, prose
 
-BN_BENCH = (sys.executable, "-m", "bn_impls.cli")
 FOLDERS = ("benchmarks", "bn_impls", "docs", "examples", "reports", "tests", ".ci")
 
 
@@ -53,7 +52,7 @@ def missing_files(page: Path) -> list[str]:
 @cache
 def helped(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Ask the command line for help after some arguments, which it parses first."""
-    return subprocess.run([*BN_BENCH, *arguments, "--help"], capture_output=True, text=True, timeout=60)
+    return called(*arguments, "--help")
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

@@ -132,6 +132,15 @@ def test_a_folder_with_something_in_it_is_not_written_over(tmp_path: Path, bn_be
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_options_that_contradict_a_resumed_run_are_refused_and_its_folder_stays(finished: Path, bn_bench: Any) -> None:
+    """Both are named with what the run has."""
+    before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir() if path.is_file()}
+    done = bn_bench("run", "--resume", finished, "--threads", "2", "--axes", "agreement")
+    assert_refused(done, "got --resume with --axes (the run has throughput), --threads (the run has 1)")
+    changed = {name for name, when in before.items() if (finished / name).stat().st_mtime_ns != when}
+    assert changed <= {".lock"}
+
+
 @pytest.mark.parametrize("command", [("run", "--resume"), ("report",)])
 @pytest.mark.parametrize(
     ("files", "why"),

@@ -54,6 +54,7 @@ def test_a_tie_is_called_a_tie(view_of: Build) -> None:
 def test_rounds_that_differ_are_the_reason_given(view_of: Build) -> None:
     """a is 5 times as fast in one round and half as fast in the next."""
     found = card(view_of(*timed("a", (100, 200)), *timed("keras", (500, 100))), "Fastest layer to train")
+    assert (plain(found.choice), found.tone) == ("not decided", "")
     assert plain(found.evidence).startswith(
         "They cannot be told apart: the rounds of this run differ too much. The extremes are a factor of 1.58 apart"
     )
@@ -63,7 +64,19 @@ def test_one_round_gives_a_hint_not_a_verdict(view_of: Build) -> None:
     """And the card does not look like a verdict."""
     found = card(view_of(*timed("a", (100,)), *timed("keras", (200,))), "Fastest layer to train")
     assert "in the one round of this run: a hint, no verdict" in plain(found.evidence)
-    assert found.tone == ""
+    assert (plain(found.choice), found.tone) == ("not decided", "")
+
+
+def test_no_card_recommends_what_the_report_distrusts(view_of: Build) -> None:
+    """flaky is the fastest in each round, and takes three times as long in one as in the others."""
+    view = view_of(
+        *timed("flaky", (10, 11, 30)), *timed("a", (100, 101, 99)), *timed("keras", (200, 202, 198)),
+    )  # fmt: skip
+    found = card(view, "Fastest layer to train")
+    assert (plain(found.choice), found.tone) == ("a (graph)", "good")
+    assert "Speeds not to be trusted, see the warnings below, are those of flaky (graph)." in plain(found.evidence)
+    (contest,) = view.contests(WORK)
+    assert contest.entries[contest.best] == ("flaky", "graph")  # the section below still shows what was measured
 
 
 def test_alone_there_is_nothing_to_compare(view_of: Build) -> None:

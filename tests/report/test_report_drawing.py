@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import draw
+from benchmarks.report import ReportPaths, draw
 from benchmarks.report.document import Cell, Column, Report, Section, Table, say
 from benchmarks.report.figures import agreement as dots
 from benchmarks.report.figures import throughput as forest
 from benchmarks.report.figures.canvas import ALARM, LIGHT, VARIABLES
 from benchmarks.report.markdown import write_markdown
 from benchmarks.report.reading import read_run
-from benchmarks.report.results_csv import frame
+from benchmarks.report.results_csv import COMPARED, frame
 from benchmarks.report.view import look
 from benchmarks.verdicts.judging import Verdict
 from bn_impls.errors import BadRunFolder
@@ -34,9 +34,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_report_is_a_page_a_markdown_file_a_table_and_figures(realistic_run: Path) -> None:
+@pytest.fixture(scope="module")
+def paths(realistic_run: Path) -> ReportPaths:
+    """The report of a run, drawn once for all who only read it."""
+    return draw(realistic_run)
+
+
+def test_the_report_is_a_page_a_markdown_file_a_table_and_figures(realistic_run: Path, paths: ReportPaths) -> None:
     """With the names that scripts rely on."""
-    paths = draw(realistic_run)
     assert [path.name for path in (paths.page, paths.markdown, paths.table)] == [
         "index.html",
         "report.md",
@@ -53,24 +58,22 @@ def test_the_report_is_a_page_a_markdown_file_a_table_and_figures(realistic_run:
     assert all(path.parent == realistic_run / "figures" and path.stat().st_size > 1000 for path in paths.figures)
 
 
-def test_the_same_records_give_the_same_bytes(realistic_run: Path) -> None:
+def test_the_same_records_give_the_same_bytes(realistic_run: Path, paths: ReportPaths) -> None:
     """Also over an older report."""
-    draw(realistic_run)
+    assert paths.page.is_file()
     first = contents(realistic_run)
     draw(realistic_run)
     assert contents(realistic_run) == first
 
 
-def test_records_are_only_read(realistic_run: Path) -> None:
+def test_records_are_only_read(tmp_path: Path) -> None:
     """Drawing changes nothing but its own files."""
-    before = contents(realistic_run)
-    draw(realistic_run)
-    ours = re.compile(r"index\.html|report\.md|results\.csv|figures/.*")
-    assert {name for name in contents(realistic_run) if name not in before} <= set(
-        filter(ours.fullmatch, contents(realistic_run))
-    )
-    for name, content in before.items():
-        assert ours.fullmatch(name) or contents(realistic_run)[name] == content
+    folder = write_run(tmp_path / "run", [agreement("a"), throughput("a", {(0, 0): 100.0})])
+    before = contents(folder)
+    draw(folder)
+    after, ours = contents(folder), re.compile(r"index\.html|report\.md|results\.csv|figures/.*")
+    assert all(ours.fullmatch(name) for name in after.keys() - before.keys())
+    assert {name: after[name] for name in before} == before
 
 
 def test_no_framework_is_imported(realistic_run: Path) -> None:
@@ -85,9 +88,8 @@ def test_no_framework_is_imported(realistic_run: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_table_of_the_page_stands_in_the_markdown_too(realistic_run: Path) -> None:
+def test_every_table_of_the_page_stands_in_the_markdown_too(paths: ReportPaths) -> None:
     """The same titles, and aligned columns."""
-    paths = draw(realistic_run)
     page, markdown = paths.page.read_text(), paths.markdown.read_text()
     titles = re.findall(r'<p class="title" id="[^"]+">([^<]+)</p>', page)
     assert len(titles) >= 10
@@ -99,9 +101,9 @@ def test_every_table_of_the_page_stands_in_the_markdown_too(realistic_run: Path)
         assert f"](figures/{path.name})" in markdown
 
 
-def test_the_page_makes_no_request(realistic_run: Path) -> None:
+def test_the_page_makes_no_request(paths: ReportPaths) -> None:
     """Nothing in it names another place; the policy forbids all but its own style and its one script."""
-    page = draw(realistic_run).page.read_text()
+    page = paths.page.read_text()
     assert not re.findall(r"(?:src|action|srcset)\s*=", page)
     assert set(re.findall(r'href="([^"#]*)', page)) <= {"", "data:,"}
     assert "@import" not in page
@@ -111,18 +113,17 @@ def test_the_page_makes_no_request(realistic_run: Path) -> None:
     assert "script-src &#39;sha256-" in policy[1]
 
 
-def test_ids_in_the_page_are_unique(realistic_run: Path) -> None:
+def test_ids_in_the_page_are_unique(paths: ReportPaths) -> None:
     """Figures do not collide, and every reference leads somewhere."""
-    page = draw(realistic_run).page.read_text()
+    page = paths.page.read_text()
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     references = re.findall(r'(?:href="#|url\(#|aria-labelledby="|for=")([^")]+)', page)
     assert set(references) <= set(ids)
 
 
-def test_figures_follow_the_page_and_stand_alone(realistic_run: Path) -> None:
+def test_figures_follow_the_page_and_stand_alone(paths: ReportPaths) -> None:
     """Inside the page colours are variables; in a file they are colours on a white ground."""
-    paths = draw(realistic_run)
     page, figure = paths.page.read_text(), paths.figures[0].read_text()
     for sentinel in VARIABLES:
         assert sentinel not in page
@@ -133,9 +134,9 @@ def test_figures_follow_the_page_and_stand_alone(realistic_run: Path) -> None:
     assert set(LIGHT) == set(VARIABLES)
 
 
-def test_figures_have_a_name_and_words(realistic_run: Path) -> None:
+def test_figures_have_a_name_and_words(paths: ReportPaths) -> None:
     """For who cannot see them."""
-    page = draw(realistic_run).page.read_text()
+    page = paths.page.read_text()
     figures = re.findall(r"<figure.*?</figure>", page, flags=re.S)
     assert len(figures) == 6
     for figure in figures:
@@ -157,6 +158,20 @@ def test_the_table_has_a_row_a_record_and_withholds_what_the_page_withholds(tmp_
     assert (table[2]["metrics.step_ns_min"], table[2]["speed_withheld"]) == ("100.0", "")
     assert (table[3]["metrics.step_ns_min"], table[3]["speed_withheld"]) == ("", "no speed: disagrees: bad")
     assert table[3]["metrics.build_s"] == "0.12"
+
+
+def test_the_table_has_verdict_ratio_and_interval_against_the_baseline(tmp_path: Path) -> None:
+    """twice takes 200 ns for the baseline's 100 in each of three rounds, and unlike has no agreement."""
+    rows = [agreement("keras"), agreement("twice")]
+    rows += [throughput(who, {(r, 0): time for r in range(3)}) for who, time in
+             (("keras", 100.0), ("twice", 200.0), ("unlike", 50.0))]  # fmt: skip
+    table = frame(look(read_run(write_run(tmp_path / "run", rows)))).set_index("case_id")
+    found = table.loc[table["axis"] == "throughput", ["implementation", *COMPARED[1:]]].to_numpy().tolist()
+    assert found[0] == ["keras", None, 1.0, None, None]
+    assert found[1] == ["twice", "slower", *[pytest.approx(2.0)] * 3]
+    assert found[2][0] == "unlike"
+    assert table.loc[table["implementation"] == "unlike", "verdict"].isna().all()
+    assert table.loc[table["verdict"] == "slower", "baseline"].tolist() == [rows[2]["case_id"]]
 
 
 def test_the_frame_keeps_integers_whole(tmp_path: Path) -> None:
@@ -198,7 +213,7 @@ def test_ten_thousand_records_stay_under_three_megabytes(tmp_path: Path) -> None
     assert paths.markdown.stat().st_size < 300_000
 
 
-@pytest.mark.parametrize("names", [1, 5_000])
+@pytest.mark.parametrize("names", [1, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_a_crowd_in_one_group_is_drawn(tmp_path: Path, names: int) -> None:
     """Ten thousand records of one input: of one implementation, or each pair of records of its own."""
     records = []
@@ -211,10 +226,10 @@ def test_a_crowd_in_one_group_is_drawn(tmp_path: Path, names: int) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_with_a_way_out(
-    realistic_run: Path, monkeypatch: pytest.MonkeyPatch
+    realistic_run: Path, paths: ReportPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old report stays whole, and no draft is left."""
-    draw(realistic_run)
+    assert paths.page.is_file()
     before = contents(realistic_run)
 
     def full(*_: object) -> None:

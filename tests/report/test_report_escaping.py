@@ -54,11 +54,11 @@ def nasty_records(folder: Path, name: str) -> list[Json]:
     return [record | free | {"case_id": f"{number}{name}"} for number, record in enumerate(records)]
 
 
-@pytest.fixture(params=NASTY, ids=lambda name: repr(name)[:24])
-def drawn(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ReportPaths]:
-    """A name, and the report of a run full of it."""
+@pytest.fixture(scope="module", params=NASTY, ids=lambda name: repr(name)[:24])
+def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ReportPaths]:
+    """A name, and the report of a run full of it, drawn once."""
     name = str(request.param)
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("nasty") / "run"
     records = nasty_records(folder, name)
     environment = {"cpu_model": name, "versions": {name: name}, "threads": {name: name}, name: name}
     synthetic.write_run(folder, records, {name: name, "dataset": name}, environment=environment)

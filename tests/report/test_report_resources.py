@@ -87,6 +87,7 @@ def test_the_start_is_told_with_its_parts_and_its_break_even(view_of: Build) -> 
     section = resources.build(view)
     (_, quick) = sorted(rows(section, "start-up-table"), key=lambda row: row["Implementation"])
     assert (quick["Import"], quick["Build"], quick["First call"]) == ("1.00 s", "120 ms", "800 ms")
+    assert quick["Threads busy"] == "2.00"
     assert (quick["Start"], quick["Step"]) == ("1.92 s", "200 µs")
     assert (quick["Break-even, steps"], quick["Which means"]) == ("20,001", "cheaper until then (5.92 s each)")
     assert any("cheapest in total is quick (graph) up to 20,001 steps, then keras (graph)." in text

@@ -21,11 +21,16 @@ def row_of(descriptor: Descriptor) -> Row:
     return observe(descriptor, descriptor.styles[:1])  # type: ignore[arg-type]  # a descriptor's styles are plain text
 
 
-FAST = ("numpy-reference", "keras", "tf-manual", "torch", "flax", "numba", "onnxruntime")
-OFFERED = [
-    pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])  # about 10 s each
-    for one in descriptors().values()
-]
+FAST = ("numpy-reference", "keras", "torch", "numba", "onnxruntime")
+"""Two frameworks and what starts fast; every other one takes its process 10 s."""
+
+
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    """Slow, unless it is fast."""
+    return [] if name in FAST else [pytest.mark.slow]
+
+
+OFFERED = [pytest.param(one, id=one.name, marks=marks_of(one.name)) for one in descriptors().values()]
 
 
 @pytest.fixture(params=OFFERED)
@@ -81,7 +86,7 @@ OBSERVED = {
 }
 
 
-@pytest.mark.parametrize(("name", "key"), OBSERVED, ids=lambda part: part)
+@pytest.mark.parametrize(("name", "key"), [pytest.param(*known, marks=marks_of(known[0])) for known in OBSERVED])
 def test_a_variant_does_what_its_api_is_known_to_do(name: str, key: str) -> None:
     """Defaults from the signatures of the APIs and the ONNX standard, the rest from their documentation."""
     assert row_of(descriptors()[name])[key]["observed"] == OBSERVED[name, key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from benchmarks.report.contest import Contest, smallest
+from benchmarks.report.contest import Contest, hold, smallest
 from benchmarks.report.document import Card, Cards, Rich, Span, enumerate_spans, name, say
 from benchmarks.report.errors import Worst, by_implementation
 from benchmarks.report.grades import usual
@@ -13,7 +13,7 @@ from benchmarks.report.parameters import key_of, values
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.run import Record
 from benchmarks.report.sections.conditioning import losing
-from benchmarks.report.sections.fastest import choice, evidence
+from benchmarks.report.sections.fastest import all_the_same, choice, entry_name, evidence
 from benchmarks.report.trainings import first_split, trains_alike, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, listing, percent, shape_text, significant, visible
@@ -24,6 +24,7 @@ USES = (
     ("network_training_step", "Fastest to train a network"),
     ("inference", "Fastest inference"),
 )
+NOT_DECIDED = (Span("not decided"),)
 MOST_CONTESTS = 3  # devices and dtypes of one use
 
 
@@ -40,14 +41,36 @@ def _fastest(view: View, work: str, use: str) -> list[Card]:
     found = view.contests(work)
     several = len(found) > 1
     return [
-        _speed(f"{use}, {visible(contest.dtype)} on {visible(contest.device)}" if several else use, contest)
+        _speed(view, f"{use}, {visible(contest.dtype)} on {visible(contest.device)}" if several else use, contest)
         for contest in found[:MOST_CONTESTS]
     ]
 
 
-def _speed(use: str, contest: Contest) -> Card:
-    sure = contest.rounds > 1 and len(contest.tied) < len(contest.entries)
-    return Card(use, choice(contest), evidence(contest), "good" if sure else "")
+def _speed(view: View, use: str, contest: Contest) -> Card:
+    """The fastest, if that rests on decided ratios of speeds that the report does not distrust itself."""
+    if len(contest.entries) < 2:
+        return Card(use, choice(contest), evidence(contest))
+    trusted = _trusted(view, contest)
+    entries = trusted.entries if trusted else ()
+    left_out = [entry_name(entry) for entry in contest.entries if entry not in entries]
+    aside = say(
+        " Speeds not to be trusted, see the warnings below, are those of {who}.", who=enumerate_spans(left_out, 4)
+    ) if left_out else ()  # fmt: skip
+    if trusted is None or len(entries) < 2:
+        return Card(use, NOT_DECIDED, (*evidence(contest), *aside))
+    told = (*evidence(trusted), *aside)
+    decided = trusted.rounds > 1 and (len(trusted.tied) < len(trusted.entries) or all_the_same(trusted))
+    return Card(use, choice(trusted), told, "good") if decided else Card(use, NOT_DECIDED, told)
+
+
+def _trusted(view: View, contest: Contest) -> Contest | None:
+    """The same contest without distrusted speeds; None if there are none left."""
+    shapes = {group.shape for group in contest.groups}
+    for found in view.trusted_contests(contest.work):
+        if (found.device, found.dtype) == (contest.device, contest.dtype):
+            kept = [group for group in found.groups if group.shape in shapes]
+            return found if len(kept) == len(found.groups) else hold(kept) if kept else None
+    return None
 
 
 def _small(view: View) -> list[Card]:
@@ -56,7 +79,7 @@ def _small(view: View) -> list[Card]:
         for contest in view.contests(work)[:1]:
             found = smallest(contest)
             if found is not None:
-                return [_speed(f"Fastest in small steps, {shape_text(found.groups[0].shape)}", found)]
+                return [_speed(view, f"Fastest in small steps, {shape_text(found.groups[0].shape)}", found)]
     return []
 
 

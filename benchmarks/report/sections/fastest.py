@@ -72,10 +72,15 @@ def evidence(contest: Contest) -> Rich:
     )
 
 
+def all_the_same(contest: Contest) -> bool:
+    """Whether those that share the first place are the same for certain."""
+    found = [contest.verdicts[place] for place in contest.tied if place != contest.best]
+    return all(verdict is not None and verdict.word == "same" for verdict in found)
+
+
 def _tie(contest: Contest) -> str:
     """What is said of those that share the first place."""
-    found = [contest.verdicts[place] for place in contest.tied if place != contest.best]
-    if all(verdict is not None and verdict.word == "same" for verdict in found):
+    if all_the_same(contest):
         return f"They are the same within {percent(MARGIN, 0)}"
     return "They cannot be told apart"
 

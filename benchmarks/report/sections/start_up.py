@@ -14,6 +14,7 @@ from benchmarks.report.tables import (
     BLANK,
     MOST_ROWS,
     implementation_cell,
+    number_cell,
     parameter_cell,
     parameter_column,
     seconds_cell,
@@ -80,6 +81,7 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
         Column("First call", True, "tracing and compiling included"),
         Column("Start", True, "the three together"),
         Column("Step", True, "steady state: the shortest time per call"),
+        Column("Threads busy", True, "processor time over wall time while the case warmed up"),
         Column("Break-even, steps", True, "after so many steps it has cost the same as the baseline"),
         Column("Which means"),
     ]
@@ -92,6 +94,7 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
             *(seconds_cell(cost.speed.record.number(key)) for key in STARTING),
             seconds_cell(cost.start_s),
             seconds_cell(cost.step_s),
+            number_cell(cost.speed.record.number("threads_used")),
             *_against(cost, next((other for other in costs if other.speed.is_baseline), None)),
         )
         for group, costs in groups

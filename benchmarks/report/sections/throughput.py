@@ -10,7 +10,6 @@ from benchmarks.report.document import link, name, say, strong  # isort: skip
 from benchmarks.report.figures import throughput as figure
 from benchmarks.report.irregular import irregularities
 from benchmarks.report.parameters import shared, varying
-from benchmarks.report.sections.costs import costs
 from benchmarks.report.sections.fastest import sentence
 from benchmarks.report.sections.noise import noise
 from benchmarks.report.sections.prices import price_words, prices
@@ -52,7 +51,6 @@ def build(view: View) -> Section:
         blocks.append(Paragraph(_withheld(view), "note"))
     for work in dict.fromkeys(group.work for group in groups):
         blocks.extend(_work(view, work, [group for group in groups if group.work == work]))
-    blocks.extend(costs(view))
     return Section("throughput", "Throughput", tuple(blocks))
 
 

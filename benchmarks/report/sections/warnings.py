@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from benchmarks.report.distrust import is_unsteady
 from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
 from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost
@@ -35,7 +36,6 @@ from benchmarks.verdicts.ranking import compare
 SLOW_FIRST_CALL_S = 1.0
 STYLE_MATTERS = 1.5  # times
 MOST_OF_A_KIND = 5
-UNSTEADY = 2.0  # times, between the fastest calls of two rounds
 
 
 def warnings(view: View) -> list[Rich]:
@@ -191,8 +191,8 @@ def _unsteady(view: View) -> list[Rich]:
     found = []
     for group in view.speeds.groups:
         for speed in group.published:
-            times = speed.fastest_calls.values()
-            if max(times) > UNSTEADY * min(times):
+            if is_unsteady(speed):
+                times = speed.fastest_calls.values()
                 found.append((max(times) / min(times), group, speed))
     return [
         say(

@@ -1,0 +1,82 @@
+"""The options of a run: what is left out has its default, and a resumed run keeps its own settings."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pytest
+
+from benchmarks.datasets import NAMES
+from benchmarks.settings import AXES, OPTIONS, TOP_UP_MIN, Settings, add_options
+from bn_impls.errors import BadConfiguration
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    """A command line."""
+    parser = argparse.ArgumentParser()
+    add_options(parser.add_argument)
+    return parser.parse_args(list(arguments))
+
+
+RUN = Settings(axes=("agreement", "throughput"), implementations=("keras", "torch"), size="quick", baseline="keras")
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    """Those of the settings, and the budget of the size."""
+    assert Settings.from_options(parsed()) == Settings(budget_min=TOP_UP_MIN["default"])
+    assert Settings.from_options(parsed("--axes", "checkpoint,agreement", "--threads", "0")) == Settings(
+        axes=("agreement", "checkpoint"), threads=0, budget_min=TOP_UP_MIN["default"]
+    )
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        [],
+        ["--quick", "--axes", "throughput,agreement", "--implementations", "keras,torch", "--baseline", "keras"],
+        ["--timeout", "300", "--threads", "0", "--device", "cpu", "--budget", "0", "--output", "RUN"],
+    ],
+)
+def test_a_resumed_run_may_be_given_its_own_settings_again(repeated: list[str]) -> None:
+    """They contradict nothing."""
+    RUN.refuse_others(parsed("--resume", "RUN", *repeated))
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (["--full"], "--quick or --full (the run has quick)"),
+        (["--axes", "agreement"], "--axes (the run has agreement,throughput)"),
+        (["--implementations", "keras"], "--implementations (the run has keras,torch)"),
+        (["--dataset", "digits"], "--dataset (the run has mnist-5000)"),
+        (["--data-dir", "d"], "--data-dir (the run has none)"),
+        (["--download"], "--download (the run has none)"),
+        (["--baseline", "torch"], "--baseline (the run has keras)"),
+        (["--device", "gpu"], "--device (the run has cpu)"),
+        (["--timeout", "5"], "--timeout (the run has 300.0)"),
+        (["--threads", "2"], "--threads (the run has 0)"),
+        (["--budget", "1"], "--budget (the run has 0.0)"),
+        (["--output", "elsewhere"], "--output (the run stays in its folder)"),
+        (["--threads", "2", "--full"], "--quick or --full (the run has quick), --threads (the run has 0)"),
+    ],
+)
+def test_an_option_that_contradicts_the_resumed_run_is_refused_by_name(other: list[str], named: str) -> None:
+    """With what the run has, and the way out."""
+    with pytest.raises(BadConfiguration) as caught:
+        RUN.refuse_others(parsed("--resume", "RUN", *other))
+    assert f"got --resume with {named}, but a resumed run keeps the settings in its plan.json" in str(caught.value)
+
+
+def test_every_setting_that_an_option_gives_is_compared() -> None:
+    """One that is forgotten here would be ignored in silence."""
+    of_the_run = {"yardsticks"}  # no option's
+    assert {*OPTIONS, *of_the_run} == set(Settings.__dataclass_fields__)
+
+
+def test_the_help_names_every_data_set_and_axis() -> None:
+    """Both stand in sentences of their own."""
+    told: dict[str, Any] = {}
+    add_options(lambda name, **how: told.update({name: how["help"]}))
+    assert all(name in told["--dataset"] for name in NAMES)
+    assert all(axis in told["--axes"] for axis in AXES)
