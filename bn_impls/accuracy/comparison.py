@@ -16,6 +16,7 @@ from bn_impls.accuracy.bounds import Bounds, Quality, inference_bound, moving_bo
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.accuracy.errors import error_figures
 from bn_impls.accuracy.inputs import NORMAL, Condition, channels_of, conditioned
+from bn_impls.accuracy.tiles import by_channel
 from bn_impls.interface import Array, Layer, Unsupported
 from bn_impls.numpy_reference import BatchNorm as Reference
 
@@ -129,7 +130,7 @@ class Comparison:
 
     def _compare(self, gradients: bool) -> dict[str, Compared]:
         x, dy = self.draw()
-        exact_x, exact_dy = x.astype(np.float64), dy.astype(np.float64)  # now: the call may overwrite its input
+        exact_x, exact_dy = self._exact(x), self._exact(dy)  # now: the call may overwrite its input
         native = self.layer.to_native(x)
         gradients = gradients and not isinstance(self.layer.training_step_with_gradients, Unsupported)
         got = self._training_call(native, dy if gradients else None)
@@ -147,6 +148,10 @@ class Comparison:
                 found[quantity] = self.fitting(quantity, got[field], true, allowed)
         self._advance_bounds(before, bounds)
         return found | self._statistics() | self._inference(native, exact_x)
+
+    def _exact(self, array: Array) -> Array:
+        """A copy in float64, in memory as the tiles of large inputs want it."""
+        return by_channel(self.settings, array.astype(np.float64))
 
     def _training_call(self, native: Any, dy: Array | None) -> dict[str, Array]:
         """What the layer computes, a parameter that is off left out."""
@@ -167,7 +172,7 @@ class Comparison:
             raise Misfit(f"{quantity} has shape {got.shape}, but should have {exact.shape}")
         if quantity not in WIDER and got.dtype.name != self.settings.dtype:
             raise Misfit(f"{quantity} has dtype {got.dtype}, but should have {self.settings.dtype}")
-        return Compared(got, exact, bounds)
+        return Compared(by_channel(self.settings, got) if got.ndim > 1 else got, exact, bounds)
 
     def _advance_bounds(self, before: tuple[Array, Array, int], bounds: Mapping[Quality, Bounds]) -> None:
         old_mean, old_variance, updates = before
