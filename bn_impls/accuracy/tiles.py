@@ -78,7 +78,7 @@ def joined(settings: Configuration, pieces: Sequence[Array]) -> Array:
 
 
 def by_channel(settings: Configuration, array: Array) -> Array:
-    """A large input with its values in memory channel by channel, so that its tiles lie together; others as they are.
+    """A copy; of a large array with the values in memory channel by channel, so that those of a tile lie together.
 
     Args:
         settings: of the layer.
@@ -88,6 +88,5 @@ def by_channel(settings: Configuration, array: Array) -> Array:
         The same values in the same shape.
     """
     if array.size <= TILE_VALUES:
-        return array
-    axis = settings.channel_axis
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, axis, 0)), 0, axis)
+        return array.copy()
+    return np.moveaxis(np.array(np.moveaxis(array, settings.channel_axis, 0), order="C"), 0, settings.channel_axis)
