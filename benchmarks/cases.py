@@ -22,8 +22,8 @@ FULL_SHAPES: tuple[Shape, ...] = (
     (32, 14, 14, 256),
     (128, 7, 7, 512),
 )
-UNTIMED = ("agreement", "convergence")
-"""Axes in which no duration is a result; while another is measured, nothing else runs."""
+UNTIMED = ("agreement", "convergence", "checkpoint")
+"""Axes in which no duration is compared; while another is measured, nothing else runs."""
 LAYER_CONSTANTS = {"decay": 0.9, "epsilon": 1e-3, "seed": 0}
 TRAINING_CONSTANTS = {"batch_size": 32, "optimizer": "adam", "learning_rate": 0.01, "seed": 0}
 LAYER_WORK = ("inference", "training_forward", "training_forward_backward")

@@ -99,10 +99,13 @@ def _compare(layer: Layer, parameters: Mapping[str, Any]) -> Outcome:
     steps, durations_ns = [], []
     for number in range(parameters["steps"] + 1):  # the last one by the call without gradients
         began = time.perf_counter_ns()
-        compared = comparison.compare(gradients=number < parameters["steps"])
-        steps.append(comparison.figures(compared, NORMAL.name))
+        gradients = number < parameters["steps"]
         if grades:
+            compared = comparison.compare(gradients=gradients)
+            steps.append(comparison.figures(compared, NORMAL.name))
             grades.add(compared)
+        else:
+            steps.append(comparison.step(gradients=gradients))
         durations_ns.append(time.perf_counter_ns() - began)
     updates = layer.export_state()["num_updates"]
     before = {name: np.array(value) for name, value in layer.export_state().items()}

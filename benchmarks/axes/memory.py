@@ -19,6 +19,7 @@ from pathlib import Path
 STATUS = Path("/proc/self/status")
 NOTABLE_BYTES = 2**15  # what frameworks keep or give back by chance in a pass is a third of it
 SETTLING_LOOKS, SETTLING_S = 8, 0.0025
+MANY_OBJECTS = 20_000
 FIELDS = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
 
 
@@ -114,11 +115,34 @@ def _settled(in_use: Callable[[], int], before: int) -> int:
     return grown
 
 
-def settle_down() -> None:
-    """Collect garbage, then let the collector pass over what is left: frameworks have a million lasting objects.
+class Settled:
+    """Collections that pass over lasting objects: frameworks have half a million, a prepared case some thousands.
 
-    Later collections look at younger objects only, until the next call.
+    A collection of everything takes a quarter of a second with TensorFlow. So what lasts is set aside (``gc.freeze``)
+    where there is much of it, and taken back only where a case that has ended may be among it.
     """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+
+    def __init__(self) -> None:
+        """Nothing is set aside yet."""
+        self.holds_a_case = False
+
+    def before_a_case(self) -> None:
+        """Collect all that earlier cases have left, so that it does not count as the next one's."""
+        gc.collect()
+        if self.holds_a_case or _many_objects():
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+            self.holds_a_case = False
+
+    def once_prepared(self) -> None:
+        """Collect what preparing has left, so that the collections around each pass have little to look at."""
+        gc.collect()
+        if _many_objects():  # of modules that were imported on the way, which no case takes along when it ends
+            gc.freeze()
+            self.holds_a_case = True
+
+
+def _many_objects() -> bool:
+    """Whether a collection takes longer than a millisecond or two; what is set aside is not counted."""
+    return len(gc.get_objects()) > MANY_OBJECTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from benchmarks.harness.environment import usable_cores
@@ -14,14 +14,19 @@ class Stopped(Exception):
     """The run ends early; a lane starts nothing more."""
 
 
-def side_by_side(work: Iterable[Callable[[], None]], stop: Callable[[], None]) -> None:
-    """Run pieces of work, as many at once as there are cores, up to :data:`MOST_LANES`.
+def how_many(pieces: int) -> int:
+    """Lanes for so many pieces of work: as many as there are cores, up to :data:`MOST_LANES`."""
+    return max(1, min(usable_cores(), MOST_LANES, pieces))
+
+
+def side_by_side(work: Sequence[Callable[[], None]], stop: Callable[[], None]) -> None:
+    """Run pieces of work, :func:`how_many` at once.
 
     Args:
-        work: pieces that do not depend on each other.
+        work: pieces that do not depend on each other; begun in their order.
         stop: makes every piece under way raise :class:`Stopped` soon; called where one raised, or on an interrupt.
     """
-    with ThreadPoolExecutor(min(usable_cores(), MOST_LANES), "lane") as pool:
+    with ThreadPoolExecutor(how_many(len(work)), "lane") as pool:
         try:
             ended, _ = wait([pool.submit(piece) for piece in work], return_when=FIRST_EXCEPTION)
             for one in ended:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from benchmarks.harness.session import SKIPPED_STATUSES, Session
 from benchmarks.harness.stash import RECORDS, SESSION, TROUBLE
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings, add_options
-from bn_impls.errors import BnBenchError
+from bn_impls.errors import BadRunFolder, BnBenchError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -139,7 +140,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
             f"{error.filename or 'benchmark.json'} cannot be written ({error.strerror}); what was measured is kept, "
             f"and `bn-bench run --resume {run.folder.path}` writes it once the cause is gone"
         )
-    page = _draw(run.folder.path, trouble)
+    page = _draw_and_keep_ledger(run, trouble)
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         reporter.ensure_newline()
@@ -163,6 +164,19 @@ def _redirect_json(config: pytest.Config, wanted: Path) -> Callable[[], object]:
     if chosen.resolve() == wanted.resolve():
         return lambda: None
     return lambda: wanted.write_bytes(chosen.read_bytes())
+
+
+def _draw_and_keep_ledger(run: Session, trouble: list[str]) -> Path | None:
+    """Draw the report, with the ledger as it stands before that; then the ledger with the time that drawing took."""
+    began = time.monotonic()
+    try:
+        run.keep_ledger()
+        page = _draw(run.folder.path, trouble) if run.folder is not None else None
+        run.keep_ledger(time.monotonic() - began)
+    except BadRunFolder as error:
+        trouble.append(str(error))
+        return None
+    return page
 
 
 def _draw(folder: Path, trouble: list[str]) -> Path | None:

@@ -90,16 +90,21 @@ def _repeat(timing: Timing, cases: Sequence[Case], left: dict[str, int], deadlin
             left[case.case_id] = 0 if case.case_id in timing.recorded else min(before, timing.missing_rounds(case))
             timing.scheduler.display.advance(before - left[case.case_id])
 
+    groups: dict[str, list[Case]] = {}
     for case in cases:
+        groups.setdefault(case.group, []).append(case)
         timing.finish(case)  # a run that was killed between the last pass and the record, or whose record is damaged
     show(cases)
-    while pending := [case for case in cases if case.case_id not in timing.recorded and timing.missing_rounds(case)]:
+
+    def pending(members: Sequence[Case]) -> list[Case]:
+        return [case for case in members if case.case_id not in timing.recorded and timing.missing_rounds(case)]
+
+    while names := {case.implementation for case in pending(cases)}:
         if time.monotonic() > deadline:
             return
-        timing.start({case.implementation for case in pending})
+        timing.start(names)
         number = timing.next_round()
-        for group in dict.fromkeys(case.group for case in pending):
-            members = [case for case in pending if case.group == group]
+        for members in filter(None, map(pending, groups.values())):
             timing.run_group(members, number)
             show(members)
 
@@ -109,6 +114,12 @@ def shuffled(cases: Iterable[Case], seed: tuple[int, ...]) -> list[Case]:
     order = sorted(cases, key=lambda case: case.case_id)
     random.Random(repr(seed)).shuffle(order)
     return order
+
+
+def _leave_out(implementation: str, prepared: dict[str, Case]) -> None:
+    """Forget what a lost process had prepared."""
+    for lost in [case_id for case_id, case in prepared.items() if case.implementation == implementation]:
+        del prepared[lost]
 
 
 def medians(facts: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, float]:
@@ -186,39 +197,68 @@ class Timing:
         Returns:
             Ids of the cases that ended here, because they cannot be measured.
         """
-        prepared, ended = [], set()
-        for case in shuffled(cases, (number,)):
-            self.scheduler.display.now(f"{case.case_id}, round {number + 1}: preparing")
-            scratch = str(self.scheduler.scratch_folder())
-            reply = self._ask(case, {"do": "prepare", "parameters": dict(case.parameters), "scratch": scratch})
+        prepared, ended = {}, set()
+        for case, reply in self._prepare(cases, number):
             if reply["status"] == "ok":
-                prepared.append(case)
-                times = {"start_s": self.start_s, "took_s": reply["took_s"]}
-                self._keep(
-                    case, {"kind": "prepared", "round": number, **reply["facts"], **times, "labels": reply["labels"]}
-                )
+                prepared[case.case_id] = case
+                self._keep_preparation(case, number, reply)
             else:
                 ended |= self._end(case, reply)
                 if reply.get("lost"):  # what the lost process held has to be prepared again in the next round
-                    prepared = [other for other in prepared if other.implementation != case.implementation]
+                    _leave_out(case.implementation, prepared)
         for visit in range(self.work.passes):
             place = {"round": number, "pass": visit, "group": cases[0].group}
             self.scheduler.folder.append_look({**place, **self.sentinel.look()})
-            for case in shuffled(prepared, (number, visit)):
-                if case not in prepared or self._is_whole(case, number):
+            for case in shuffled(prepared.values(), (number, visit)):
+                if case.case_id not in prepared or self._is_whole(case, number):
                     continue
                 reply = self._visit(case, number, visit)
                 if reply["status"] != "ok":
                     ended |= self._end(case, reply)
-                    prepared = [
-                        other
-                        for other in prepared
-                        if other != case and not (reply.get("lost") and other.implementation == case.implementation)
-                    ]
-        for case in prepared:
+                    prepared.pop(case.case_id)
+                    if reply.get("lost"):
+                        _leave_out(case.implementation, prepared)
+        for case in prepared.values():
             self._ask(case, {"do": "release"})
             self.finish(case)
         return ended
+
+    def _prepare(self, cases: Sequence[Case], number: int) -> list[tuple[Case, dict[str, Any]]]:
+        """Ask for each case to be prepared: in the first round one after the other, later side by side.
+
+        What a first call costs, how many threads it uses and how many loops make a sample are results of the first
+        round; later rounds only have to arrive at the same state.
+
+        Returns:
+            The cases in the order in which those of one implementation were asked for, with the replies.
+        """
+        order = shuffled(cases, (number,))
+        of: dict[str, list[Case]] = {}
+        for case in order:
+            of.setdefault(case.implementation, []).append(case)
+        replies: dict[str, dict[str, Any]] = {}
+        alone = len(of) == 1 or not all(self._of(case, "prepared") for case in cases)
+
+        def ask_for(members: Sequence[Case]) -> None:
+            for case in members:
+                self.scheduler.show(f"{case.case_id}, round {number + 1}: preparing")
+                scratch = str(self.scheduler.scratch_folder())
+                request = {"do": "prepare", "parameters": dict(case.parameters), "scratch": scratch}
+                replies[case.case_id] = {**self._ask(case, request), "alone": alone}
+
+        began = time.monotonic()
+        if alone:
+            ask_for(order)
+        else:
+            self.scheduler.side_by_side([partial(ask_for, of[name]) for name in of])
+        took, asked = time.monotonic() - began, sum(reply["took_s"] for reply in replies.values())
+        for reply in replies.values():
+            reply["took_s"] *= took / asked  # its share of the wall time
+        return [(case, replies[case.case_id]) for case in order]
+
+    def _keep_preparation(self, case: Case, number: int, reply: dict[str, Any]) -> None:
+        facts = {**reply["facts"], "start_s": self.start_s, "took_s": reply["took_s"], "alone": reply["alone"]}
+        self._keep(case, {"kind": "prepared", "round": number, **facts, "labels": reply["labels"]})
 
     def finish(self, case: Case, *, cut: bool = False) -> None:
         """Write the record of a case that has all its rounds; with ``cut``, of one that got no more of the top-up."""
@@ -234,7 +274,11 @@ class Timing:
     def _ask(self, case: Case, request: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()
         reply = self.scheduler.ask(case.implementation, {**request, "case_id": case.case_id})
-        return {**reply, "took_s": time.monotonic() - began}
+        took_s = time.monotonic() - began
+        ledger = self.scheduler.ledger
+        ledger.book("measured", sum(reply.get("durations_ns", ())) / 1e9)
+        ledger.book("building", reply.get("prepare_s", 0.0))
+        return {**reply, "took_s": took_s}
 
     def _end(self, case: Case, reply: dict[str, Any]) -> set[str]:
         """Write the record of a case that cannot be measured; what goes wrong in the top-up costs it nothing."""
@@ -261,17 +305,18 @@ class Timing:
     def outcome(self, case: Case) -> dict[str, Any]:
         """A case's metrics and samples from its passes."""
         passes, facts = self._of(case, "pass"), self._of(case, "prepared")
+        alone = [fact for fact in facts if fact.get("alone", True)]  # runs of older versions prepared nothing else
         steps = [duration / line["loops"] for line in passes for duration in line["durations_ns"]]
         return {
             "status": "ok",
             "metrics": {
                 "step_ns_min": min(steps),
                 "step_ns_median": statistics.median(steps),
-                "build_s": statistics.median(fact["build_s"] for fact in facts),
-                "first_call_s": statistics.median(fact["first_call_s"] for fact in facts),
+                "build_s": statistics.median(fact["build_s"] for fact in alone),
+                "first_call_s": statistics.median(fact["first_call_s"] for fact in alone),
                 **medians(facts, START_COSTS),
                 "peak_rss_mib": max(line["peak_rss_mib"] for line in passes),
-                "threads_used": statistics.median(fact["threads_used"] for fact in facts),
+                "threads_used": statistics.median(fact["threads_used"] for fact in alone),
                 "rounds": len({line["round"] for line in passes}),
                 "round_s": top_up.round_s(self.lines, [case]),
                 "passes_left_out": pacing.passes_left_out(passes, self.work.rounds, self.work.passes),
@@ -286,5 +331,5 @@ class Timing:
                     for line in passes
                 ]
             },
-            "labels": facts[-1]["labels"],
+            "labels": alone[-1]["labels"],
         }

@@ -1,15 +1,16 @@
 """The scheduler: visits worker processes one at a time and turns what they say into records.
 
-It imports no framework. Agreement and convergence run case by case in one worker an implementation, several
-implementations side by side. Where a duration is a result, one worker computes at a time: checkpoint goes from one
-implementation to the next; throughput runs in rounds of fresh workers, visited in random order in many short passes.
+It imports no framework. Agreement, convergence and checkpoint run case by case in one worker an implementation, several
+implementations side by side. Where durations are compared, one worker computes at a time: throughput runs in rounds of
+fresh workers, visited in random order in many short passes.
 """
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from benchmarks.cases import UNTIMED, Case, gates
 from benchmarks.harness import lanes, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.progress import Display
 from benchmarks.harness.workers import WorkerSettings
 from bn_impls.errors import BadRunFolder
@@ -32,15 +34,22 @@ LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
 class Scheduler:
     """Runs the cases of one run folder."""
 
-    def __init__(self, folder: RunFolder, descriptors: Iterable[Descriptor], display: Display) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        descriptors: Iterable[Descriptor],
+        display: Display,
+        ledger: Ledger | None = None,
+    ) -> None:
         """Take what there is to run with.
 
         Args:
             folder: receives passes and records.
             descriptors: the implementations.
             display: shows progress.
+            ledger: books where the time goes; one of its own if None.
         """
-        self.folder, self.display = folder, display
+        self.folder, self.display, self.ledger = folder, display, ledger or Ledger()
         self.descriptors = {descriptor.name: descriptor for descriptor in descriptors}
         chosen = folder.settings
         self.worker_settings = WorkerSettings(
@@ -69,17 +78,26 @@ class Scheduler:
         ready = [case for case in open_cases if not self._absent(case)]
         self.display.start(sum(weight.get(case.axis, 1) for case in ready))
         try:
-            untimed = [case for axis in UNTIMED for case in ready if case.axis == axis]
-            names = sorted({case.implementation for case in untimed})
-            lanes.side_by_side([partial(self._run_lane, name, untimed) for name in names], self.close)
-            for name in sorted({case.implementation for case in ready}):
-                self._run_lane(name, [case for case in ready if case.axis == "checkpoint"])
+            self._run_untimed([case for axis in UNTIMED for case in ready if case.axis == axis])
             rounds.run(
                 self, self._may_be_timed([case for case in ready if case.axis == "throughput"], work.rounds), work
             )
         finally:
             self.display.stop()
             self.close()
+
+    def _run_untimed(self, cases: Sequence[Case]) -> None:
+        """Run cases with one lane an implementation, the one with most to do first, so that the lanes end together."""
+        of: dict[str, list[Case]] = {}
+        for case in cases:
+            of.setdefault(case.implementation, []).append(case)
+        longest_first = sorted(of, key=lambda name: (-len(of[name]), name))
+        self.side_by_side([partial(self._run_lane, name, of[name]) for name in longest_first])
+
+    def side_by_side(self, work: Sequence[Callable[[], None]]) -> None:
+        """Run pieces of work in lanes, whose time counts for as much less."""
+        with self.ledger.divided(lanes.how_many(len(work))):
+            lanes.side_by_side(work, self.close)
 
     def close(self) -> None:
         """End all workers and remove scratch files; what is asked after that raises."""
@@ -127,6 +145,10 @@ class Scheduler:
 
         One that cannot start is remembered in ``unstartable``, and not tried again.
         """
+        with self.ledger.booking("imports"):
+            self._start(names)
+
+    def _start(self, names: Iterable[str]) -> None:
         self._go_on()
         new = [name for name in dict.fromkeys(names) if name not in self.workers and name not in self.unstartable]
         for name in new:
@@ -195,13 +217,16 @@ class Scheduler:
     def _run_lane(self, name: str, cases: Sequence[Case]) -> None:
         """Run one implementation's cases in their order, in a worker that ends with the last."""
         for case in cases:
-            if case.implementation == name:
-                with self.writing:
-                    self.display.now(case.case_id)
-                self.record(case, self.run_case(case))
-                with self.writing:
-                    self.display.advance()
+            self.show(case.case_id)
+            self.record(case, self.run_case(case))
+            with self.writing:
+                self.display.advance()
         self.stop([name])
+
+    def show(self, what: str) -> None:
+        """Say what runs now."""
+        with self.writing:
+            self.display.now(what)
 
     def run_case(self, case: Case) -> dict[str, Any]:
         """Run all stages of a case, each after the first in a fresh process; the last one's reply is the outcome."""
@@ -211,7 +236,11 @@ class Scheduler:
             if number:
                 self.stop([case.implementation])
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}
+            self.start([case.implementation])
+            began = time.monotonic()
             reply = self.ask(case.implementation, {"do": "run", **request})
+            measured_s = sum(reply.get("samples", {}).get("durations_ns", ())) / 1e9
+            self.ledger.book_request(time.monotonic() - began, measured_s)
             if reply["status"] != "ok":
                 break
         if "curves" in reply:

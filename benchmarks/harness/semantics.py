@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.harness import lanes
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.progress import Display
 from bn_impls.registry import Descriptor
 from bn_impls.semantics.observing import observe
@@ -20,7 +21,12 @@ SCHEMA = 1
 
 
 def observe_all(
-    folder: RunFolder, descriptors: Sequence[Descriptor], display: Display, *, every_style: bool = False
+    folder: RunFolder,
+    descriptors: Sequence[Descriptor],
+    display: Display,
+    ledger: Ledger,
+    *,
+    every_style: bool = False,
 ) -> None:
     """Ask every question of every implementation; what an earlier run asked is kept.
 
@@ -28,6 +34,7 @@ def observe_all(
         folder: where the answers go, written after each implementation.
         descriptors: of the run's implementations.
         display: is told what is asked now.
+        ledger: books the time that asking takes.
         every_style: ask in every call style, not in the usual one alone.
     """
     answers = known(folder)
@@ -44,7 +51,16 @@ def observe_all(
 
     def ask(descriptor: Descriptor) -> None:
         styles: Any = descriptor.styles if every_style else descriptor.styles[:1]
-        found = observe(descriptor, styles, report=tell)
+        times = [ledger.clock()]  # of the beginning and of each question; the first comes once all is imported
+
+        def heard(what: str) -> None:
+            times.append(ledger.clock())
+            tell(what)
+
+        found = observe(descriptor, styles, report=heard)
+        asking = times[1] if len(times) > 1 else ledger.clock()
+        ledger.book("imports", asking - times[0])
+        ledger.book("measured", ledger.clock() - asking)
         with writing:
             answers[descriptor.name] = found
             in_order = {one.name: answers[one.name] for one in descriptors if one.name in answers}
@@ -53,7 +69,8 @@ def observe_all(
 
     display.start(len(left))
     try:
-        lanes.side_by_side([partial(ask, descriptor) for descriptor in left], stopped.set)
+        with ledger.divided(lanes.how_many(len(left))):
+            lanes.side_by_side([partial(ask, descriptor) for descriptor in left], stopped.set)
     finally:
         display.stop()
 

@@ -12,6 +12,7 @@ from benchmarks import datasets
 from benchmarks.cases import Case, gates, plan
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.ledger import Ledger, kept
 from benchmarks.harness.machine import measure_machine
 from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
@@ -73,6 +74,7 @@ class Session:
             self.settings = replace(settings, yardsticks=yardsticks, baseline=baseline)
         cases = self.folder.planned() if self.folder else plan(self.settings, self.descriptors)
         self.cases = {case.case_id: case for case in cases}
+        self.ledger, self.booked_before = Ledger(), kept(self.folder.path) if self.folder else {}
 
     def run(self, selected: Iterable[Case], display: Display) -> dict[str, dict[str, Any]]:
         """Run the selected cases, and the agreement cases that their speeds need.
@@ -82,15 +84,25 @@ class Session:
         """
         wanted = with_gates(selected)
         folder = self.open_folder(wanted)
-        Scheduler(folder, self.descriptors, display).run(wanted)
+        Scheduler(folder, self.descriptors, display, self.ledger).run(wanted)
         if any(case.axis == "throughput" for case in wanted):
-            measure_machine(folder, self.settings.threads or usable_cores(), display)
+            with self.ledger.booking("measured"):
+                measure_machine(folder, self.settings.threads or usable_cores(), display)
         whole = {case.axis for case in wanted}.issuperset(AXES)
         if whole and self.settings.size != "quick":  # to import every framework once more takes longer than that may
             names = {case.implementation for case in wanted}
             chosen = [descriptor for descriptor in self.descriptors if descriptor.name in names]
-            observe_all(folder, chosen, display, every_style=self.settings.size == "full")
+            observe_all(folder, chosen, display, self.ledger, every_style=self.settings.size == "full")
         return folder.records()
+
+    def keep_ledger(self, report_s: float = 0.0) -> None:
+        """Write where the time of this run has gone so far.
+
+        Args:
+            report_s: what of it drawing the report took; 0 before it is drawn.
+        """
+        if self.folder is not None:
+            self.ledger.keep(self.folder, self.booked_before, len(self.folder.planned()), report_s)
 
     def open_folder(self, wanted: Sequence[Case]) -> RunFolder:
         """The run folder, made at the first call, after the data set has been found readable."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.axes.memory import Settled
 from bn_impls.isolation.serving import serve
 
 
@@ -18,6 +19,7 @@ class Server:
         """Nothing is imported before ``do_start``."""
         self.prepared: dict[str, Any] = {}
         self.start_costs: dict[str, float] = {}
+        self.settled = Settled()
 
     def do_start(self, specification: str, data_dir: str | None, download: bool) -> dict[str, Any]:
         """Import the implementation (and with it its framework)."""
@@ -71,15 +73,16 @@ class Server:
         from benchmarks.axes import memory, throughput
         from benchmarks.axes.outcome import Outcome
 
-        memory.settle_down()  # what an earlier case has left does not count as this one's
-        before = memory.rss_mib()
+        self.settled.before_a_case()
+        before, began = memory.rss_mib(), time.perf_counter()
         prepared = throughput.prepare(self.implementation, parameters, self._surroundings(scratch))
         if isinstance(prepared, Outcome):
             return asdict(prepared)
+        prepare_s = time.perf_counter() - began
         self.prepared[case_id] = prepared
-        memory.settle_down()
+        self.settled.once_prepared()
         facts = {**prepared.facts, **self.start_costs, "rss_before_mib": before}
-        return {"status": "ok", "facts": facts, "labels": prepared.labels}
+        return {"status": "ok", "facts": facts, "labels": prepared.labels, "prepare_s": prepare_s}
 
     def do_pass(self, case_id: str, loops: int, count: int) -> dict[str, Any]:
         """Take the samples of one pass."""

@@ -61,6 +61,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bn_impls.accuracy.dtypes import SIXTEEN_BITS
+from bn_impls.accuracy.tiles import joined, tiles
 from bn_impls.interface import Configuration
 
 Array = npt.NDArray[Any]
@@ -133,6 +134,15 @@ def step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, 
     Returns:
         The bounds of the formulas above, in float64.
     """
+    pieces = [
+        _step_bounds(part.settings, quality, part.of(x), part.of(dy), part.of(gamma), part.of(beta))
+        for part in tiles(settings)
+    ]
+    return Bounds(*(joined(settings, [getattr(piece, name) for piece in pieces]) for name in Bounds.__annotations__))
+
+
+def _step_bounds(settings: Configuration, quality: Quality, x: Array, dy: Array, gamma: Array, beta: Array) -> Bounds:
+    """Those of a tile."""
     u, axes, wide = roundoff(settings.dtype, quality), settings.reduction_axes, settings.parameter_shape
     n = x.size // settings.channels
     k = sum_factor(n, quality)
@@ -232,9 +242,17 @@ def inference_bound(
     Returns:
         The bound, in the shape of x.
     """
+    per_channel = (mean, variance, d_mean, d_variance, gamma, beta)
+    pieces = [
+        _inference_bound(part.settings, quality, part.of(x), *map(part.of, per_channel)) for part in tiles(settings)
+    ]
+    return joined(settings, pieces)
+
+
+def _inference_bound(settings: Configuration, quality: Quality, x: Array, *per_channel: Array) -> Array:
+    """That of a tile."""
     u, wide = roundoff(settings.dtype, quality), settings.parameter_shape
-    arrays = (mean, variance, d_mean, d_variance, gamma, beta)
-    mean, variance, d_mean, d_variance, gamma, beta = (array.reshape(wide) for array in arrays)
+    mean, variance, d_mean, d_variance, gamma, beta = (array.reshape(wide) for array in per_channel)
     s = np.sqrt(variance + settings.epsilon)
     xhat = (x - mean) / s
     d_inverse = (d_variance / (2 * s * s) + 2 * u) / s

@@ -6,20 +6,19 @@ conventions, and measures output, gradients and moving statistics; then inferenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bn_impls.accuracy.bounds import Bounds, Quality, inference_bound, moving_bound, step_bounds
+from bn_impls.accuracy.bounds import Quality
 from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.accuracy.errors import error_figures
+from bn_impls.accuracy.exact import BATCH_STATISTICS, GRADIENTS, QUALITIES, Compared, Exact
 from bn_impls.accuracy.inputs import NORMAL, Condition, channels_of, conditioned
+from bn_impls.accuracy.tiles import by_channel, joined, tiles
 from bn_impls.interface import Array, Layer, Unsupported
-from bn_impls.numpy_reference import BatchNorm as Reference
 
-QUALITIES: dict[Quality, str] = {"good": "over_bound", "plain": "over_limit"}
 MEASURES = ("abs", "rel", "ulp", *QUALITIES.values())
 FIRST_ORDER = (
     "output_training",
@@ -41,21 +40,6 @@ class Misfit(Exception):
     """A result that cannot be compared, being of another shape or dtype than it should."""
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One quantity of one step, as it was computed and as it should be.
-
-    Attributes:
-        got: what was computed, in the shape of the input or (C,).
-        exact: the reference's, in float64.
-        bounds: of each quality, in the same shape.
-    """
-
-    got: Array
-    exact: Array
-    bounds: Mapping[Quality, Array]
-
-
 class Comparison:
     """An implementation's layer and the reference, in step."""
 
@@ -70,20 +54,17 @@ class Comparison:
         self.layer, self.settings, self.conditions = layer, layer.configuration, conditions
         self.channels = channels_of(conditions, self.settings.channels)
         self.generator = np.random.default_rng(seed)
-        exact = replace(self.settings, dtype="float64", style="eager", device="cpu")
-        self.reference = Reference(exact)
         state: dict[str, Any] = dict(layer.export_state())
         for name, center, used in (("gamma", 1.0, self.settings.scale), ("beta", 0.0, self.settings.center)):
             drawn = self.generator.normal(center, 0.5, self.settings.channels)
             if used:
                 state[name] = drawn.astype(numpy_dtype(self.settings.dtype))
         layer.import_state(state)
-        self.reference.gamma = state["gamma"].astype(np.float64)
-        self.reference.beta = state["beta"].astype(np.float64)
-        zero = np.zeros(self.settings.channels)
-        self.moving_bounds: dict[tuple[Quality, str], Array] = {
-            (quality, name): zero for quality in QUALITIES for name in ("mean", "variance")
-        }
+        self.gamma: Array = state["gamma"].astype(np.float64)
+        self.exact = [
+            (part, Exact(part.settings, part.of(state["gamma"]), part.of(state["beta"])))
+            for part in tiles(self.settings)
+        ]
 
     def draw(self) -> tuple[Array, Array]:
         """The next input, distributed as the conditions say, and output gradient, normally distributed."""
@@ -100,7 +81,12 @@ class Comparison:
         Returns:
             Quantity -> error figures of the channels with normally distributed input.
         """
-        return self.figures(self.compare(gradients=gradients), NORMAL.name)
+        worst: Figures = {}
+        for compared in self._compared(gradients):
+            for quantity, figures in self.figures(compared, NORMAL.name).items():
+                before = worst.setdefault(quantity, figures)
+                worst[quantity] = {measure: max(before[measure], figures[measure]) for measure in figures}
+        return worst
 
     def figures(self, compared: Mapping[str, Compared], condition: str) -> Figures:
         """Error figures of the channels of one condition, by quantity."""
@@ -124,36 +110,48 @@ class Comparison:
 
     def compare(self, *, gradients: bool) -> dict[str, Compared]:
         """The same as :meth:`step`, as values instead of figures."""
-        with np.errstate(all="ignore"):  # values that are not finite are compared like others
-            return self._compare(gradients)
+        pieces = list(self._compared(gradients))
+        return {quantity: self._joined([piece[quantity] for piece in pieces]) for quantity in pieces[0]}
 
-    def _compare(self, gradients: bool) -> dict[str, Compared]:
+    def _joined(self, pieces: Sequence[Compared]) -> Compared:
+        got, exact = (joined(self.settings, [getattr(one, side) for one in pieces]) for side in ("got", "exact"))
+        bounds = {quality: joined(self.settings, [one.bounds[quality] for one in pieces]) for quality in QUALITIES}
+        return Compared(got, exact, bounds)
+
+    def _compared(self, gradients: bool) -> Iterator[dict[str, Compared]]:
+        """The values of one training call and one inference call, tile by tile."""
+        with np.errstate(all="ignore"):  # values that are not finite are compared like others
+            x, dy, got = self._called(gradients)
+        for part, exact in self.exact:
+            of_part = {quantity: part.of(array) for quantity, array in got.items()}
+            with np.errstate(all="ignore"):
+                compared = exact.compare(part.of(x), part.of(dy), of_part)
+            yield compared
+
+    def _called(self, gradients: bool) -> tuple[Array, Array, dict[str, Array]]:
+        """Input, output gradient and what the layer made of them, by quantity."""
         x, dy = self.draw()
-        exact_x, exact_dy = x.astype(np.float64), dy.astype(np.float64)  # now: the call may overwrite its input
+        kept = [by_channel(self.settings, array) for array in (x, dy)]  # now: the call may overwrite its input
         native = self.layer.to_native(x)
         gradients = gradients and not isinstance(self.layer.training_step_with_gradients, Unsupported)
         got = self._training_call(native, dy if gradients else None)
-        before = self.reference.moving_mean, self.reference.moving_variance, self.reference.num_updates
-        exact: dict[str, Array | None] = {"output": self.reference.forward(exact_x)}
-        bounds = {q: step_bounds(self.settings, q, exact_x, exact_dy, self.reference.gamma, self.reference.beta)
-                  for q in QUALITIES}  # fmt: skip
-        names = ("gradient_input", "gradient_gamma", "gradient_beta")
-        exact |= dict(zip(names, self.reference.backward(exact_dy), strict=True)) if gradients else {}
-        found = {}
-        for field, true in exact.items():
-            if true is not None:
-                quantity = "output_training" if field == "output" else field
-                allowed = {quality: getattr(bound, field) for quality, bound in bounds.items()}
-                found[quantity] = self.fitting(quantity, got[field], true, allowed)
-        self._advance_bounds(before, bounds)
-        return found | self._statistics() | self._inference(native, exact_x)
+        state: Mapping[str, Any] = self.layer.export_state()
+        got |= {name: np.array(state[name]) for name in BATCH_STATISTICS}
+        got["output_inference"] = self.layer.to_numpy(self.layer.inference(native))
+        return kept[0], kept[1], {quantity: self._usable(quantity, array) for quantity, array in got.items()}
+
+    def _usable(self, quantity: str, got: Array) -> Array:
+        """A result that can be compared, its values in memory as its tiles want them."""
+        whole = quantity.startswith("output") or quantity == "gradient_input"
+        self._refuse(quantity, got, self.settings.input_shape if whole else (self.settings.channels,))
+        return by_channel(self.settings, got) if whole else got
 
     def _training_call(self, native: Any, dy: Array | None) -> dict[str, Array]:
-        """What the layer computes, a parameter that is off left out."""
+        """What the layer computes, by quantity, a parameter that is off left out."""
         if dy is None:
-            return {"output": self.layer.to_numpy(self.layer.training_step(native))}
+            return {"output_training": self.layer.to_numpy(self.layer.training_step(native))}
         results = self.layer.differentiated(native, self.layer.to_native(dy))
-        names = ("output", "gradient_input", "gradient_gamma", "gradient_beta")
+        names = ("output_training", *GRADIENTS)
         used = (True, True, self.settings.scale, self.settings.center)
         return {name: self.layer.to_numpy(tensor) for name, tensor, on in zip(names, results, used, strict=True) if on}
 
@@ -163,46 +161,14 @@ class Comparison:
         Raises:
             Misfit: they have another shape or dtype than they should.
         """
-        if got.shape != exact.shape:
-            raise Misfit(f"{quantity} has shape {got.shape}, but should have {exact.shape}")
-        if quantity not in WIDER and got.dtype.name != self.settings.dtype:
-            raise Misfit(f"{quantity} has dtype {got.dtype}, but should have {self.settings.dtype}")
+        self._refuse(quantity, got, exact.shape)
         return Compared(got, exact, bounds)
 
-    def _advance_bounds(self, before: tuple[Array, Array, int], bounds: Mapping[Quality, Bounds]) -> None:
-        old_mean, old_variance, updates = before
-        decay = self.settings.conventions.decay_of(self.settings.decay, updates)
-        for name, old, new in (
-            ("mean", old_mean, self.reference.moving_mean),
-            ("variance", old_variance, self.reference.moving_variance),
-        ):
-            size = decay * np.abs(old) + np.abs(new - decay * old)
-            for quality, bound in bounds.items():
-                so_far, batch = self.moving_bounds[quality, name], getattr(bound, name)
-                self.moving_bounds[quality, name] = moving_bound(self.settings, quality, decay, so_far, batch, size)
-
-    def _statistics(self) -> dict[str, Compared]:
-        state: Mapping[str, Any] = self.layer.export_state()
-        return {
-            name: self.fitting(
-                name, state[name], getattr(self.reference, name),
-                {quality: self.moving_bounds[quality, name.removeprefix("moving_")] for quality in QUALITIES},
-            )
-            for name in ("moving_mean", "moving_variance")
-        }  # fmt: skip
-
-    def _inference(self, native: Any, exact_x: Array) -> dict[str, Compared]:
-        y = self.layer.to_numpy(self.layer.inference(native))
-        reference = self.reference
-        bounds = {
-            quality: inference_bound(
-                self.settings, quality, exact_x, reference.moving_mean, reference.moving_variance,
-                self.moving_bounds[quality, "mean"], self.moving_bounds[quality, "variance"],
-                reference.gamma, reference.beta,
-            )
-            for quality in QUALITIES
-        }  # fmt: skip
-        return {"output_inference": self.fitting("output_inference", y, reference.inference(exact_x), bounds)}
+    def _refuse(self, quantity: str, got: Array, shape: tuple[int, ...]) -> None:
+        if got.shape != shape:
+            raise Misfit(f"{quantity} has shape {got.shape}, but should have {shape}")
+        if quantity not in WIDER and got.dtype.name != self.settings.dtype:
+            raise Misfit(f"{quantity} has dtype {got.dtype}, but should have {self.settings.dtype}")
 
 
 def present(steps: Sequence[Figures]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bn_impls.accuracy.tiles import channel_slices
+
 Array = npt.NDArray[Any]
 
 
@@ -40,6 +42,20 @@ def error_figures(
     """
     if got.shape != reference.shape:
         raise ValueError(f"a result has shape {got.shape}, but should be {reference.shape}")
+    if channel_axis is None:
+        return _figures(got, reference, bounds, dtype, None)
+    before = (slice(None),) * channel_axis
+    found = [
+        _figures(got[part], reference[part], {name: bound[part] for name, bound in bounds.items()}, dtype, channel_axis)
+        for part in ((*before, channels) for channels in channel_slices(got.shape, channel_axis))
+    ]
+    return {name: max(figures[name] for figures in found) for name in found[0]}
+
+
+def _figures(
+    got: Array, reference: Array, bounds: Mapping[str, Array], dtype: str, channel_axis: int | None
+) -> dict[str, float]:
+    """Those of a tile."""
     error = distance(got, reference)
     axes = () if channel_axis is None else tuple(a for a in range(got.ndim) if a != channel_axis)
     scale = np.abs(reference).max(axis=axes, keepdims=True, initial=0.0) if axes else np.abs(reference)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bn_impls.accuracy.comparison import Compared, Comparison, Figures
+from bn_impls.accuracy.comparison import Comparison, Figures
 from bn_impls.accuracy.errors import PATTERNS, Pattern, pattern
+from bn_impls.accuracy.exact import Compared
 
 SIZED = ("output_training", "output_inference", "gradient_input")
 """Quantities of a size of their own: an error as large as they are has lost all digits. The others may be near 0 by

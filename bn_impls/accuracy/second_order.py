@@ -39,7 +39,8 @@ from __future__ import annotations
 import numpy as np
 
 from bn_impls.accuracy.bounds import Quality, cancelling, rounded, roundoff, step_bounds, sum_factor, variance_bound
-from bn_impls.accuracy.comparison import QUALITIES, Compared, Comparison, Figures
+from bn_impls.accuracy.comparison import Comparison, Figures
+from bn_impls.accuracy.exact import QUALITIES, Compared
 from bn_impls.interface import Array, Configuration, Layer
 
 
@@ -146,7 +147,7 @@ def compare_second_order(layer: Layer, seed: int, steps: int) -> tuple[list[Figu
 
 
 def _step(comparison: Comparison, layer: Layer) -> dict[str, Compared]:
-    settings, gamma = comparison.settings, comparison.reference.gamma
+    settings, gamma = comparison.settings, comparison.gamma
     beta = np.zeros_like(gamma)  # it enters no gradient
     arrays = *comparison.draw(), comparison.draw()[1]
     x, dy, v = (array.astype(np.float64) for array in arrays)

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.harness import semantics
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.session import Session
 from benchmarks.report.semantics import read_semantics
 from benchmarks.settings import AXES
@@ -51,7 +52,7 @@ def folder(tmp_path: Path, good: str, small_settings: Any) -> Any:
 def test_every_answer_is_kept_with_the_texts_of_the_questions(folder: RunFolder, good: str) -> None:
     """The report reads it back without knowing the probes."""
     told, damage = Told(), []  # type: tuple[Told, list[str]]
-    semantics.observe_all(folder, [describe(good)], told)
+    semantics.observe_all(folder, [describe(good)], told, Ledger())
     found = read_semantics(folder.path / "semantics.json", damage)
     assert damage == []
     assert [(q.key, q.title, q.meaning) for q in found.questions] == [(q.key, q.title, q.meaning) for q in QUESTIONS]
@@ -63,11 +64,11 @@ def test_who_was_asked_is_not_asked_again(folder: RunFolder, good: str) -> None:
     """A resumed run keeps the answers it has; a damaged file is asked for anew."""
     path = folder.path / "semantics.json"
     path.write_text(json.dumps({"schema": 1, "questions": [], "answers": {good: {"kept": True}}}))
-    semantics.observe_all(folder, [describe(good)], told := Told())
+    semantics.observe_all(folder, [describe(good)], told := Told(), Ledger())
     assert told.said == []
     assert json.loads(path.read_text())["answers"] == {good: {"kept": True}}
     path.write_text("{")
-    semantics.observe_all(folder, [describe(good)], told := Told())
+    semantics.observe_all(folder, [describe(good)], told := Told(), Ledger())
     assert told.said != []
 
 
