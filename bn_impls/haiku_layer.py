@@ -8,8 +8,8 @@ What its user must remember:
   and inference then divides by the root of epsilon.
 - The variance is E[x^2] - E[x]^2 without a lower limit: wrong, or negative, where the mean is large beside the
   deviation.
-- Parameters, moving averages and the decay itself have the input's dtype. In bfloat16 a decay above 0.998 is 1: the first
-  update divides 0 by 0, and the averages are NaN.
+- Parameters, moving averages and the decay itself have the input's dtype. In bfloat16 a decay above 0.998 is 1: the
+  first update divides 0 by 0, and the averages are NaN.
 - ``is_training`` and the state are arguments of every call, and the new state is a result that must be kept.
 """
 

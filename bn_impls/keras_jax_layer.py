@@ -7,8 +7,8 @@ What its user must remember:
   values and returns the new ones, and whoever forgets to keep them learns no statistics.
 - ``jax.grad`` differentiates by the values given, not by Keras' variables; copy the values back before you save.
 - There is no float64: the layer casts its input to float32, also where its dtype is float64 and so are its results.
-- 16 bits are the policy ``mixed_float16`` or ``mixed_bfloat16``: variables and arithmetic stay in float32, and the output
-  is rounded once. With ``dtype="float16"`` the moving statistics would be kept in 16 bits, too.
+- 16 bits are the policy ``mixed_float16`` or ``mixed_bfloat16``: variables and arithmetic stay in float32, and the
+  output is rounded once. With ``dtype="float16"`` the moving statistics would be kept in 16 bits, too.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ What its user must remember:
 - Channels are last by default, unlike in PyTorch, and the moving variance divides by n, unlike PyTorch's.
 - The variance is E[x^2] - E[x]^2 without a lower limit: wrong where the mean is large beside the deviation.
 - There is no float64: the layer casts its input to float32, also where its dtype is float64 and so are its results.
-- 16 bits are the policy ``mixed_float16`` or ``mixed_bfloat16``: variables and arithmetic stay in float32, and the output
-  is rounded once. With ``dtype="float16"`` the moving statistics would be kept in 16 bits, too.
+- 16 bits are the policy ``mixed_float16`` or ``mixed_bfloat16``: variables and arithmetic stay in float32, and the
+  output is rounded once. With ``dtype="float16"`` the moving statistics would be kept in 16 bits, too.
 - ``torch.compile`` cannot take the layer as one graph: Keras' bookkeeping in ``__call__`` breaks it.
 """
 

@@ -8,8 +8,8 @@ What its user must remember:
   n - 1; every other input goes through the moments, and divides by n.
 - In a graph of float64 or 16 bits a Python float as ``decay_rate`` raises a TypeError at the first training call: it
   becomes float32 there, and its power is taken with a count of the input's dtype. Give it a number of that dtype.
-- Parameters, moving averages and the decay have the input's dtype. In bfloat16 a decay above 0.998 is 1: the first update
-  divides 0 by 0, and the averages are NaN.
+- Parameters, moving averages and the decay have the input's dtype. In bfloat16 a decay above 0.998 is 1: the
+  first update divides 0 by 0, and the averages are NaN.
 - A checkpoint holds the hidden sums and the counter beside the averages; whoever sets the averages alone loses them at
   the next update.
 """
