@@ -43,6 +43,11 @@ class Side:
         """What the implementation is called."""
         return self.descriptor.name
 
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return self.process.process.poll() is not None
+
     def observed(
         self, question: Question, conventions: Conventions | None = None
     ) -> tuple[Observed, Conventions] | Unsupported:

@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from bn_impls.errors import BadRunFolder, BnBenchError
 from bn_impls.explain.answer import OneSide, compare, look
-from bn_impls.explain.asking import SideLost, side
+from bn_impls.explain.asking import Side, SideLost, side
+from bn_impls.explain.circumstances import USUAL
 from bn_impls.explain.question import Question, plain
 from bn_impls.explain.rendering import explained_by, row_of
 from bn_impls.isolation.lines import encode
 
+Looked = OneSide | str  # what was found of a side, or why it does not take part
+Show = Callable[[int, int, str], None]
 
-def look_at_all(names: Iterable[str], question: Question) -> tuple[dict[str, OneSide], dict[str, str]]:
-    """Observe implementations one after the other, each in a process of its own.
+
+def look_at_all(
+    names: Iterable[str], questions: Sequence[Question], show: Show = lambda done, all_of_them, name: None
+) -> dict[str, list[Looked]]:
+    """Observe implementations, each in a process of its own that answers every question; a few at a time.
 
     Args:
         names: of the implementations.
-        question: the circumstances.
+        questions: the circumstances.
+        show: told whenever one is done how many are, how many there are, and its name.
 
     Returns:
-        What was found by name, and the reasons of those that do not take part.
+        By name, what was found of each question.
     """
-    found, reasons = {}, {}
-    for name in names:
+    everybody, done = list(names), 0
+
+    def looked(name: str) -> list[Looked]:
+        nonlocal done
+        found = _looked(name, questions)
+        done += 1
+        show(done, len(everybody), name)
+        return found
+
+    with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
+        return dict(zip(everybody, pool.map(looked, everybody), strict=True))
+
+
+AT_ONCE = 4  # each holds a framework in memory
+
+
+def _looked(name: str, questions: Sequence[Question]) -> list[Looked]:
+    """Every question in one process; one that loses it is a reason, and the next ones get another process."""
+    found: list[Looked] = []
+    while len(found) < len(questions):
         try:
             with side(name, None) as one:
-                found[name] = look(one, question)
-        except (BnBenchError, SideLost) as error:
-            reasons[name] = str(error)
-    return found, reasons
+                while len(found) < len(questions) and not one.gone:
+                    found.append(_look(one, questions[len(found)]))
+        except (BnBenchError, SideLost) as error:  # it does not start, and would not the next time
+            return [*found, *[str(error)] * (len(questions) - len(found))]
+    return found
+
+
+def _look(one: Side, question: Question) -> Looked:
+    try:
+        return look(one, question)
+    except (BnBenchError, SideLost) as error:
+        return str(error)
 
 
 def rows(question: Question, found: Mapping[str, OneSide]) -> list[dict[str, Any]]:
@@ -58,23 +93,34 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"explained_by": explained_by(row)}
 
 
-def explanations(names: Iterable[str], question: Question) -> dict[str, Any]:
-    """All pairs, in the form of one entry of the file ``explanations.json``.
+def explanations(
+    names: Iterable[str], questions: Sequence[Question], show: Show = lambda done, all_of_them, name: None
+) -> list[dict[str, Any]]:
+    """All pairs under each question, in the form of the entries of the file ``explanations.json``.
 
     Args:
         names: of the implementations.
-        question: the circumstances.
+        questions: the circumstances.
+        show: as :func:`look_at_all` tells it.
 
     Returns:
-        ``question``, ``implementations`` (who took part), ``left_out`` (name -> reason), ``undeclared`` (name -> field
-        -> declared and found), and ``differences``.
+        For each question: ``question``, ``implementations`` (who took part), ``left_out`` (name -> reason),
+        ``undeclared`` (name -> field -> declared and found), and ``differences``.
     """
-    found, reasons = look_at_all(names, question)
+    looked = look_at_all(names, questions, show)
+    return [
+        _entry(question, {name: found[place] for name, found in looked.items()})
+        for place, question in enumerate(questions)
+    ]
+
+
+def _entry(question: Question, looked: Mapping[str, Looked]) -> dict[str, Any]:
+    found = {name: one for name, one in looked.items() if isinstance(one, OneSide)}
     undeclared = {name: one.undeclared() for name, one in found.items()}
     return {
         "question": plain(question),
         "implementations": list(found),
-        "left_out": reasons,
+        "left_out": {name: reason for name, reason in looked.items() if isinstance(reason, str)},
         "undeclared": {
             name: {field: {"declared": declared, "found": seen} for field, (declared, seen) in fields.items()}
             for name, fields in undeclared.items() if fields
@@ -84,16 +130,24 @@ def explanations(names: Iterable[str], question: Question) -> dict[str, Any]:
 
 
 FILE, SCHEMA = "explanations.json", 1
-USUAL = (Question(), Question(shape=(4, 5, 5, 3)))  # where APIs differ by rank
 
 
-def into_run(folder: Path, names: Iterable[str], questions: Iterable[Question] = USUAL) -> Path:
+FILE, SCHEMA = "explanations.json", 1
+
+
+def into_run(
+    folder: Path,
+    names: Iterable[str],
+    questions: Sequence[Question] = USUAL,
+    show: Show = lambda done, all_of_them, name: None,
+) -> Path:
     """Explain all pairs and leave the result in a run folder, where the report finds it.
 
     Args:
         folder: of a run.
         names: of the implementations.
         questions: the circumstances, each an entry.
+        show: as :func:`look_at_all` tells it.
 
     Returns:
         The file.
@@ -103,8 +157,7 @@ def into_run(folder: Path, names: Iterable[str], questions: Iterable[Question] =
     """
     if not (folder / "plan.json").is_file():
         raise BadRunFolder(f"{folder} is no run folder: it has no plan.json; give one that `bn-bench run` wrote")
-    everybody = list(names)
-    found = {"schema": SCHEMA, "sets": [explanations(everybody, question) for question in questions]}
+    found = {"schema": SCHEMA, "sets": explanations(names, questions, show)}
     draft = folder / f".{FILE}.draft"
     try:
         draft.write_bytes(encode(found) + b"\n")

@@ -5,7 +5,8 @@ the same semantics are within four times of each other. The search begins at wha
 field at a time; a small set of the best is kept at every depth, because the first of two changes need not be the one
 that looks best. Changes of the function are tried first: reproducing seven quantities to rounding is evidence that
 nothing else can give. Only then come causes within rounding, which are held to tests that can fail: a reference that
-rounds as the hypothesis says must be off in each quantity by as much as the side is, within a factor of 8 either way;
+rounds as the hypothesis says must be off in each quantity by as much as the side is, within a factor of 8 either way
+(as far as a digit is left: an error as large as the value says no more by its size, and NaN must be met by NaN);
 what is left must scatter over the channels as rounding does; and values said to be kept in a dtype must be values of
 that dtype.
 """
@@ -24,7 +25,7 @@ from bn_impls.errors import BadConfiguration
 from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
 from bn_impls.explain.observing import GRADIENTS, Observed
 from bn_impls.explain.question import rounded
-from bn_impls.explain.replay import Replay, differences, excess
+from bn_impls.explain.replay import Replay, declared, differences, excess
 from bn_impls.semantics.description import Semantics
 
 WITHIN = 2.0  # bounds; see above
@@ -93,7 +94,7 @@ class Search:
 
     def find(self) -> Found:
         """Search from what the side declares."""
-        start = self._node(Semantics().resolved(self.replay.configuration))
+        start = self._node(declared(self.replay.configuration))
         assert start is not None
         levels = [[start]]
         while not (solved := [node for node in levels[-1] if node.solved]) and len(levels) <= DEPTH:
@@ -139,21 +140,16 @@ class Search:
 
     def _pruned(self, node: _Node, start: _Node) -> _Node:
         """Without the changes that reproduce nothing: what does not reproduce a quantity is no finding."""
-        for name, declared in vars(start.semantics).items():
-            if getattr(node.semantics, name) != declared:
-                simpler = self._node(node.semantics.changed(**{name: declared}))
+        for name, value in vars(start.semantics).items():
+            if getattr(node.semantics, name) != value:
+                simpler = self._node(node.semantics.changed(**{name: value}))
                 if simpler is not None and simpler.reproduced >= node.reproduced:
                     node = simpler
         return node
 
     def _by_rounding(self, node: _Node) -> Found | None:
         """One rounding choice, or two, that account for what a node leaves."""
-        first = list(rounding_alternatives(node.semantics, self.replay.configuration))
-        pairs = [
-            second for change in first
-            for second in rounding_alternatives(change, self.replay.configuration) if second not in first
-        ]  # fmt: skip
-        for candidate in dict.fromkeys([*first, *pairs]):
+        for candidate in rounding_alternatives(node.semantics, self.replay.configuration):
             errors = self._accounted(node, candidate)
             if errors is not None:
                 return self._found(node, rounding=candidate, rounding_errors=errors)
@@ -164,10 +160,10 @@ class Search:
             return None
         replayed, emulated = self.replay(node.semantics), self.replay.rounded(candidate)
         off = excess(emulated, replayed.answers, replayed.bounds)
-        for quantity in FIRST_ORDER:
-            got, expected = max(node.excess[quantity], WITHIN), max(off[quantity], WITHIN)
-            if not 1 / AS_MUCH <= got / expected <= AS_MUCH:
-                return None
+        nothing = {name: np.zeros_like(values) for name, values in replayed.answers.items()}
+        lost = excess(nothing, replayed.answers, replayed.bounds)
+        if not all(_as_much(node.excess[name], off[name], lost[name]) for name in FIRST_ORDER):
+            return None
         return differences(emulated, replayed.answers)
 
     def _representable(self, candidate: Semantics) -> bool:
@@ -200,6 +196,14 @@ class Search:
         }  # fmt: skip
         left = differences(self.observed.answers, self.replay(node.semantics).answers)
         return Found(node.semantics, node.excess, left, chosen, rounding_errors or {}, others)
+
+
+def _as_much(got: float, expected: float, lost: float) -> bool:
+    """Whether two errors, in bounds, are of one size; beyond that of ``lost``, with no digit left, they have none."""
+    if math.isinf(got) or math.isinf(expected):  # NaN, such as the root of a negative variance
+        return got == expected
+    got, expected = (max(min(error, lost), WITHIN) for error in (got, expected))
+    return 1 / AS_MUCH <= got / expected <= AS_MUCH
 
 
 def _changed_field(base: Semantics, changed: Semantics) -> str:

@@ -35,6 +35,8 @@ FIELD_WORDS = {
     "sums": "the order of the sums",
     "compute_dtype": "the dtype of the computation",
     "accumulation_dtype": "the dtype of the sums",
+    "inference_dtype": "the dtype of the computation in inference",
+    "gradient_dtype": "the dtype of the computation of the gradients",
     "moving_dtype": "the dtype of the moving statistics",
     "axes": "the axes of the statistics",
     "gamma": "the use of gamma",
