@@ -14,7 +14,7 @@ from bn_impls.explain.answer import OneSide, compare, look
 from bn_impls.explain.asking import Side, SideLost, side
 from bn_impls.explain.circumstances import USUAL
 from bn_impls.explain.question import Question, plain
-from bn_impls.explain.rendering import explained_by, row_of
+from bn_impls.explain.rendering import circumstances_words, explained_by, row_of
 from bn_impls.isolation.lines import encode
 
 Looked = OneSide | str  # what was found of a side, or why it does not take part
@@ -29,7 +29,7 @@ def look_at_all(
     Args:
         names: of the implementations.
         questions: the circumstances.
-        show: told whenever one is done how many are, how many there are, and its name.
+        show: told whenever one begins how many are done, how many there are, and its name.
 
     Returns:
         By name, what was found of each question.
@@ -38,9 +38,9 @@ def look_at_all(
 
     def looked(name: str) -> list[Looked]:
         nonlocal done
+        show(done, len(everybody), name)
         found = _looked(name, questions)
         done += 1
-        show(done, len(everybody), name)
         return found
 
     with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
@@ -104,8 +104,8 @@ def explanations(
         show: as :func:`look_at_all` tells it.
 
     Returns:
-        For each question: ``question``, ``implementations`` (who took part), ``left_out`` (name -> reason),
-        ``undeclared`` (name -> field -> declared and found), and ``differences``.
+        For each question: ``question``, ``circumstances`` (the same in words), ``implementations`` (who took part),
+        ``left_out`` (name -> reason), ``undeclared`` (name -> field -> declared and found), and ``differences``.
     """
     looked = look_at_all(names, questions, show)
     return [
@@ -119,6 +119,7 @@ def _entry(question: Question, looked: Mapping[str, Looked]) -> dict[str, Any]:
     undeclared = {name: one.undeclared() for name, one in found.items()}
     return {
         "question": plain(question),
+        "circumstances": circumstances_words(plain(question)),
         "implementations": list(found),
         "left_out": {name: reason for name, reason in looked.items() if isinstance(reason, str)},
         "undeclared": {
@@ -140,7 +141,7 @@ def into_run(
     names: Iterable[str],
     questions: Sequence[Question] = USUAL,
     show: Show = lambda done, all_of_them, name: None,
-) -> Path:
+) -> list[dict[str, Any]]:
     """Explain all pairs and leave the result in a run folder, where the report finds it.
 
     Args:
@@ -150,18 +151,18 @@ def into_run(
         show: as :func:`look_at_all` tells it.
 
     Returns:
-        The file.
+        The entries of the file.
 
     Raises:
         BadRunFolder: it is none, or cannot be written.
     """
     if not (folder / "plan.json").is_file():
         raise BadRunFolder(f"{folder} is no run folder: it has no plan.json; give one that `bn-bench run` wrote")
-    found = {"schema": SCHEMA, "sets": explanations(names, questions, show)}
+    sets = explanations(names, questions, show)
     draft = folder / f".{FILE}.draft"
     try:
-        draft.write_bytes(encode(found) + b"\n")
+        draft.write_bytes(encode({"schema": SCHEMA, "sets": sets}) + b"\n")
         draft.replace(folder / FILE)
     except OSError as error:
         raise BadRunFolder(f"{folder / FILE} cannot be written: {error.strerror or error}") from error
-    return folder / FILE
+    return sets

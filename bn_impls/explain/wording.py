@@ -101,6 +101,18 @@ def value_words(field: str, value: Any) -> str:
     return known[value] if value in known else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+SHORT = {
+    "compute_dtype": "computation in {}", "accumulation_dtype": "sums in {}", "moving_dtype": "statistics in {}",
+    "inference_dtype": "inference in {}", "gradient_dtype": "gradients in {}", "variance": "variance {}",
+    "sums": "sums {}", "output": "output {}",
+}  # fmt: skip
+
+
+def choices_words(choices: Mapping[str, Any]) -> str:
+    """Choices within rounding in a few words, as in ``computation in float16, statistics in float16``."""
+    return ", ".join(SHORT[field].format(value_words(field, value)) for field, value in choices.items())
+
+
 def size(value: float) -> str:
     """A difference in two digits, as in 3.1e-3."""
     if value in (0.0, float("inf")):
