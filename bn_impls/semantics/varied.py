@@ -122,7 +122,8 @@ class VariedBatchNorm:
                 through = self._sum(inner * self.xhat, self.axes, keepdims=True)
                 through = through / max(count - chosen.gradient_ddof, 1)
                 dx = dx - self.xhat * (through if chosen.gradient == "usual" else through * self._variance_share())
-        return dx * self.inverse
+        found: Array = dx * self.inverse
+        return found
 
     def _variance_share(self) -> Array:
         """d(1 / s)/dv of the layer's own s, over that of sqrt(v + epsilon), with v the variance over n."""
