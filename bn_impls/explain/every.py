@@ -14,7 +14,7 @@ from bn_impls.explain.answer import OneSide, compare, look
 from bn_impls.explain.asking import Side, SideLost, side
 from bn_impls.explain.circumstances import USUAL
 from bn_impls.explain.question import Question, plain
-from bn_impls.explain.rendering import circumstances_words, explained_by, row_of
+from bn_impls.explain.rendering import cause_names, circumstances_words, explained_by, row_of
 from bn_impls.isolation.lines import encode
 
 Looked = OneSide | str  # what was found of a side, or why it does not take part
@@ -79,7 +79,8 @@ def rows(question: Question, found: Mapping[str, OneSide]) -> list[dict[str, Any
 
     Returns:
         Rows with ``a``, ``b``, ``quantity``, ``difference``, ``over_bound``, ``scale``, ``causes``, ``rounding``,
-        ``unexplained``, ``missing`` and ``explained_by`` (the causes in words), as JSON takes them.
+        ``unexplained``, ``missing``, ``explained_by`` (the causes in words) and ``causes_named`` (without sides and
+        shares), as JSON takes them.
     """
     return [
         _told(row_of(one.name, other.name, quantity))
@@ -90,7 +91,7 @@ def rows(question: Question, found: Mapping[str, OneSide]) -> list[dict[str, Any
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"explained_by": explained_by(row)}
+    return row | {"explained_by": explained_by(row), "causes_named": cause_names(row)}
 
 
 def explanations(
@@ -159,10 +160,20 @@ def into_run(
     if not (folder / "plan.json").is_file():
         raise BadRunFolder(f"{folder} is no run folder: it has no plan.json; give one that `bn-bench run` wrote")
     sets = explanations(names, questions, show)
+    kept = [entry | {"differences": [_short(row) for row in entry["differences"]]} for entry in sets]
     draft = folder / f".{FILE}.draft"
     try:
-        draft.write_bytes(encode({"schema": SCHEMA, "sets": sets}) + b"\n")
+        draft.write_bytes(encode({"schema": SCHEMA, "sets": kept}) + b"\n")
         draft.replace(folder / FILE)
     except OSError as error:
         raise BadRunFolder(f"{folder / FILE} cannot be written: {error.strerror or error}") from error
     return sets
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A difference as a run keeps it: thousands of them, of which the report shows the causes' names and one figure."""
+    return {name: row[name] for name in KEPT} | {name: float(f"{row[name]:.4g}") for name in FIGURES}
+
+
+KEPT = ("a", "b", "quantity", "explained_by", "causes_named")
+FIGURES = ("difference", "over_bound", "unexplained")
