@@ -5,6 +5,7 @@
     BnBenchError
     ├── UnknownName            no implementation, data set, axis or format of that name
     ├── BadSpecification       a SPEC that does not import, or is not an implementation
+    │   └── NothingThere       one whose module or object does not exist
     ├── BadConfiguration       a configuration that no implementation could take
     ├── BadState               a state whose names, shapes, dtypes or values are wrong
     ├── BadCheckpoint          a checkpoint that cannot be read back
@@ -51,6 +52,31 @@ class UnknownName(BnBenchError):
 
 class BadSpecification(BnBenchError):
     """A ``module:OBJECT`` or entry point that does not lead to an implementation."""
+
+
+class NothingThere(BadSpecification):
+    """A ``module:OBJECT`` whose module or object does not exist."""
+
+    @classmethod
+    def among(cls, target: str, what: str, got: str, known: Iterable[str]) -> NothingThere:
+        """Say which close names exist.
+
+        Args:
+            target: the ``module:OBJECT``.
+            what: is missing, as in ``"a module"``.
+            got: its name.
+            known: names that exist there.
+
+        Returns:
+            The error, to be raised.
+        """
+        names = sorted(known)
+        close = difflib.get_close_matches(got, names, n=3, cutoff=0.5) or names[:5]
+        hint = f"there is {' and '.join(close)}; " if close else ""
+        return cls(
+            f"{target} does not import: there is no {what} {got!r}; {hint}give module:OBJECT, importable from the "
+            "current folder, with an Implementation as OBJECT, or a name of `bn-bench list`"
+        )
 
 
 class BadConfiguration(BnBenchError):

@@ -152,6 +152,7 @@ IMPLEMENTATION = Implementation(
     packages=("flax", "jax", "jaxlib", "orbax-checkpoint", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.flax_layer"),
     documented={name: Documented("one_pass_variance", ONE_PASS) for name in ("mean_100", "mean_10000")},
 )

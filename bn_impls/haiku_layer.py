@@ -8,6 +8,8 @@ What its user must remember:
   and inference then divides by the root of epsilon.
 - The variance is E[x^2] - E[x]^2 without a lower limit: wrong, or negative, where the mean is large beside the
   deviation.
+- Parameters, moving averages and the decay itself have the input's dtype. In bfloat16 a decay above 0.998 is 1: the
+  first update divides 0 by 0, and the averages are NaN.
 - ``is_training`` and the state are arguments of every call, and the new state is a result that must be kept.
 """
 
@@ -152,7 +154,7 @@ class HaikuLayer:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := _refusal(configuration)):
         return reason
     return layer_of(HeldState(configuration, HaikuLayer))
@@ -171,6 +173,7 @@ IMPLEMENTATION = Implementation(
     packages=("dm-haiku", "jax", "jaxlib", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=True,
     variants=found_in("bn_impls.variants.haiku_layer"),
     documented={
         "mean_100": Documented("one_pass_variance", ONE_PASS),

@@ -446,6 +446,8 @@ class Implementation:
     Attributes:
         conventions: what this API does where APIs differ.
         packages: distributions whose versions belong into a record.
+        narrow_statistics: whether a layer of 16 bits keeps parameters and moving statistics in its input's 16 bits, or
+            in float32, as mixed precision does; None where there is none, or where nothing is said.
         build: a layer, or why there is none for this configuration.
         build_trainer: a network in training; left out, the NumPy network hosts the layer through its gradients.
         variants: what explicit callables cannot show, by a name of :data:`VARIANTS`; a name left out is not offered.
@@ -459,6 +461,7 @@ class Implementation:
     build_trainer: Callable[[TrainerConfiguration], Trainer | Unsupported] | None = field(default=None)
     variants: Mapping[str, Callable[[Configuration], Layer | Unsupported]] = field(default_factory=dict)
     documented: Mapping[str, Documented] = field(default_factory=dict)
+    narrow_statistics: bool | None = None
 
 
 def build_trainer(implementation: Implementation, configuration: TrainerConfiguration) -> Trainer | Unsupported:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from bn_impls.accuracy.dtypes import SIXTEEN_BITS
 from bn_impls.interface import Array, Configuration, Conventions, Unsupported
 from bn_impls.state import State
 
@@ -51,9 +52,12 @@ def refusal(conventions: Conventions, backend: str, spelled: str) -> Unsupported
 
 
 def dtype_refusal(dtype: str, spelled: str) -> Unsupported | None:
-    """Why the layer would not compute in a dtype, or None; asked of the function by which it chooses its own."""
+    """Why the layer would not compute in a dtype, or None; asked of the function by which it chooses its own.
+
+    A layer of 16 bits computes in float32 on purpose: that is what its policy, mixed precision, means.
+    """
     chosen = keras.backend.result_type(dtype, "float32")
-    if chosen == dtype:
+    if chosen == dtype or (dtype in SIXTEEN_BITS and chosen == "float32"):
         return None
     return Unsupported(f"Keras on {spelled} computes a {dtype} layer in {chosen}, so {dtype} is not offered")
 

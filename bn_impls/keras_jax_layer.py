@@ -7,6 +7,8 @@ What its user must remember:
   values and returns the new ones, and whoever forgets to keep them learns no statistics.
 - ``jax.grad`` differentiates by the values given, not by Keras' variables; copy the values back before you save.
 - There is no float64: the layer casts its input to float32, also where its dtype is float64 and so are its results.
+- 16 bits are the policy ``mixed_float16`` or ``mixed_bfloat16``: variables and arithmetic stay in float32, and the
+  output is rounded once. With ``dtype="float16"`` the moving statistics would be kept in 16 bits, too.
 """
 
 from __future__ import annotations
@@ -108,7 +110,8 @@ class KerasLayer:
 
 def refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | None:
     """Why this cannot be built, or None."""
-    reason = boundary.refusal(settings.device, settings.style, settings.dtype)
+    dtypes = boundary.LAYER_DTYPES if isinstance(settings, Configuration) else boundary.JAX_DTYPES
+    reason = boundary.refusal(settings.device, settings.style, settings.dtype, dtypes)
     reason = reason or api.refusal(settings.conventions, "jax", "JAX")
     return reason or api.dtype_refusal(settings.dtype, "JAX")
 
@@ -128,5 +131,6 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "jax", "jaxlib", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.keras_jax_layer"),
 )

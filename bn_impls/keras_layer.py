@@ -129,6 +129,7 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.keras_layer"),
     documented={
         "checkpoint_counter": Documented(

@@ -7,6 +7,8 @@ What its user must remember:
 - Channels are last by default, unlike in PyTorch, and the moving variance divides by n, unlike PyTorch's.
 - The variance is E[x^2] - E[x]^2 without a lower limit: wrong where the mean is large beside the deviation.
 - There is no float64: the layer casts its input to float32, also where its dtype is float64 and so are its results.
+- 16 bits are the policy ``mixed_float16`` or ``mixed_bfloat16``: variables and arithmetic stay in float32, and the
+  output is rounded once. With ``dtype="float16"`` the moving statistics would be kept in 16 bits, too.
 - ``torch.compile`` cannot take the layer as one graph: Keras' bookkeeping in ``__call__`` breaks it.
 """
 
@@ -127,7 +129,8 @@ def refusal(settings: Configuration | TrainerConfiguration) -> Unsupported | Non
     """Why this cannot be built, or None."""
     if settings.style == "graph":
         return Unsupported("torch.compile cannot take Keras' layer as one graph; this implementation is called eager")
-    reason = boundary.refusal(settings.device, settings.style, settings.dtype)
+    dtypes = boundary.LAYER_DTYPES if isinstance(settings, Configuration) else boundary.TORCH_DTYPES
+    reason = boundary.refusal(settings.device, settings.style, settings.dtype, dtypes)
     reason = reason or api.refusal(settings.conventions, "torch", "PyTorch")
     return reason or api.dtype_refusal(settings.dtype, "PyTorch")
 
@@ -184,6 +187,7 @@ IMPLEMENTATION = Implementation(
     packages=("keras", "torch", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.keras_torch_layer"),
     documented={name: Documented("one_pass_variance", ONE_PASS) for name in ("mean_100", "mean_10000")},
 )

@@ -174,4 +174,5 @@ IMPLEMENTATION = Implementation(
     conventions=Conventions(ddof=0, initial_mean=0.0, initial_variance=1.0, warm_up=False, decay_in_float32=False),
     packages=("numpy",),
     build=build,
+    narrow_statistics=True,
 )

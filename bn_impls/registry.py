@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import pkgutil
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bn_impls.errors import BadSpecification, UnknownName
+from bn_impls.errors import BadSpecification, NothingThere, UnknownName
 
 ENTRY_POINT_GROUP = "bn_impls"
 
@@ -293,6 +295,7 @@ def load(descriptor: Descriptor) -> Any:
         The :class:`bn_impls.interface.Implementation` (typed Any to keep this module free of the interface's imports).
 
     Raises:
+        NothingThere: there is no such module or object.
         BadSpecification: the target does not import or is no implementation.
     """
     from bn_impls.interface import Implementation  # here, so that listing stays fast
@@ -302,15 +305,29 @@ def load(descriptor: Descriptor) -> Any:
     module_name, _, object_name = descriptor.target.partition(":")
     make_importable(descriptor)
     try:
-        found = getattr(importlib.import_module(module_name), object_name)
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):  # another one, which it imports
+            raise _not_imported(descriptor, error) from error
+        here = [found.name for found in pkgutil.iter_modules([str(Path.cwd())])]
+        raise NothingThere.among(descriptor.target, "module", error.name, here) from error
     except (Exception, SystemExit) as error:  # somebody else's module may raise anything
-        raise BadSpecification(
-            f"{descriptor.target} does not import: {type(error).__name__}: {error}; expected module:OBJECT with an "
-            "Implementation as OBJECT, importable from the current folder"
-        ) from error
+        raise _not_imported(descriptor, error) from error
+    found = getattr(module, object_name, None)
+    if not hasattr(module, object_name):
+        named = [name for name, value in vars(module).items() if isinstance(value, Implementation)]
+        raise NothingThere.among(descriptor.target, "object", object_name, named)
     if not isinstance(found, Implementation):
         raise BadSpecification(
             f"{descriptor.target} is a {type(found).__name__}, but should be a bn_impls.interface.Implementation; "
             "docs/adding-an-implementation.md leads through writing one"
         )
     return found
+
+
+def _not_imported(descriptor: Descriptor, error: BaseException) -> BadSpecification:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" [{Path(frames[-1].filename).name} line {frames[-1].lineno}]"
+    return BadSpecification(
+        f"{descriptor.target} does not import: its module raised {type(error).__name__}: {error}{place}"
+    )

@@ -6,8 +6,10 @@ What its user must remember:
   0, and inference then divides by the root of epsilon.
 - Maps of rank 4 with channels last go through the fused kernel: float32 only, and the moving variance then divides by
   n - 1; every other input goes through the moments, and divides by n.
-- In a graph of float64 a Python float as ``decay_rate`` raises a TypeError at the first training call: it becomes
-  float32 there, and its power is taken with a float64 count.
+- In a graph of float64 or 16 bits a Python float as ``decay_rate`` raises a TypeError at the first training call: it
+  becomes float32 there, and its power is taken with a count of the input's dtype. Give it a number of that dtype.
+- Parameters, moving averages and the decay have the input's dtype. In bfloat16 a decay above 0.998 is 1: the
+  first update divides 0 by 0, and the averages are NaN.
 - A checkpoint holds the hidden sums and the counter beside the averages; whoever sets the averages alone loses them at
   the next update.
 """
@@ -23,6 +25,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from bn_impls import tensorflow_boundary as boundary
+from bn_impls.accuracy.dtypes import numpy_dtype
 from bn_impls.interface import (
     Array,
     Configuration,
@@ -44,10 +47,15 @@ def batch_norm(settings: Configuration) -> snt.BatchNorm:
     return snt.BatchNorm(
         create_scale=settings.scale,
         create_offset=settings.center,
-        decay_rate=np.float64(settings.decay) if settings.dtype == "float64" else settings.decay,
+        decay_rate=decay_rate(settings),
         eps=settings.epsilon,
         data_format=settings.layout,
     )
+
+
+def decay_rate(settings: Configuration) -> Any:
+    """A Python float, or where a graph would take that for a float32 too many, a number of the input's dtype."""
+    return settings.decay if settings.dtype == "float32" else numpy_dtype(settings.dtype).type(settings.decay)
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
@@ -62,7 +70,10 @@ def refusal(settings: Configuration) -> Unsupported | None:
     """Why snt.BatchNorm cannot do this, or None."""
     rank, conventions = len(settings.input_shape), settings.conventions
     if rank == 4 and settings.layout == "channels_last" and settings.dtype not in FUSED.dtypes:
-        return Unsupported(f"FusedBatchNormV2, which snt.BatchNorm calls for such maps, has no {settings.dtype}")
+        try:
+            called(settings)
+        except (tf.errors.InvalidArgumentError, ValueError) as error:
+            return Unsupported(f"snt.BatchNorm refuses {settings.dtype} maps: {str(error).splitlines()[0]}")
     own = OWN.of_input(rank, settings.dtype, settings.layout)
     if conventions.ddof != own.ddof:
         return Unsupported(f"snt.BatchNorm has ddof {own.ddof} for such inputs; ddof {conventions.ddof} is not offered")
@@ -150,7 +161,7 @@ def _assign(variable: tf.Variable, array: Array) -> None:
 
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype)
+    reason = boundary.refusal(configuration.device, configuration.style, configuration.dtype, boundary.LAYER_DTYPES)
     if reason or (reason := refusal(configuration)):
         return reason
     with boundary.placed(configuration.device):
@@ -188,5 +199,6 @@ IMPLEMENTATION = Implementation(
     packages=("dm-sonnet", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=True,
     variants=found_in("bn_impls.variants.sonnet_layer"),
 )

@@ -111,5 +111,6 @@ IMPLEMENTATION = Implementation(
     packages=("tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.tf_fused"),
 )

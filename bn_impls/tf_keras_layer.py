@@ -82,5 +82,6 @@ IMPLEMENTATION = Implementation(
     packages=("tf_keras", "tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.tf_keras_layer"),
 )

@@ -148,5 +148,6 @@ IMPLEMENTATION = Implementation(
     packages=("tensorflow", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=True,
     variants=found_in("bn_impls.variants.tf_manual"),
 )

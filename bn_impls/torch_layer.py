@@ -176,5 +176,6 @@ IMPLEMENTATION = Implementation(
     packages=("torch", "safetensors", "numpy"),
     build=build,
     build_trainer=build_trainer,
+    narrow_statistics=False,
     variants=found_in("bn_impls.variants.torch_layer"),
 )

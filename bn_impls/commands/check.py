@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
+from bn_impls.commands.progress import show
 from bn_impls.errors import BadSpecification
 from bn_impls.registry import describe
 
@@ -34,22 +34,21 @@ def _seconds(text: str) -> float:
 
 
 def act(options: argparse.Namespace) -> int:
-    """Test, and print what was found."""
+    """Test, and print what was found.
+
+    Raises:
+        BnBenchError: the specification names nothing, or its framework is not installed.
+    """
     descriptor = describe(options.specification)
     if (reason := descriptor.missing()) is not None:
         raise BadSpecification(f"{descriptor.name} cannot be tested here: {reason}")
     from bn_impls.conformance import runner, wording
 
-    report = runner.run(
-        descriptor, quick=options.quick, check_s=options.timeout, path=runner.importable_from_here(), show=_show
-    )
-    _show(0, 0, "")
+    try:
+        report = runner.run(
+            descriptor, quick=options.quick, check_s=options.timeout, path=runner.importable_from_here(), show=show
+        )
+    finally:
+        show(0, 0, "")
     print(json.dumps(wording.as_json(report), indent=1) if options.json else wording.as_text(report))
     return 0 if report.passed else FAILED
-
-
-def _show(done: int, all_of_them: int, name: str) -> None:
-    """One line on a terminal that is written over; nothing elsewhere."""
-    if sys.stderr.isatty():
-        line = f"{done} of {all_of_them}: {name}" if all_of_them else ""
-        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

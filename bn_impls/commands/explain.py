@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bn_impls.commands.progress import show
 from bn_impls.errors import BadSpecification
 from bn_impls.interface import FLOATS, STYLES
 
@@ -23,10 +24,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("a", metavar="A", nargs="?", help="a name of `bn-bench list`, or module:OBJECT")
     parser.add_argument("b", metavar="B", nargs="?", help="the other one")
-    parser.add_argument("--all", action="store_true", help="every pair of what is installed, in place of A and B")
+    parser.add_argument(
+        "--all", action="store_true",
+        help="every pair of what is installed, in place of A and B: in all usual circumstances (ranks, dtypes, "
+        "layouts, 50 steps, ill-conditioned and tiny inputs), or only in those that the other options give",
+    )  # fmt: skip
     parser.add_argument(
         "--run", type=Path, metavar="RUN",
-        help="with --all: explain all pairs of rank 2 and 4 and leave the result in a run folder, for its report",
+        help="with --all: leave the result in a run folder as well, for its report",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the same facts as JSON")
     parser.add_argument("--shape", type=_shape, default=(32, 8), metavar="NxC", help="of the inputs (default 32x8)")
@@ -39,6 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mean", type=float, default=0.0, metavar="M",
         help="mean of the inputs in units of their deviation (default 0); 1000 shows how a variance is computed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="S",
+        help="factor of the inputs (default 1); at 0.01 most variances are smaller than epsilon",
     )  # fmt: skip
     parser.add_argument(
         "--defaults", action="store_true", help="each API's own epsilon, decay and start values, where it says them"
@@ -72,7 +81,7 @@ def act(options: argparse.Namespace) -> int:
     question = Question(
         shape=options.shape, layout="channels_first" if options.channels_first else "channels_last",
         dtype=options.dtype, decay=options.decay, epsilon=options.epsilon, steps=options.steps, offset=options.mean,
-        defaults=options.defaults,
+        scale=options.scale, defaults=options.defaults,
     )  # fmt: skip
     question.check()
     if options.all != (options.a is None) or (options.a is None) != (options.b is None):
@@ -99,14 +108,24 @@ def _one_pair(options: argparse.Namespace, question: Question) -> int:
 
 
 def _every_pair(options: argparse.Namespace, question: Question) -> int:
-    from bn_impls.explain.every import explanations, into_run
-    from bn_impls.explain.rendering import pairs_text
+    from bn_impls.explain.circumstances import USUAL
+    from bn_impls.explain.every import FILE, explanations, into_run
+    from bn_impls.explain.question import Question
+    from bn_impls.explain.rendering import pairs_text, sets_text
     from bn_impls.isolation.lines import encode
     from bn_impls.registry import descriptors
 
+    questions = USUAL if question == Question() else (question,)
+    if options.run is None:
+        found = explanations(descriptors(), questions, show)
+    else:
+        found = into_run(options.run, descriptors(), questions, show)
+    show(0, 0, "")
+    if options.json:
+        print(encode({"sets": found}).decode())
+    else:
+        print(pairs_text(found[0]) if len(found) == 1 else sets_text(found))
     if options.run is not None:
-        print(f"{into_run(options.run, descriptors())}; `bn-bench report {options.run}` draws it")
-        return SAME_OR_EXPLAINED
-    found = explanations(descriptors(), question)
-    print(encode(found).decode() if options.json else pairs_text(found))
-    return UNEXPLAINED if any(row["unexplained"] for row in found["differences"]) else SAME_OR_EXPLAINED
+        print(f"{options.run / FILE}: `bn-bench report {options.run}` draws it", file=sys.stderr)
+    unexplained = any(row["unexplained"] for entry in found for row in entry["differences"])
+    return UNEXPLAINED if unexplained else SAME_OR_EXPLAINED

@@ -16,7 +16,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Which implementations, which questions, and how to print."""
     parser.add_argument("names", metavar="NAME", nargs="*", help="implementations, or module:OBJECT; all if left out")
     parser.add_argument("--question", action="append", default=[], metavar="KEY", help="ask this one only; repeatable")
-    parser.add_argument("--all-styles", action="store_true", help="every call style, not the usual one alone")
+    parser.add_argument(
+        "--styles", choices=("all", "usual"), default="all",
+        help="all: in every call style, with a line of its own where one differs (default); usual: in its users' usual "
+        "one alone, which is faster",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object: name, question, what was observed")
 
 
@@ -42,7 +46,7 @@ def act(options: argparse.Namespace) -> int:
     show = _progress if sys.stderr.isatty() else _lines()
     matrix = {}
     for descriptor in chosen:
-        styles = descriptor.styles if options.all_styles else descriptor.styles[:1]
+        styles = descriptor.styles if options.styles == "all" else descriptor.styles[:1]
         matrix[descriptor.name] = observe(descriptor, styles, questions, show)  # type: ignore[arg-type]  # checked when built
     show("")
     if options.json:

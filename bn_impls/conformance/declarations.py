@@ -6,9 +6,11 @@ from bn_impls.conformance.model import Check, Failure, NotOffered
 from bn_impls.conformance.subject import Subject
 from bn_impls.semantics.asking import NOT_OFFERED, ask
 from bn_impls.semantics.asking import Subject as Asked
-from bn_impls.semantics.questions import averages, epsilon, updates, variance
+from bn_impls.semantics.questions import averages, epsilon, narrow, updates, variance
 
-QUESTIONS = (*epsilon.QUESTIONS, *averages.QUESTIONS, *variance.QUESTIONS, *updates.QUESTIONS)
+QUESTIONS = (
+    *epsilon.QUESTIONS, *averages.QUESTIONS, *variance.QUESTIONS, *updates.QUESTIONS, *narrow.STATISTICS
+)  # fmt: skip
 """Those about which conventions, or the interface's contract, say something."""
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from bn_impls.conformance.documentation import document
 from bn_impls.conformance.kit import chosen, failed
 from bn_impls.conformance.model import Check, Failure, Result
+from bn_impls.conformance.worker import NOTHING_THERE
+from bn_impls.errors import NothingThere
 from bn_impls.interface import Documented
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.isolation.variables import environment
@@ -130,6 +132,9 @@ def run(
 
     Returns:
         A result for every check, whatever the implementation does.
+
+    Raises:
+        NothingThere: a ``module:OBJECT`` whose module or object does not exist.
     """
     checks = chosen(quick)
     with tempfile.TemporaryDirectory(prefix="bn-bench-check-") as folder, contextlib.ExitStack() as stack:
@@ -139,6 +144,8 @@ def run(
         try:
             session.begin()
         except WorkerLost as lost:
+            if lost.status == NOTHING_THERE:
+                raise NothingThere(lost.reason) from lost
             return Report(descriptor.name, (_not_loaded(lost), *_skipped(checks, "the implementation did not load")))
         results = [Result(name=LOAD, status="passed")]
         for check in checks:

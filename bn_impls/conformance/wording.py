@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ WIDTH = 110
 
 def as_json(report: Report) -> dict[str, Any]:
     """The document that ``check --json`` prints."""
-    fields = ("name", "status", "got", "expected", "message")
+    fields = ("name", "status", "got", "expected", "message", "cause")
     return {
         "implementation": report.implementation,
         "passed": report.passed,
@@ -35,15 +36,25 @@ def as_text(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     explained: set[str] = set()
+    skipped = Counter(result.message for result in report.results if result.status == "skipped")
     for result in report.results:
         if result.status == "skipped":
-            yield f"skipped: {result.name} ({result.message})"
+            if many := skipped.pop(result.message, 0):  # once for all that have the same reason
+                yield f"skipped: {f'{many} checks' if many > MOST_NAMED else _named(report, result)} ({result.message})"
         elif (result.status == "failed" or result.message) and result.cause not in explained:
             yield f"{'failed' if result.status == 'failed' else 'finding'}: {result.name}"
             yield from _wrapped(result.message)
             if result.status == "failed":
                 yield from _evidence(result, report)
                 explained |= {result.cause} - {UNKNOWN}
+
+
+MOST_NAMED = 10
+
+
+def _named(report: Report, like: Result) -> str:
+    same = [one.name for one in report.results if (one.status, one.message) == ("skipped", like.message)]
+    return ", ".join(same)
 
 
 def _evidence(result: Result, report: Report) -> Iterator[str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from bn_impls.isolation.serving import serve
 
+NOTHING_THERE = "nothing_there"
+
 
 class Server:
     """What can be asked. Each method returns a reply."""
@@ -20,6 +22,7 @@ class Server:
         from bn_impls import registry
         from bn_impls.conformance import surroundings
         from bn_impls.conformance.subject import Subject
+        from bn_impls.errors import NothingThere
         from bn_impls.interface import Documented
 
         sys.dont_write_bytecode = True  # an edit within the second of the last save would be taken for the old code
@@ -30,7 +33,10 @@ class Server:
         registry.make_importable(descriptor)
         surroundings.import_what_it_imports(descriptor.target.partition(":")[0])
         before = surroundings.seen()
-        implementation = registry.load(descriptor)
+        try:
+            implementation = registry.load(descriptor)
+        except NothingThere as nothing:
+            return {"status": NOTHING_THERE, "reason": str(nothing)}
         self.subject = Subject(
             implementation=implementation,
             style=descriptor.styles[0],  # type: ignore[arg-type]  # a descriptor names styles as plain strings

@@ -10,10 +10,10 @@ from bn_impls.explain.attribution import Explained, Pair, attribute
 from bn_impls.explain.observing import Observed
 from bn_impls.explain.question import Question, draw
 from bn_impls.explain.remedy import Remedy, remedy
-from bn_impls.explain.replay import Replay
+from bn_impls.explain.replay import Replay, declared
 from bn_impls.explain.search import Found, Search
 from bn_impls.interface import Configuration, Unsupported
-from bn_impls.semantics.description import PLAIN, Semantics
+from bn_impls.semantics.description import Semantics
 
 Verdict = Literal["same", "explained", "unexplained"]
 
@@ -37,10 +37,9 @@ class OneSide:
         return [{name: value for name, (_, value) in self._changed(other).items()} for other in self.found.others]
 
     def _changed(self, semantics: Semantics) -> dict[str, tuple[Any, Any]]:
-        declared = PLAIN.resolved(self.configuration)
         return {
             name: (value, getattr(semantics, name))
-            for name, value in vars(declared).items() if value != getattr(semantics, name)
+            for name, value in vars(declared(self.configuration)).items() if value != getattr(semantics, name)
         }  # fmt: skip
 
 

@@ -43,6 +43,11 @@ class Side:
         """What the implementation is called."""
         return self.descriptor.name
 
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return self.process.process.poll() is not None
+
     def observed(
         self, question: Question, conventions: Conventions | None = None
     ) -> tuple[Observed, Conventions] | Unsupported:
@@ -100,7 +105,8 @@ def side(specification: str, style: str | None) -> Iterator[Side]:
             process.started(START_S)
         except WorkerLost as lost:
             message = f"{specification} {lost.status}: {lost.reason}"
-            raise (NotComparable(message) if "BadSpecification" in message else SideLost(message)) from lost
+            unusable = any(kind in message for kind in ("BadSpecification", "NothingThere"))
+            raise (NotComparable(message) if unusable else SideLost(message)) from lost
         try:
             yield Side(descriptor, chosen, process, Path(folder))
         finally:

@@ -8,6 +8,7 @@ difference at its step over the measured difference; a step that makes it larger
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -19,7 +20,8 @@ from bn_impls.accuracy.errors import distance, over
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.observing import Observed
 from bn_impls.explain.replay import ROUNDING_FIELDS, Replay
-from bn_impls.explain.search import WITHIN, Found
+from bn_impls.explain.rounding import WITHIN
+from bn_impls.explain.search import Found
 from bn_impls.interface import Array
 from bn_impls.semantics.description import Semantics
 
@@ -208,13 +210,13 @@ class _Walk:
         left = 1 - sum(cause.share for cause in causes)
         of_interest = [(side, found) for side, found in sides
                        if found.rounding and found.excess[self.quantity] > WITHIN]  # fmt: skip
-        total = sum(found.residual[self.quantity] for _, found in of_interest)
+        parts = _parts([found.residual[self.quantity] for _, found in of_interest])
         return tuple(
             Rounding(
                 side, found.rounding, found.residual[self.quantity], found.rounding_errors[self.quantity],
-                left * found.residual[self.quantity] / total,
+                left * part,
             )
-            for side, found in of_interest
+            for (side, found), part in zip(of_interest, parts, strict=True)
         )  # fmt: skip
 
     def _unexplained(self) -> float:
@@ -223,6 +225,13 @@ class _Walk:
             0.0 if found.rounding or found.excess[self.quantity] <= WITHIN else found.residual[self.quantity]
             for found in sides
         )
+
+
+def _parts(residuals: list[float]) -> list[float]:
+    """Parts of the sum; beside infinite ones, which are NaN on that side, finite ones are nothing."""
+    if any(map(math.isinf, residuals)):
+        residuals = [float(math.isinf(residual)) for residual in residuals]
+    return [residual / sum(residuals) for residual in residuals]
 
 
 def _largest(values: Array) -> float:

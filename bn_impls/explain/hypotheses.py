@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from bn_impls.accuracy.dtypes import SIXTEEN_BITS
 from bn_impls.explain.observing import Observed
 from bn_impls.explain.question import Inputs
 from bn_impls.interface import FLOATS, Array, Configuration
@@ -109,18 +111,39 @@ def _written(value: float) -> list[float]:
 
 
 def rounding_alternatives(base: Semantics, configuration: Configuration) -> Iterator[Semantics]:
-    """Every single choice that changes only the rounding, the mildest first."""
-    known = [name for name in FLOATS[FLOATS.index(configuration.dtype) + 1 :] if _numpy_knows(name)]
-    yield base.changed(sums="in_order")
-    yield base.changed(variance="one_pass_clamped")
-    yield base.changed(variance="one_pass")
-    yield base.changed(output="multiplied_out")
-    for name in known:
-        yield base.changed(moving_dtype=name)
-        yield base.changed(accumulation_dtype=name)
-        yield base.changed(compute_dtype=name)
-    if configuration.dtype == "float16":  # the sums of the usual one are in float32
-        yield base.changed(accumulation_dtype="float16")
+    """Choices that change only the rounding, the mildest and the fewest at a time first.
+
+    Args:
+        base: semantics with the rounding of a good evaluation.
+        configuration: of the layer.
+    """
+    in_16_bits = configuration.dtype in SIXTEEN_BITS
+    steps = _narrow_steps(configuration.dtype) if in_16_bits else _steps(configuration.dtype)
+    for many in range(1, (MOST_IN_16_BITS if in_16_bits else 2) + 1):
+        for chosen in combinations(steps, many):
+            changes = dict(chosen)
+            if len(changes) == many:  # and not two values of one field
+                yield base.changed(**changes)
+
+
+MOST_IN_16_BITS = 4  # moments, statistics, inference and gradients may each be rounded in their own way
+Step = tuple[str, str]  # a field, and its value
+
+
+def _steps(dtype: str) -> list[Step]:
+    known = [name for name in FLOATS[FLOATS.index(dtype) + 1 :] if _numpy_knows(name)]
+    narrower = [(field, name) for name in known for field in ("moving_dtype", "accumulation_dtype", "compute_dtype")]
+    return [("sums", "in_order"), ("variance", "one_pass"), ("variance", "one_pass_clamped"),
+            ("output", "multiplied_out"), *narrower]  # fmt: skip
+
+
+def _narrow_steps(dtype: str) -> list[Step]:
+    """What may be done in 16 bits rather than in float32."""
+    if not _numpy_knows(dtype):
+        return []
+    fields = ("moving_dtype", "compute_dtype", "gradient_dtype", "inference_dtype", "accumulation_dtype")
+    return [*((field, dtype) for field in fields), ("accumulation_dtype", "float32"), ("variance", "one_pass"),
+            ("output", "multiplied_out")]  # fmt: skip
 
 
 def _numpy_knows(dtype: str) -> bool:

@@ -25,6 +25,7 @@ class Question:
         epsilon: added to the variance.
         steps: training calls; the last two take no gradients.
         offset: mean of the inputs in units of their deviation; large ones show how a variance is computed.
+        scale: factor of the inputs; at 0.01 most variances are smaller than an epsilon of 1e-3.
         defaults: whether each API's own epsilon, decay and start values are asked for in place of these.
         seed: of the inputs.
     """
@@ -36,6 +37,7 @@ class Question:
     epsilon: float = 1e-3
     steps: int = 6
     offset: float = 0.0
+    scale: float = 1.0
     defaults: bool = False
     seed: int = 0
 
@@ -99,7 +101,7 @@ def draw(question: Question, settings: Configuration) -> Inputs:
     """
     generator = np.random.default_rng(question.seed)
     channels, wide = settings.channels, settings.parameter_shape
-    deviation = np.geomspace(0.02, 2.0, channels) if channels > 1 else np.array([0.5])
+    deviation = question.scale * (np.geomspace(0.02, 2.0, channels) if channels > 1 else np.array([0.5]))
     mean = generator.uniform(0.3, 1.0, channels) * deviation * generator.choice([-1.0, 1.0], channels)
     mean = mean + question.offset * deviation
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from bn_impls.explain.answer import Answer, OneSide
 from bn_impls.explain.attribution import Explained
-from bn_impls.explain.question import plain
+from bn_impls.explain.question import Question, plain
 from bn_impls.explain.telling import sentences
-from bn_impls.explain.wording import FIELD_WORDS, QUANTITY_WORDS, percent, size
+from bn_impls.explain.wording import FIELD_WORDS, QUANTITY_WORDS, choices_words, percent, size
 
 WIDTH = 100
 HEADINGS = ("quantity", "difference", "over bound", "explained by")
@@ -82,6 +83,58 @@ def _side(side: OneSide) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def circumstances_words(question: Mapping[str, Any]) -> str:
+    """The circumstances of a comparison in a few words: shape and dtype, and what is unusual.
+
+    Args:
+        question: as :func:`bn_impls.explain.question.plain` gives it.
+    """
+    usual = plain(Question())
+    told = {
+        "layout": question["layout"].replace("_", " "), "steps": f"{question['steps']} steps",
+        "offset": f"mean/std {question['offset']:g}", "scale": f"inputs times {question['scale']:g}",
+        "decay": f"decay {question['decay']:g}", "epsilon": f"epsilon {question['epsilon']:g}",
+        "defaults": "defaults of each API",
+    }  # fmt: skip
+    shape = f"{'x'.join(map(str, question['shape']))} {question['dtype']}"
+    return ", ".join([shape, *(words for field, words in told.items() if question[field] != usual[field])])
+
+
+SET_HEADINGS = ("circumstances", "compared", "pairs that differ", "unexplained", "explained by (differences)")
+
+
+def sets_text(sets: Sequence[Mapping[str, Any]]) -> str:
+    """Many circumstances, a line each, and every difference that nothing explains.
+
+    Args:
+        sets: what :func:`bn_impls.explain.every.explanations` gives.
+    """
+    lines = [*_table([SET_HEADINGS, *map(_set_row, sets)])]
+    for entry in sets:
+        if rows := [_pair_row(row) for row in entry["differences"] if row["unexplained"]]:
+            lines += ["", f"unexplained: {entry['circumstances']}", *_table([PAIR_HEADINGS, *rows])]
+    return "\n".join(lines)
+
+
+def _set_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    rows = entry["differences"]
+    pairs = {(row["a"], row["b"]) for row in rows}
+    counted = Counter(cause for row in rows for cause in cause_names(row))
+    causes = ", ".join(f"{name} ({count})" for name, count in counted.most_common())
+    unexplained = sum(bool(row["unexplained"]) for row in rows)
+    return entry["circumstances"], str(len(entry["implementations"])), str(len(pairs)), str(unexplained), causes
+
+
+def cause_names(row: Mapping[str, Any]) -> list[str]:
+    """The causes of one quantity of a pair, without sides and shares; those of less than a hundredth are left out."""
+    names = [
+        FIELD_WORDS[cause["field"]].removeprefix("the ") for cause in row["causes"] if abs(cause["share"]) >= LITTLE
+    ]
+    names += [choices_words(rounding["choices"]) for rounding in row["rounding"] if abs(rounding["share"]) >= LITTLE]
+    return list(dict.fromkeys(names))
+
+
+LITTLE = 0.01
 PAIR_HEADINGS = ("A", "B", "quantity", "difference", "over bound", "explained by")
 
 
@@ -107,7 +160,8 @@ def _pair_row(row: dict[str, Any]) -> tuple[str, ...]:
 def explained_by(row: dict[str, Any]) -> str:
     """The causes of one quantity of a pair with their shares, in a line."""
     parts = [f"{FIELD_WORDS[cause['field']].removeprefix('the ')} {percent(cause['share'])}" for cause in row["causes"]]
-    parts += [f"rounding of {row[rounding['side']]} {percent(rounding['share'])}" for rounding in row["rounding"]]
+    parts += [f"rounding of {row[rounding['side']]} ({choices_words(rounding['choices'])}) {percent(rounding['share'])}"
+              for rounding in row["rounding"]]  # fmt: skip
     if row["unexplained"]:
         parts.append(f"unexplained {size(row['unexplained'])}")
     return "; ".join(parts)

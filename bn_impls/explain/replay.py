@@ -15,6 +15,7 @@ import numpy as np
 
 from bn_impls.accuracy.bounds import Bounds, inference_bound, moving_bound, step_bounds
 from bn_impls.accuracy.comparison import FIRST_ORDER
+from bn_impls.accuracy.dtypes import SIXTEEN_BITS
 from bn_impls.accuracy.errors import distance, over
 from bn_impls.explain.observing import takes_gradients
 from bn_impls.explain.question import Inputs, Question
@@ -22,7 +23,10 @@ from bn_impls.interface import Array, Configuration
 from bn_impls.semantics.description import PLAIN, Semantics
 from bn_impls.semantics.varied import VariedBatchNorm
 
-ROUNDING_FIELDS = ("variance", "output", "sums", "compute_dtype", "accumulation_dtype", "moving_dtype")
+ROUNDING_FIELDS = (
+    "variance", "output", "sums", "compute_dtype", "accumulation_dtype", "inference_dtype", "gradient_dtype",
+    "moving_dtype",
+)  # fmt: skip
 """Fields that change nothing but the rounding; a replay in float64 takes them at their defaults."""
 
 
@@ -32,6 +36,13 @@ class Replayed:
 
     answers: dict[str, Array]
     bounds: dict[str, Array]
+
+
+def declared(configuration: Configuration) -> Semantics:
+    """What a side says that it computes; of 16 bits, with the rounding of a good evaluation, which is in float32."""
+    said = PLAIN.resolved(configuration)
+    wide = "float32" if configuration.dtype in SIXTEEN_BITS else None
+    return said.changed(compute_dtype=wide, moving_dtype=wide or said.moving_dtype)
 
 
 def exact(semantics: Semantics) -> Semantics:

@@ -4,10 +4,8 @@ Semantics *reproduce* answers if every one is within twice the derived bound of 
 the same semantics are within four times of each other. The search begins at what the side declares and changes one
 field at a time; a small set of the best is kept at every depth, because the first of two changes need not be the one
 that looks best. Changes of the function are tried first: reproducing seven quantities to rounding is evidence that
-nothing else can give. Only then come causes within rounding, which are held to tests that can fail: a reference that
-rounds as the hypothesis says must be off in each quantity by as much as the side is, within a factor of 8 either way;
-what is left must scatter over the channels as rounding does; and values said to be kept in a dtype must be values of
-that dtype.
+nothing else can give. Only then come causes within rounding (:mod:`bn_impls.explain.rounding`), which are held to tests
+that can fail.
 """
 
 from __future__ import annotations
@@ -17,21 +15,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from bn_impls.accuracy.comparison import FIRST_ORDER
 from bn_impls.errors import BadConfiguration
 from bn_impls.explain.hypotheses import alternatives, rounding_alternatives
 from bn_impls.explain.observing import GRADIENTS, Observed
-from bn_impls.explain.question import rounded
-from bn_impls.explain.replay import Replay, differences, excess
+from bn_impls.explain.replay import Replay, declared, differences, excess
+from bn_impls.explain.rounding import WITHIN, RoundingTests
 from bn_impls.semantics.description import Semantics
 
-WITHIN = 2.0  # bounds; see above
 KEPT, OF_ONE_FIELD, DEPTH = 8, 2, 4  # of the search
 BETTER = 0.05  # least fall of the summed log10 of the excesses that is worth following: noise gives less
-SCATTER = 0.25  # least deviation of rounding errors over the channels, in units of their mean
-AS_MUCH = 8.0  # factor within which rounding errors of one kind are expected
 
 
 @dataclass(frozen=True)
@@ -90,10 +82,11 @@ class Search:
             observed: the side's answers.
         """
         self.replay, self.observed = replay, observed
+        self.tests = RoundingTests(replay, observed)
 
     def find(self) -> Found:
         """Search from what the side declares."""
-        start = self._node(Semantics().resolved(self.replay.configuration))
+        start = self._node(declared(self.replay.configuration))
         assert start is not None
         levels = [[start]]
         while not (solved := [node for node in levels[-1] if node.solved]) and len(levels) <= DEPTH:
@@ -139,57 +132,19 @@ class Search:
 
     def _pruned(self, node: _Node, start: _Node) -> _Node:
         """Without the changes that reproduce nothing: what does not reproduce a quantity is no finding."""
-        for name, declared in vars(start.semantics).items():
-            if getattr(node.semantics, name) != declared:
-                simpler = self._node(node.semantics.changed(**{name: declared}))
+        for name, value in vars(start.semantics).items():
+            if getattr(node.semantics, name) != value:
+                simpler = self._node(node.semantics.changed(**{name: value}))
                 if simpler is not None and simpler.reproduced >= node.reproduced:
                     node = simpler
         return node
 
     def _by_rounding(self, node: _Node) -> Found | None:
         """One rounding choice, or two, that account for what a node leaves."""
-        first = list(rounding_alternatives(node.semantics, self.replay.configuration))
-        pairs = [
-            second for change in first
-            for second in rounding_alternatives(change, self.replay.configuration) if second not in first
-        ]  # fmt: skip
-        for candidate in dict.fromkeys([*first, *pairs]):
-            errors = self._accounted(node, candidate)
-            if errors is not None:
+        for candidate in rounding_alternatives(node.semantics, self.replay.configuration):
+            if (errors := self.tests.errors(node.excess, candidate)) is not None:
                 return self._found(node, rounding=candidate, rounding_errors=errors)
         return None
-
-    def _accounted(self, node: _Node, candidate: Semantics) -> dict[str, float] | None:
-        if not self._representable(candidate) or self._is_systematic(node):
-            return None
-        replayed, emulated = self.replay(node.semantics), self.replay.rounded(candidate)
-        off = excess(emulated, replayed.answers, replayed.bounds)
-        for quantity in FIRST_ORDER:
-            got, expected = max(node.excess[quantity], WITHIN), max(off[quantity], WITHIN)
-            if not 1 / AS_MUCH <= got / expected <= AS_MUCH:
-                return None
-        return differences(emulated, replayed.answers)
-
-    def _representable(self, candidate: Semantics) -> bool:
-        """Whether the answers are values of the dtypes that they are said to be kept or computed in."""
-        answers = self.observed.answers
-        claims = ((candidate.moving_dtype, ("moving_mean", "moving_variance")),
-                  (candidate.compute_dtype, ("output_training",)))  # fmt: skip
-        return all(
-            dtype is None or np.array_equal(rounded(answers[name], dtype), answers[name], equal_nan=True)
-            for dtype, names in claims for name in names
-        )  # fmt: skip
-
-    def _is_systematic(self, node: _Node) -> bool:
-        """Whether what is left in a statistic is the same multiple of its bound in every channel: rounding scatters."""
-        replayed = self.replay(node.semantics)
-        for name in ("moving_mean", "moving_variance"):
-            if node.excess[name] > WITHIN:
-                left = self.observed.answers[name][-1] - replayed.answers[name][-1]
-                multiples = left / np.maximum(replayed.bounds[name][-1], np.finfo(np.float64).tiny)
-                if len(multiples) > 2 and np.std(multiples) < SCATTER * abs(np.mean(multiples)):
-                    return True
-        return False
 
     def _found(
         self, node: _Node, *, rounding: Semantics | None = None, rounding_errors: Mapping[str, float] | None = None,

@@ -35,6 +35,8 @@ FIELD_WORDS = {
     "sums": "the order of the sums",
     "compute_dtype": "the dtype of the computation",
     "accumulation_dtype": "the dtype of the sums",
+    "inference_dtype": "the dtype of the computation in inference",
+    "gradient_dtype": "the dtype of the computation of the gradients",
     "moving_dtype": "the dtype of the moving statistics",
     "axes": "the axes of the statistics",
     "gamma": "the use of gamma",
@@ -97,6 +99,18 @@ def value_words(field: str, value: Any) -> str:
     """A value of a field, as a person says it."""
     known = VALUE_WORDS.get(field, {})
     return known[value] if value in known else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+SHORT = {
+    "compute_dtype": "computation in {}", "accumulation_dtype": "sums in {}", "moving_dtype": "statistics in {}",
+    "inference_dtype": "inference in {}", "gradient_dtype": "gradients in {}", "variance": "variance {}",
+    "sums": "sums {}", "output": "output {}",
+}  # fmt: skip
+
+
+def choices_words(choices: Mapping[str, Any]) -> str:
+    """Choices within rounding in a few words, as in ``computation in float16, statistics in float16``."""
+    return ", ".join(SHORT[field].format(value_words(field, value)) for field, value in choices.items())
 
 
 def size(value: float) -> str:

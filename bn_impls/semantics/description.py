@@ -44,6 +44,9 @@ class Semantics:
         sums: of mean and variance: ``usual``, as NumPy takes them (row by row over the batch of a matrix, in blocks
             where values lie side by side), or ``in_order``, one term after the other.
         accumulation_dtype: in which the terms of mean and variance are summed; None as said under ``compute_dtype``.
+        inference_dtype: in which inference is evaluated; None for ``compute_dtype``.
+        gradient_dtype: in which the gradients are evaluated, the terms of their sums included; None for
+            ``compute_dtype``.
         moving_dtype: in which the moving statistics are kept and moved.
         axes: what a channel is: the configured axis, the ``last``, the ``second``, or everything but the batch axis
             (``elementwise``, with gamma and beta on the configured axis).
@@ -81,6 +84,8 @@ class Semantics:
     sums: Literal["usual", "in_order"] = "usual"
     compute_dtype: str | None = None
     accumulation_dtype: str | None = None
+    inference_dtype: str | None = None
+    gradient_dtype: str | None = None
     moving_dtype: str | None = None
     axes: Literal["configured", "last", "second", "elementwise"] = "configured"
     gamma: Literal["scale", "plus_one", "absolute", "ignored"] = "scale"
@@ -108,7 +113,7 @@ class Semantics:
     def resolved(self, configuration: Configuration) -> Semantics:
         """The same with what it leaves to a configuration written out, so that two can be compared.
 
-        ``compute_dtype`` and ``accumulation_dtype`` stay open: None has a meaning of its own.
+        The other dtypes than that of the moving statistics stay open: None has a meaning of its own.
         """
         given = configuration.conventions
         rounding = "both" if given.decay_in_float32 else "complement" if given.complement_in_float32 else "none"

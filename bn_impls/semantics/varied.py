@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bn_impls.accuracy.dtypes import SIXTEEN_BITS
 from bn_impls.errors import BadConfiguration, BadState
 from bn_impls.interface import Configuration
 from bn_impls.semantics.description import PLAIN, Semantics
@@ -43,6 +44,10 @@ class VariedBatchNorm:
         self.moving_dtype = _known_dtype(chosen.moving_dtype or configuration.dtype)
         sums = chosen.accumulation_dtype or chosen.compute_dtype
         self.sum_dtype = None if sums is None else _known_dtype(sums)
+        self.inference_dtype = _known_dtype(chosen.inference_dtype or self.dtype.name)
+        self.gradient_dtype = _known_dtype(chosen.gradient_dtype or self.dtype.name)
+        narrow = configuration.dtype in SIXTEEN_BITS  # whose parameters may be wider
+        self.parameter_dtype = self.gradient_dtype if narrow else _known_dtype(configuration.dtype)
         self.channel_axis = _channel_axis(configuration, chosen)
         shape = configuration.input_shape
         every = tuple(range(len(shape)))
@@ -61,7 +66,7 @@ class VariedBatchNorm:
         if self.semantics.inference_updates:
             self._update(*self._moments(x))
         used = self._moments(x) if self.semantics.inference_uses == "batch" else self.read_statistics()
-        return self._normalized(x, *used)[0]
+        return self._normalized(x, *used, self.inference_dtype)[0]
 
     @QUIET
     def forward(self, x: Array) -> Array:
@@ -72,28 +77,35 @@ class VariedBatchNorm:
             self._update(mean, variance)
         choices = {"batch": (mean, variance), "before": before, "after": self.read_statistics()}
         used = choices[self.semantics.training_uses]
-        y, self.xhat, self.inverse = self._normalized(x, *used)
-        self.x, self.mean, self.variance = x.astype(self.dtype), *used
+        y, *of_output = self._normalized(x, *used, self.dtype)
+        kept = (array.astype(self.gradient_dtype) for array in (*of_output, x, *used))
+        self.xhat, self.inverse, self.x, self.mean, self.variance = kept
         return y
 
     @QUIET
     def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
         """Gradients of input, gamma and beta for the last ``forward``; None for a parameter that is off."""
-        dy, settings = dy.astype(self.dtype), self.settings
+        dy, settings = dy.astype(self.gradient_dtype), self.settings
         dgamma, dbeta = self._parameter_gradients(dy)
         return (
             self._input_gradient(dy).astype(settings.dtype),
-            dgamma.astype(settings.dtype) if settings.scale else None,
-            dbeta.astype(settings.dtype) if settings.center else None,
+            dgamma.astype(self.parameter_dtype) if settings.scale else None,
+            dbeta.astype(self.parameter_dtype) if settings.center else None,
         )
+
+    def _sum(self, terms: Array, axes: tuple[int, ...], *, keepdims: bool = False) -> Array:
+        """A sum in the gradients, wide where these alone are narrow."""
+        wide = self.sum_dtype if self.semantics.gradient_dtype else None
+        total: Array = terms.sum(axis=axes, keepdims=keepdims, dtype=wide)
+        return total.astype(self.gradient_dtype)
 
     def _parameter_gradients(self, dy: Array) -> tuple[Array, Array]:
         chosen, reduced = self.semantics, self.parameter_axes
         of = {"normalized": self.xhat, "centered": self.x - self.mean, "input": self.x}[chosen.gamma_gradient_of]
-        of_scale = (dy * of).sum(axis=reduced) * self.dtype.type(chosen.gamma != "ignored")
+        of_scale = self._sum(dy * of, reduced) * self.gradient_dtype.type(chosen.gamma != "ignored")
         if chosen.gamma == "absolute":
             of_scale = of_scale * np.sign(self.beta if chosen.swapped else self.gamma).reshape(of_scale.shape)
-        of_offset = dy.sum(axis=reduced) * self.dtype.type(chosen.beta != "ignored")
+        of_offset = self._sum(dy, reduced) * self.gradient_dtype.type(chosen.beta != "ignored")
         if chosen.parameter_gradients == "mean":
             rows = self._count(reduced)
             of_scale, of_offset = of_scale / rows, of_offset / rows
@@ -101,27 +113,28 @@ class VariedBatchNorm:
 
     def _input_gradient(self, dy: Array) -> Array:
         chosen, count = self.semantics, self._count(self.axes)
-        inner: Array = dy * self._wide(self._scale()) if chosen.gamma_in_gradient else dy
+        inner: Array = dy * self._wide(self._scale(), self.gradient_dtype) if chosen.gamma_in_gradient else dy
         dx = inner
         if chosen.training_uses == "batch":  # moving statistics are constants
             if chosen.constant not in ("mean", "both"):
-                dx = dx - inner.sum(axis=self.axes, keepdims=True) / max(count - chosen.gradient_ddof, 1)
+                dx = dx - self._sum(inner, self.axes, keepdims=True) / max(count - chosen.gradient_ddof, 1)
             if chosen.constant not in ("variance", "both"):
-                through = (inner * self.xhat).sum(axis=self.axes, keepdims=True)
+                through = self._sum(inner * self.xhat, self.axes, keepdims=True)
                 through = through / max(count - chosen.gradient_ddof, 1)
                 dx = dx - self.xhat * (through if chosen.gradient == "usual" else through * self._variance_share())
-        return dx * self.inverse
+        found: Array = dx * self.inverse
+        return found
 
     def _variance_share(self) -> Array:
         """d(1 / s)/dv of the layer's own s, over that of sqrt(v + epsilon), with v the variance over n."""
         chosen, count = self.semantics, self._count(self.axes)
         unbiased = count / max(count - 1, 1) if chosen.normalizing_ddof else 1
-        share: Array = np.ones_like(self.variance) * self.dtype.type(unbiased)
+        share: Array = np.ones_like(self.variance) * self.gradient_dtype.type(unbiased)
         if chosen.epsilon_place == "outside":  # s = sqrt(v) + e: ds/dv = 1 / (2 sqrt(v)), not 1 / (2 s)
             outside: Array = share / (np.sqrt(self.variance) * self.inverse)
             return outside
         if chosen.epsilon_place == "maximum":  # constant below epsilon
-            share = share * (self.variance >= self.dtype.type(chosen.epsilon))
+            share = share * (self.variance >= self.gradient_dtype.type(chosen.epsilon))
         return share
 
     def per_channel(self, statistic: Array) -> Array:
@@ -159,10 +172,10 @@ class VariedBatchNorm:
         wide = given.reshape(self.statistics_shape) if given.shape == own else self._wide(given)
         return np.broadcast_to(wide, self.statistics_shape).astype(self.moving_dtype)
 
-    def _wide(self, per_channel: Array) -> Array:
+    def _wide(self, per_channel: Array, dtype: np.dtype[Any] | None = None) -> Array:
         shape = [1] * len(self.settings.input_shape)
         shape[self.channel_axis] = self.settings.channels
-        return per_channel.reshape(shape).astype(self.dtype)
+        return per_channel.reshape(shape).astype(dtype or self.dtype)
 
     def _count(self, axes: tuple[int, ...]) -> int:
         return math.prod(self.settings.input_shape[axis] for axis in axes)
@@ -253,11 +266,12 @@ class VariedBatchNorm:
         ignored = self.semantics.beta == "ignored" or not self.settings.center
         return np.zeros_like(beta) if ignored else beta
 
-    def _normalized(self, x: Array, mean: Array, variance: Array) -> tuple[Array, Array, Array]:
+    def _normalized(self, x: Array, mean: Array, variance: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
         """Output, xhat and 1 / s."""
-        x, epsilon = x.astype(self.dtype), self.dtype.type(self.semantics.epsilon)
-        inverse = self._inverse(variance, epsilon)
-        xhat, scale, offset = (x - mean) * inverse, self._wide(self._scale()), self._wide(self._offset())
+        x, mean, variance = x.astype(dtype), mean.astype(dtype), variance.astype(dtype)
+        inverse = self._inverse(variance, dtype.type(self.semantics.epsilon))
+        scale, offset = self._wide(self._scale(), dtype), self._wide(self._offset(), dtype)
+        xhat = (x - mean) * inverse
         if self.semantics.output == "centered":
             y = xhat * scale + offset
         else:

@@ -8,7 +8,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from bn_impls.interface import Configuration, Layer, Unsupported
-from bn_impls.sonnet_layer import Held, refusal
+from bn_impls.sonnet_layer import Held, decay_rate, refusal
 from bn_impls.variants.tensorflow_variants import Family
 
 
@@ -46,8 +46,8 @@ def replicas_synchronized(settings: Configuration) -> Layer | Unsupported:
         made = snt.distribute.CrossReplicaBatchNorm(
             create_scale=True,
             create_offset=True,
-            moving_mean=snt.ExponentialMovingAverage(given.decay),
-            moving_variance=snt.ExponentialMovingAverage(given.decay),
+            moving_mean=snt.ExponentialMovingAverage(decay_rate(given)),
+            moving_variance=snt.ExponentialMovingAverage(decay_rate(given)),
             eps=given.epsilon,
             data_format=given.layout,
         )

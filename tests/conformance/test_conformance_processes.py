@@ -79,11 +79,13 @@ def test_an_edit_within_the_second_that_the_file_was_saved_in_is_seen(
 
 @pytest.mark.parametrize(("arguments", "part"), [
     (["no-such-name"], "unknown implementation 'no-such-name'"),
+    (["no_such_module:X"], "there is no module 'no_such_module'"),
+    ([f"{ROGUES}:KILLZ"], "there is no object 'KILLZ'; there is KILLS"),
     ([], "the following arguments are required: SPEC"),
     (["torch", "--timeout", "0"], "0 is no number of seconds above 0"),
 ])  # fmt: skip
 def test_a_usage_error_is_code_2(arguments: list[str], part: str) -> None:
-    """Nothing is started."""
+    """No check is run; close names are told."""
     done = check(*arguments)
     assert done.returncode == 2
     assert part in done.stderr
@@ -91,8 +93,6 @@ def test_a_usage_error_is_code_2(arguments: list[str], part: str) -> None:
 
 
 @pytest.mark.parametrize(("specification", "part"), [
-    ("no_such_module:X", "No module named 'no_such_module'"),
-    (f"{ROGUES}:NOTHING", "has no attribute 'NOTHING'"),
     (f"{ROGUES}:NO_IMPLEMENTATION", "is a SimpleNamespace, but should be a bn_impls.interface.Implementation"),
     (f"{ROGUES}:BUILDS_NOTHING", "only on Tuesdays"),
 ])  # fmt: skip

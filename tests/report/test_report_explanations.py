@@ -15,6 +15,7 @@ from benchmarks.report.sections.explanations import explanations
 from benchmarks.report.view import View
 from bn_impls.errors import BadRunFolder
 from bn_impls.explain.every import into_run
+from bn_impls.explain.question import Question
 from tests.report.synthetic import agreement
 
 Build = Callable[..., View]
@@ -51,26 +52,39 @@ def test_a_run_without_the_file_has_no_table(view_of: Build) -> None:
     assert explanations(view_of(agreement("a"))) == []
 
 
-def test_of_a_pair_the_quantity_that_differs_most_is_shown(view_of: Build) -> None:
-    """With its cause; each shape has a row of its own."""
-    rank_2 = a_set(difference("moving_variance", 31800.0), difference("output_inference", 12500.0))
-    told, rows = seen(view_of(agreement("a")), {"schema": 1, "sets": [rank_2, a_set(difference("moving_mean", 5.0))]})
+def test_pairs_with_the_same_causes_are_a_row_with_their_largest_difference(view_of: Build) -> None:
+    """In each of the circumstances, which are told in words; a file of an older version has the shape alone."""
+    ddof, warm_up = {"causes_named": ["ddof"]}, {"causes_named": ["warm-up", "ddof"]}
+    rank_2 = a_set(
+        difference("output_inference", 12500.0, **ddof), difference("moving_variance", 31800.0, b="c", **ddof),
+        difference("moving_mean", 50.0, b="d", **warm_up),
+    )  # fmt: skip
+    told, rows = seen(
+        view_of(agreement("a")),
+        {"schema": 1, "sets": [rank_2, a_set(difference("moving_mean", 5.0)) | {"circumstances": "4x4 float16"}]},
+    )
     assert told == [
-        "1 pair of implementations differs by more than 4 times the bound of rounding; every difference has a cause."
+        "3 pairs of implementations differ by more than 4 times the bound of rounding in one of 2 circumstances; "
+        "every difference has a cause."
     ]
-    assert [(row["Other"], row["Quantity"], row["Over bound"]) for row in rows] == [
-        ("<b>", "moving variance", "31,800"), ("<b>", "moving mean", "5.00"),
+    columns = ("Circumstances", "Explained by", "Pairs", "Other", "Over bound")
+    assert [tuple(row[column] for column in columns) for row in rows] == [
+        ("dense 32\N{MULTIPLICATION SIGN}8", "ddof", "2", "c", "31,800"), ("dense 32\N{MULTIPLICATION SIGN}8", "ddof, warm-up", "1", "d", "50.0"),
+        ("4x4 float16", "ddof of the moving variance 99.98 %", "1", "<b>", "5.00"),
     ]  # fmt: skip
-    assert rows[0]["Explained by"] == "ddof of the moving variance 99.98 %"
 
 
 def test_a_difference_without_a_cause_comes_first_and_is_counted(view_of: Build) -> None:
     """Also one that is infinite."""
-    unexplained = difference("moving_mean", 9.0, unexplained="Infinity", explained_by="unexplained inf")
-    content = {"schema": 1, "sets": [a_set(difference("moving_variance", 31800.0), unexplained)]}
+    unexplained = difference(
+        "moving_mean", 9.0, unexplained="Infinity", explained_by="unexplained inf", causes_named=[]
+    )
+    content = {"schema": 1, "sets": [a_set(difference("moving_variance", 31800.0, b="c"), unexplained)]}
     told, rows = seen(view_of(agreement("a")), content)
     assert told[0].endswith("1 of these differences has no known cause.")
-    assert [row["Quantity"] for row in rows] == ["moving mean"]
+    assert [(row["Quantity"], row["Explained by"]) for row in rows] == [
+        ("moving mean", "nothing that is known"), ("moving variance", "ddof of the moving variance 99.98 %"),
+    ]  # fmt: skip
 
 
 def test_a_run_in_which_all_are_the_same_says_so(view_of: Build) -> None:
@@ -95,8 +109,8 @@ def test_a_damaged_file_is_reported_and_the_rest_is_drawn(view_of: Build, conten
 def test_the_command_s_file_is_what_the_report_reads(view_of: Build) -> None:
     """Written beside the records; a folder that is no run is refused."""
     view = view_of(agreement("a"))
-    path = into_run(view.run.folder, ["numpy-reference", "nobody"])
-    assert path == view.run.folder / "explanations.json"
+    [entry] = into_run(view.run.folder, ["numpy-reference", "nobody"], [Question()])
+    assert entry["circumstances"] == "32x8 float32"
     assert [plain(block.text) for block in explanations(view) if isinstance(block, Paragraph)] == [
         "No pair of implementations differs by more than rounding."
     ]

@@ -34,7 +34,11 @@ def _kept(dtype: str, subject: Subject) -> Answer:
     evidence = (
         f"the exported moving mean is {found}; after an update of one {dtype} step by a quarter it is {shown(mean, 10)}"
     )
-    return Answer(observed, None, evidence)
+    return Answer(observed, _declared(dtype, subject.implementation.narrow_statistics), evidence)
+
+
+def _declared(dtype: str, narrow: bool | None) -> str | None:
+    return None if narrow is None else dtype if narrow else "float32"
 
 
 def _computed(dtype: str, subject: Subject) -> Answer:
@@ -98,3 +102,4 @@ def _questions(dtype: str) -> tuple[Question, ...]:
 
 
 QUESTIONS = (*_questions("float16"), *_questions("bfloat16"))
+STATISTICS = tuple(question for question in QUESTIONS if question.key.endswith("_statistics"))
