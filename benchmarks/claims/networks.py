@@ -74,5 +74,6 @@ def describe(chosen: str | Mapping[str, Any], input_shape: tuple[int, ...], clas
 
 def _initialization(chosen: str | float) -> Initialization:
     if isinstance(chosen, str):
-        return {"glorot": Glorot(), "he": He()}[chosen]
+        known: dict[str, Initialization] = {"glorot": Glorot(), "he": He()}
+        return known[chosen]
     return Normal(chosen)

@@ -22,6 +22,8 @@ TRAINING: Mapping[str, Any] = {
     "hidden_bias": 0.0,
     "seed": 0,
     "precise": False,
+    "noise": False,
+    "watch": [],
     "keep": [],
     "dtype": "float32",
     "style": "eager",
@@ -35,6 +37,9 @@ TRAINING: Mapping[str, Any] = {
 - ``evaluate_every``: epochs.
 - ``hidden_bias``: start value of the biases of all dense layers but the last.
 - ``precise``: also evaluate with exact population statistics.
+- ``noise``: whether noise whose distribution changes with every step is added after batch normalization in training
+  (:mod:`benchmarks.claims.experiments.noise`); in the NumPy network only.
+- ``watch``: what else is measured at each evaluation (:mod:`benchmarks.claims.experiments.watching`).
 - ``keep``: parameters and statistics whose last values are kept as arrays, such as ``gamma``, ``moving_variance`` or
   ``population_variance``.
 """
