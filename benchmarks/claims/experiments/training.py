@@ -18,17 +18,13 @@ from benchmarks.axes.training import Experiment
 from benchmarks.claims.experiments.inspection import population_statistics
 from benchmarks.claims.experiments.noise import noise_after
 from benchmarks.claims.experiments.watching import WATCHED
-from benchmarks.claims.networks import describe
 from benchmarks.datasets import Dataset, Split
-from benchmarks.networks import optimizer
 from bn_impls.interface import (
     Array,
     Implementation,
     Statistics,
     Trainer,
-    TrainerConfiguration,
     Unsupported,
-    build_trainer,
 )
 from bn_impls.networks.numpy_network import hosted_trainer
 
@@ -60,18 +56,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
 
 def prepare(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Experiment:
     """Data and network of a case; raises what the data set's reader raises."""
-    data = first_rows(surroundings.dataset(parameters["dataset"]), parameters["train_rows"])
-    shape = data.train.inputs.shape[1:]
-    settings = TrainerConfiguration(
-        network=describe(parameters["network"], shape, data.class_count, parameters["batch_norm"]),
-        optimizer=optimizer(parameters),
-        conventions=implementation.conventions,
-        batch_size=parameters["batch_size"],
-        dtype=parameters["dtype"],
-        style=parameters["style"],
-        device=parameters["device"],
-    )
-    return Experiment(data, settings, parameters["seed"])
+    experiment = Experiment.of(implementation, parameters, surroundings)
+    return replace(experiment, data=first_rows(experiment.data, parameters["train_rows"]))
 
 
 def first_rows(data: Dataset, count: int) -> Dataset:
@@ -84,21 +70,11 @@ def first_rows(data: Dataset, count: int) -> Dataset:
 def start(
     implementation: Implementation, experiment: Experiment, parameters: Mapping[str, Any]
 ) -> Trainer | Unsupported:
-    """A trainer with the initial weights of the case's seed, hidden biases included, and the data loaded."""
-    trainer = (
-        hosted_trainer(experiment.settings, implementation.build, noise_after(experiment.seed))
-        if parameters["noise"]
-        else build_trainer(implementation, experiment.settings)
-    )
-    if isinstance(trainer, Unsupported):
-        return trainer
-    weights = experiment.settings.network.initial_weights(experiment.seed)
-    biases = [name for name in weights if name.startswith("dense") and name.endswith("/bias")]
-    for name in biases[:-1]:
-        weights[name] = np.full_like(weights[name], parameters["hidden_bias"])
-    trainer.import_weights({**trainer.export_weights(), **weights})
-    trainer.load_data(experiment.data.train.inputs, experiment.data.train.labels)
-    return trainer
+    """A trainer with the initial weights of the case's seed and the data loaded."""
+    if not parameters["noise"]:
+        return experiment.trainer(implementation)
+    noisy = lambda settings: hosted_trainer(settings, implementation.build, noise_after(experiment.seed))  # noqa: E731
+    return experiment.trainer(replace(implementation, build_trainer=noisy))
 
 
 def batches(experiment: Experiment, parameters: Mapping[str, Any]) -> Batches:
@@ -145,9 +121,7 @@ def _trained(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
     )
 
 
-def evaluation(
-    trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any], curves: Curves
-) -> None:
+def evaluation(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any], curves: Curves) -> None:
     """Append loss and accuracy of every split, in every mode, to the curves."""
     modes: tuple[Statistics, ...] = ("moving", "batch") if parameters["batch_norm"] else ("moving",)
     for mode in modes:
@@ -163,9 +137,7 @@ def evaluation(
         trainer.import_weights(weights)
 
 
-def _append(
-    trainer: Trainer, experiment: Experiment, mode: Statistics, name: str, curves: Curves
-) -> None:
+def _append(trainer: Trainer, experiment: Experiment, mode: Statistics, name: str, curves: Curves) -> None:
     for split in SPLITS:
         loss, accuracy = evaluate(trainer, getattr(experiment.data, split), mode)
         curves.setdefault(f"{split}_loss_{name}", []).append(loss)
