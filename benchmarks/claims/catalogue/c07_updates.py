@@ -58,8 +58,9 @@ def judge(results: Results) -> Verdict:
         kind=kind,  # type: ignore[arg-type]
         on=on,
         sentence=f"After 200 training calls and nothing else, the moving mean has gone this share of its way: {told}. "
-        f"Where the updates are left out, training is as good (test accuracy {batch:.1f} % with the batch's statistics) but "
-        f"inference is at {left_out:.1f} %, {loss.told('points', 100, 1)} against a training with updates.",
+        f"Where the updates are left out, training is as good (test accuracy {batch:.1f} % with the batch's "
+        f"statistics) but inference is at {left_out:.1f} %, {loss.told('points', 100, 1)} against a training with "
+        "updates.",
         figures={
             **{f"moved_{name.replace('-', '_')}_percent": 100 * share for name, share in shares.items()},
             "test_accuracy_without_updates_percent": left_out,
@@ -93,8 +94,9 @@ def picture(results: Results) -> Picture:
 def meaning(verdict: Verdict) -> str:
     """Advice."""
     return (
-        "With the old graph APIs and with hand-written layers, run the updates yourself and test it: training looks right "
-        "without them, only inference is wrong. Keras' layer updates itself whenever it is called with training=True."
+        "With the old graph APIs and with hand-written layers, run the updates yourself and test it: training looks "
+        "right without them, only inference is wrong. Keras' layer updates itself whenever it is called with "
+        "training=True."
     )
 
 

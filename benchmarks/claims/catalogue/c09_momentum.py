@@ -75,8 +75,8 @@ def judge(results: Results) -> Verdict:
     return Verdict(
         kind=kind,
         on=needed(left) if kind == "undecided" else "the number of steps" if kind == "depends" else "",
-        sentence=f"Nats that inference loses by moving instead of exact statistics, by steps: {told}. After {counts[-1]} "
-        f"steps the moving variance is off by a median of {off}.",
+        sentence=f"Nats that inference loses by moving instead of exact statistics, by steps: {told}. After "
+        f"{counts[-1]} steps the moving variance is off by a median of {off}.",
         figures={
             **{f"loss_gap_decay_{d:g}_after_{s}_steps_nats": one.mean for (d, s), one in gaps.items()},
             **{f"moving_variance_error_decay_{d:g}_percent": 100 * error for d, error in errors.items()},
@@ -99,7 +99,8 @@ def picture(results: Results) -> Picture:
     panels = {"validation loss, moving less exact statistics": [band(*one) for one in enumerate(DECAYS)]}
     return Picture(
         title="What the decay costs",
-        caption=f"Nats; median and range over seeds, document 001's network. Gaps above {MOST_DRAWN:g} are drawn there.",
+        caption=f"Nats; median and range over seeds, document 001's network. Gaps above {MOST_DRAWN:g} are drawn there."
+        "",
         alternative=f"Gaps after {first} steps by decay: {ends} nats.",
         height_in=2.8,
         paint=lambda canvas: panels_of_bands(canvas, panels, "step"),

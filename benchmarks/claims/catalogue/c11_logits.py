@@ -57,8 +57,8 @@ def judge(results: Results) -> Verdict:
         on={"depends": "whether it is used: as written it is not", "undecided": ""}.get(kind, "")
         or (needed([accuracy]) if kind == "undecided" else ""),
         sentence=f"In the document's graph the loss does not depend on {lost} of {int(graph.number('parameters'))} "
-        f"parameters ({names}), though {updates} update operations run; used as meant, it changes the test accuracy from "
-        f"{mean['plain']:.1f} to {mean['normalized']:.1f} %, {accuracy.told('points', 100)}, and the test loss by "
+        f"parameters ({names}), though {updates} update operations run; used as meant, it changes the test accuracy "
+        f"from {mean['plain']:.1f} to {mean['normalized']:.1f} %, {accuracy.told('points', 100)}, and the test loss by "
         f"{loss.told('nats', digits=3)}.",
         figures={
             "parameters_without_gradient": lost,
@@ -82,10 +82,10 @@ CLAIM = Claim(
     documents=("001",),
     statement="Batch normalization is applied to the logits as well.",
     experiment="The document's graph is built with the old tf.layers and asked for the gradient of its loss for every "
-    "trainable parameter; then document 001's network is trained for 1,600 steps with plain and with normalized logits, "
-    "paired by seed.",
-    rule=f"Confirmed if the loss depends on all parameters and the test accuracy is not lower (by {100 * MARGIN:g} point, "
-    "interval included); refuted if neither; depends if one holds.",
+    "trainable parameter; then document 001's network is trained for 1,600 steps with plain and with normalized "
+    "logits, paired by seed.",
+    rule=f"Confirmed if the loss depends on all parameters and the test accuracy is not lower (by {100 * MARGIN:g} "
+    "point, interval included); refuted if neither; depends if one holds.",
     cases=cases,
     judge=judge,
     meaning=meaning,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.cases import Case
@@ -40,8 +42,7 @@ def judge(results: Results) -> Verdict:
     marks = EPOCHS["full" if results.size == "full" else "quick"]
     found = {epochs: accuracies(results, epochs) for epochs in marks}
     steps: dict[tuple[int, int], Difference] = {
-        (a, b): paired(found[b], found[a], margin=MUCH, family=len(marks) - 1)
-        for a, b in zip(marks, marks[1:], strict=False)
+        (a, b): paired(found[b], found[a], margin=MUCH, family=len(marks) - 1) for a, b in pairwise(marks)
     }
     kind = combined(*(holds(one, "above") for one in steps.values()))
     mean = {epochs: 100 * float(np.mean([*values.values()])) for epochs, values in found.items()}
@@ -82,8 +83,8 @@ def picture(results: Results) -> Picture:
 def meaning(verdict: Verdict) -> str:
     """Advice."""
     return (
-        "Look at the validation curve instead of a number of epochs: plain gradient descent at 0.01 is slow, and a larger "
-        "rate or Adam reaches the same accuracy in fewer steps."
+        "Look at the validation curve instead of a number of epochs: plain gradient descent at 0.01 is slow, and a "
+        "larger rate or Adam reaches the same accuracy in fewer steps."
     )
 
 
@@ -91,8 +92,8 @@ CLAIM = Claim(
     id="C33",
     documents=("001",),
     statement="If it is trained for longer, it gets much better accuracy.",
-    experiment="Document 001's network (batch 250, gradient descent 0.01) on 4,000 digits for 690 epochs, evaluated after 10, "
-    "25, 100, 345 and 690; the document's 25 epochs of 55,000 digits are as many steps as 345 here.",
+    experiment="Document 001's network (batch 250, gradient descent 0.01) on 4,000 digits for 690 epochs, evaluated "
+    "after 10, 25, 100, 345 and 690; the document's 25 epochs of 55,000 digits are as many steps as 345 here.",
     rule=f"Confirmed if each longer training gains more than {100 * MUCH:g} point of test accuracy, interval included; "
     "refuted if none does; depends if some do.",
     cases=cases,
