@@ -47,7 +47,7 @@ def build(view: View) -> Section:
             "This run re-tested none of the source documents' claims. {command} does.", command=code("bn-bench claims")
         )
         return Section("claims", "What the documents claim", (Paragraph(told), *notes), "Claims")
-    blocks = (Paragraph(_lead(found)), *notes, _table(found), *(_fold(claim) for claim in found))
+    blocks: tuple[Block, ...] = (Paragraph(_lead(found)), *notes, _table(found), *(_fold(claim) for claim in found))
     return Section("claims", "What the documents claim", blocks, "Claims")
 
 

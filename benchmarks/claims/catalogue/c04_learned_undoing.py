@@ -23,7 +23,7 @@ def cases(size: Size) -> list[Case]:
     """A trained plain network with batch normalization put in, all weights free or only gamma and beta."""
     return [
         case(
-            "undoing",
+            "inserted_norm",
             CHEAPEST,
             ("free", "seed"),
             network="000",

@@ -35,8 +35,10 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     experiment = Experiment.of(implementation, parameters, surroundings)
     plain = _plain(experiment, parameters)
     first, second = plain.trainer(implementation), experiment.trainer(implementation)
-    if isinstance(first, Unsupported) or isinstance(second, Unsupported):
-        return refused(first if isinstance(first, Unsupported) else second)  # type: ignore[arg-type]  # one of them is
+    if isinstance(first, Unsupported):
+        return refused(first)
+    if isinstance(second, Unsupported):
+        return refused(second)
     try:
         for indices, masks in plain.batches(parameters["epochs"]):
             first.train(indices, masks)
