@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.axes.outcome import Outcome, Surroundings
 from benchmarks.claims.experiments.probing import (
     exact_inference_bound,
+    output_bound,
     refusals_become_rows,
     set_state,
     statistics,
@@ -63,9 +64,11 @@ def _training(asked: Subject, x: Array) -> dict[str, Any]:
     except NotOffered:
         raise
     except Exception as error:  # the API's own refusal of one value a channel is the answer
-        return {"training_refused": refused(error).evidence, "training_output_from_beta_abs": None}
-    off = np.abs(outputs - BETA).max()
-    return {"training_refused": None, "training_output_from_beta_abs": float(off)}
+        return {"training_refused": refused(error).evidence, "training_output_from_beta_over_bound": None}
+    ones, betas = np.ones(CHANNELS), np.full(CHANNELS, BETA)
+    bound = np.concatenate([output_bound(probed.settings, row[None], ones, betas) for row in x])
+    off = worst_over(outputs, np.full(outputs.shape, BETA), bound)
+    return {"training_refused": None, "training_output_from_beta_over_bound": off}
 
 
 def _map(asked: Subject, seed: int) -> dict[str, Any]:
