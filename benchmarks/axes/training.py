@@ -30,9 +30,9 @@ class Experiment:
         """Read a case's parameters; raises what the data set's reader raises."""
         data = surroundings.dataset(parameters["dataset"])
         shape = data.train.inputs.shape[1:]
-        batch_norm = parameters.get("batch_norm", True)
+        options = {"batch_norm": parameters.get("batch_norm", True), **parameters.get("options", {})}
         settings = TrainerConfiguration(
-            network=network(parameters["network"], shape, data.class_count, batch_norm=batch_norm),
+            network=network(parameters["network"], shape, data.class_count, **options),
             optimizer=optimizer(parameters),
             conventions=implementation.conventions,
             batch_size=parameters["batch_size"],

@@ -11,13 +11,16 @@ from benchmarks.datasets.editions import EDITIONS, Edition
 from benchmarks.datasets.hdf5_files import SUFFIXES, load_hdf5
 from benchmarks.datasets.model import Dataset, PixelArray, Split, check_labels, source_sentence
 from benchmarks.datasets.packaged import DIGITS, MNIST_5000, load_table
+from benchmarks.datasets.photographs import NAME as PHOTOGRAPHS
+from benchmarks.datasets.photographs import load_photographs
 from benchmarks.datasets.raw import Raw
+from benchmarks.datasets.views import VIEWS, split_name
 from bn_impls.errors import BadData, UnknownName
 
 _TABLES = {table.name: table for table in (MNIST_5000, DIGITS)}
 
 DEFAULT_NAME = MNIST_5000.name
-NAMES = (*_TABLES, *EDITIONS)
+NAMES = (*_TABLES, PHOTOGRAPHS, *EDITIONS)
 SYSTEM_DIR = Path("/usr/share/datasets")  # Debian's dataset-fashion-mnist installs into fashion-mnist/ here
 
 
@@ -30,7 +33,8 @@ def load(
     """Load a data set; the same name gives the same arrays on every machine.
 
     Args:
-        name: one of `NAMES`, or an HDF5 file (``*.h5``, ``*.hdf5``; relative to `data_dir` if that is given).
+        name: one of `NAMES`, or an HDF5 file (``*.h5``, ``*.hdf5``; relative to `data_dir` if that is given);
+            either may be followed by views (``mnist+binary``).
         data_dir: folder that holds the files of a complete data set, directly or in a folder of its name; if
             given, the only place to look. None looks into the system's data sets and the cache. The packaged
             ones (``mnist-5000``, ``digits``) have no use for it.
@@ -41,13 +45,23 @@ def load(
         The data set.
 
     Raises:
-        UnknownName: there is no data set of that name.
+        UnknownName: there is no data set or view of that name.
         BadData: a file is missing, damaged, or not what it should be.
     """
+    base, views = split_name(name)
+    dataset = _load_base(base, data_dir, allow_download, cache_dir)
+    for view in views:
+        dataset = VIEWS[view](dataset)
+    return dataset
+
+
+def _load_base(name: str, data_dir: Path | None, allow_download: bool, cache_dir: Path | None) -> Dataset:
     if name.endswith(SUFFIXES):
         return load_hdf5((data_dir or Path()) / name)
     if name in _TABLES:
         return load_table(_TABLES[name])
+    if name == PHOTOGRAPHS:
+        return load_photographs()
     if name not in EDITIONS:
         raise UnknownName.among("data set", name, NAMES, "A file that ends in .h5 is read as HDF5 with x and y.")
     return load_edition(EDITIONS[name], data_dir, allow_download, cache_dir or default_cache_dir())

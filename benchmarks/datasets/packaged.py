@@ -82,7 +82,8 @@ def load_table(table: Table, package_dir: Path | None = None) -> Dataset:
     Raises:
         BadData: the package is not installed, or its table is not the one that is known.
     """
-    path = (package_dir or _package_dir(table)).joinpath(*table.file_name.split("/"))
+    folder = package_dir or installed_folder(table.package, table.distribution, table.name)
+    path = folder.joinpath(*table.file_name.split("/"))
     with readable(path) as stream:
         text = stream.read()
     got = hashlib.sha256(text).hexdigest()
@@ -100,11 +101,21 @@ def load_table(table: Table, package_dir: Path | None = None) -> Dataset:
     return stratified_dataset(table.name, source, sha256, inputs, labels)
 
 
-def _package_dir(table: Table) -> Path:
-    spec = importlib.util.find_spec(table.package)  # finds, does not import
+def installed_folder(package: str, distribution: str, dataset: str) -> Path:
+    """Find a package's folder without importing it.
+
+    Args:
+        package: import name.
+        distribution: name to install it by.
+        dataset: what is read from it, for the message.
+
+    Raises:
+        BadData: it is not installed.
+    """
+    spec = importlib.util.find_spec(package)  # finds, does not import
     if spec is None or not spec.submodule_search_locations:
         raise BadData(
-            f"data set {table.name} is read from the package {table.distribution}, which is not installed: "
-            f"pip install {table.distribution}"
+            f"data set {dataset} is read from the package {distribution}, which is not installed: "
+            f"pip install {distribution}"
         )
     return Path(spec.submodule_search_locations[0])

@@ -76,7 +76,17 @@ class BatchNorm:
     scale: bool
 
 
-LayerDescription = Dense | Conv | MaxPool | Flatten | Activation | Dropout | BatchNorm
+@dataclass(frozen=True)
+class Unused:
+    """A batch normalization beside the network: it is computed on what passes here, and nobody reads its output.
+
+    Its moving statistics move as any other's; gamma and beta get no gradient and keep their values.
+    """
+
+    layer: BatchNorm
+
+
+LayerDescription = Dense | Conv | MaxPool | Flatten | Activation | Dropout | BatchNorm | Unused
 PREFIXES = {
     Dense: "dense",
     Conv: "conv",
@@ -85,6 +95,7 @@ PREFIXES = {
     Activation: "activation",
     Dropout: "dropout",
     BatchNorm: "batch_norm",
+    Unused: "batch_norm",
 }
 
 
@@ -119,6 +130,25 @@ Initialization = Glorot | He | Normal
 
 
 @dataclass(frozen=True)
+class Biases:
+    """Normal around ``start`` with a given standard deviation; 0 draws nothing."""
+
+    start: float = 0.0
+    deviation: float = 0.0
+
+
+Loss = Literal["cross_entropy", "swapped_cross_entropy"]
+LOSSES: tuple[Loss, ...] = ("cross_entropy", "swapped_cross_entropy")
+CLIPPED = 1e-7
+"""Keras clips what it takes for probabilities to [CLIPPED, 1 - CLIPPED] before the logarithm."""
+
+
+def swapped_costs() -> tuple[float, float]:
+    """What probability on the right and on a wrong class costs in ``swapped_cross_entropy``, both positive."""
+    return -math.log1p(-CLIPPED), -math.log(CLIPPED)
+
+
+@dataclass(frozen=True)
 class Network:
     """A network from input to logits.
 
@@ -126,13 +156,19 @@ class Network:
         name: short name that records carry.
         input_shape: shape of one example.
         layers: in order; the last one gives the logits.
-        initialization: how kernels start. Biases start at 0.
+        initialization: how kernels start.
+        biases: how biases start.
+        loss: what a training step minimizes, a mean over the batch: ``cross_entropy`` is ``-log p[label]`` with p the
+            softmax of the logits; ``swapped_cross_entropy`` is Keras' ``categorical_crossentropy(p, one_hot)``, its
+            arguments swapped as in document 003: ``-sum_k p[k] log(clip(one_hot[k]))``, which is linear in p.
     """
 
     name: str
     input_shape: Shape
     layers: tuple[LayerDescription, ...]
     initialization: Initialization
+    biases: Biases = Biases()
+    loss: Loss = "cross_entropy"
 
     def named_layers(self) -> Iterator[NamedLayer]:
         """Walk the layers with their names (``dense_0``, ``batch_norm_0``, ``dense_1``, ...) and shapes.
@@ -174,11 +210,14 @@ class Network:
         weights: dict[str, Array] = {}
         for name, shape in self.parameter_shapes().items():
             parameter = name.rsplit("/", 1)[1]
-            if parameter == "kernel":
-                drawn = _draw_kernel(generator, shape, self.initialization)
-                weights[name] = drawn.astype(np.float32).astype(np.float64)
-            else:
-                weights[name] = np.ones(shape) if parameter == "gamma" else np.zeros(shape)
+            match parameter:
+                case "kernel":
+                    drawn = _draw_kernel(generator, shape, self.initialization)
+                case "bias":
+                    drawn = _draw_bias(generator, shape, self.biases)
+                case _:
+                    drawn = np.ones(shape) if parameter == "gamma" else np.zeros(shape)
+            weights[name] = drawn.astype(np.float32).astype(np.float64)
         return weights
 
     def dropout_shapes(self) -> dict[str, Shape]:
@@ -220,7 +259,7 @@ def _parameters(named: NamedLayer) -> dict[str, Shape]:
             return {"kernel": (channels, units), "bias": (units,)}
         case Conv(filters=filters, size=size):
             return {"kernel": (size, size, channels, filters), "bias": (filters,)}
-        case BatchNorm(center=center, scale=scale):
+        case BatchNorm(center=center, scale=scale) | Unused(layer=BatchNorm(center=center, scale=scale)):
             return {name: (channels,) for name, used in (("gamma", scale), ("beta", center)) if used}
         case _:
             return {}
@@ -244,6 +283,12 @@ def _output_shape(layer: LayerDescription, shape: Shape, where: str) -> Shape:
             return (math.prod(shape),)
         case _:
             return shape
+
+
+def _draw_bias(generator: np.random.Generator, shape: Shape, biases: Biases) -> Array:
+    if biases.deviation == 0:
+        return np.full(shape, biases.start)
+    return generator.normal(biases.start, biases.deviation, shape)
 
 
 def _draw_kernel(generator: np.random.Generator, shape: Shape, initialization: Initialization) -> Array:

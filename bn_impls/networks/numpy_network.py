@@ -120,12 +120,22 @@ class NumpyNetwork:
         }
 
 
-def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer | Unsupported:
+def nothing_after(named: NamedLayer) -> Part | None:
+    """No further part: the network is as described."""
+    return None
+
+
+def hosted_trainer(
+    configuration: TrainerConfiguration,
+    build: Build,
+    after: Callable[[NamedLayer], Part | None] = nothing_after,
+) -> Trainer | Unsupported:
     """Build the network around an implementation's layer.
 
     Args:
         configuration: which network, in which dtype.
         build: makes the implementation's layer.
+        after: a further part behind a layer, for experiments with what a description cannot say; without parameters.
 
     Returns:
         The trainer, or why the layer cannot be built.
@@ -138,6 +148,8 @@ def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer
         if isinstance(part, Unsupported):
             return part
         parts[named.name] = part
+        if (further := after(named)) is not None:
+            parts[f"after_{named.name}"] = further
     network = NumpyNetwork(configuration, parts)
     trainer = Trainer(
         configuration=configuration,

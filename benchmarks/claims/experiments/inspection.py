@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bn_impls.interface import Array, Statistics
-from bn_impls.networks.description import BatchNorm, NamedLayer, Network
+from bn_impls.networks.description import BatchNorm, NamedLayer, Network, Unused
 from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context
 
 PREDICTION = Context(training=False, statistics="moving", masks={})
@@ -47,6 +47,9 @@ def walk(network: Network, weights: Mapping[str, Array], inputs: Array, statisti
         own = {name.rpartition("/")[2]: w for name, w in weights.items() if name.rpartition("/")[0] == named.name}
         if isinstance(named.layer, BatchNorm):
             passed = _normalized(named, named.layer, own, x, statistics)
+        elif isinstance(named.layer, Unused):
+            beside = _normalized(named, named.layer.layer, own, x, statistics)
+            passed = Passed(named, x, x, beside.mean, beside.variance)
         else:
             part: Any = PLAIN_LAYERS[type(named.layer)](named, "float64")
             part.parameters = {name: array.astype(np.float64) for name, array in own.items()}

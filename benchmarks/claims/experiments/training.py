@@ -16,21 +16,21 @@ from benchmarks.axes.convergence import evaluate
 from benchmarks.axes.outcome import Outcome, Surroundings
 from benchmarks.axes.training import Experiment
 from benchmarks.claims.experiments.inspection import population_statistics
-from benchmarks.claims.networks import describe
+from benchmarks.claims.experiments.noise import noise_after
+from benchmarks.claims.experiments.watching import WATCHED
 from benchmarks.datasets import Dataset, Split
-from benchmarks.networks import optimizer
 from bn_impls.interface import (
     Array,
     Implementation,
     Statistics,
     Trainer,
-    TrainerConfiguration,
     Unsupported,
-    build_trainer,
 )
+from bn_impls.networks.numpy_network import hosted_trainer
 
 SPLITS = ("train", "validation", "test")
 Batches = list[tuple[Array, Mapping[str, Array]]]
+Curves = dict[str, list[Any]]
 
 
 def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
@@ -40,7 +40,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
         Metrics ``final_<split>_<loss|accuracy>_<mode>`` for the splits train, validation and test and the modes moving,
         batch and (if ``precise``) population; ``steps``, ``diverged_step`` (of the first loss that is not finite, or
         None). Curves ``step_loss`` (one a step) and ``<split>_<loss|accuracy>_<mode>`` (one an evaluation, the first
-        before training), ``evaluated_steps``; and what ``keep`` names, as ``<layer>/<name>``.
+        before training), ``evaluated_steps``, what ``watch`` names (one an evaluation); and what ``keep`` names, as
+        ``<layer>/<name>``.
     """
     experiment = prepare(implementation, parameters, surroundings)
     trainer = start(implementation, experiment, parameters)
@@ -55,18 +56,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
 
 def prepare(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Experiment:
     """Data and network of a case; raises what the data set's reader raises."""
-    data = first_rows(surroundings.dataset(parameters["dataset"]), parameters["train_rows"])
-    shape = data.train.inputs.shape[1:]
-    settings = TrainerConfiguration(
-        network=describe(parameters["network"], shape, data.class_count, parameters["batch_norm"]),
-        optimizer=optimizer(parameters),
-        conventions=implementation.conventions,
-        batch_size=parameters["batch_size"],
-        dtype=parameters["dtype"],
-        style=parameters["style"],
-        device=parameters["device"],
-    )
-    return Experiment(data, settings, parameters["seed"])
+    experiment = Experiment.of(implementation, parameters, surroundings)
+    return replace(experiment, data=first_rows(experiment.data, parameters["train_rows"]))
 
 
 def first_rows(data: Dataset, count: int) -> Dataset:
@@ -79,17 +70,11 @@ def first_rows(data: Dataset, count: int) -> Dataset:
 def start(
     implementation: Implementation, experiment: Experiment, parameters: Mapping[str, Any]
 ) -> Trainer | Unsupported:
-    """A trainer with the initial weights of the case's seed, hidden biases included, and the data loaded."""
-    trainer = build_trainer(implementation, experiment.settings)
-    if isinstance(trainer, Unsupported):
-        return trainer
-    weights = experiment.settings.network.initial_weights(experiment.seed)
-    biases = [name for name in weights if name.startswith("dense") and name.endswith("/bias")]
-    for name in biases[:-1]:
-        weights[name] = np.full_like(weights[name], parameters["hidden_bias"])
-    trainer.import_weights({**trainer.export_weights(), **weights})
-    trainer.load_data(experiment.data.train.inputs, experiment.data.train.labels)
-    return trainer
+    """A trainer with the initial weights of the case's seed and the data loaded."""
+    if not parameters["noise"]:
+        return experiment.trainer(implementation)
+    noisy = lambda settings: hosted_trainer(settings, implementation.build, noise_after(experiment.seed))  # noqa: E731
+    return experiment.trainer(replace(implementation, build_trainer=noisy))
 
 
 def batches(experiment: Experiment, parameters: Mapping[str, Any]) -> Batches:
@@ -108,7 +93,7 @@ def batches(experiment: Experiment, parameters: Mapping[str, Any]) -> Batches:
 
 
 def _trained(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any]) -> Outcome:
-    curves: dict[str, list[float]] = {}
+    curves: Curves = {}
     losses: list[Array] = []
     evaluated = [0]
     evaluation(trainer, experiment, parameters, curves)
@@ -122,7 +107,7 @@ def _trained(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
     lost = np.flatnonzero(~np.isfinite(step_loss))
     return Outcome(
         metrics={
-            **{f"final_{name}": values[-1] for name, values in curves.items()},
+            **{f"final_{name}": values[-1] for name, values in curves.items() if np.ndim(values[-1]) == 0},
             "steps": len(step_loss),
             "diverged_step": int(lost[0]) if len(lost) else None,
         },
@@ -136,13 +121,14 @@ def _trained(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
     )
 
 
-def evaluation(
-    trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any], curves: dict[str, list[float]]
-) -> None:
+def evaluation(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any], curves: Curves) -> None:
     """Append loss and accuracy of every split, in every mode, to the curves."""
     modes: tuple[Statistics, ...] = ("moving", "batch") if parameters["batch_norm"] else ("moving",)
     for mode in modes:
         _append(trainer, experiment, mode, mode, curves)
+    for watch in parameters["watch"]:
+        for name, value in WATCHED[watch](experiment, trainer.export_weights()).items():
+            curves.setdefault(name, []).append(value)
     if parameters["precise"] and parameters["batch_norm"]:
         weights = trainer.export_weights()
         exact = population_statistics(experiment.settings.network, weights, experiment.data.train.inputs)
@@ -151,9 +137,7 @@ def evaluation(
         trainer.import_weights(weights)
 
 
-def _append(
-    trainer: Trainer, experiment: Experiment, mode: Statistics, name: str, curves: dict[str, list[float]]
-) -> None:
+def _append(trainer: Trainer, experiment: Experiment, mode: Statistics, name: str, curves: Curves) -> None:
     for split in SPLITS:
         loss, accuracy = evaluate(trainer, getattr(experiment.data, split), mode)
         curves.setdefault(f"{split}_loss_{name}", []).append(loss)
