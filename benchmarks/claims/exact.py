@@ -56,7 +56,7 @@ def answered(results: Results, **parameters: Any) -> list[Result]:
 def names(results: Iterable[Result]) -> str:
     """Their implementations, for a sentence."""
     found = list(dict.fromkeys(result.case.implementation for result in results))
-    return " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
+    return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]])) or "no API"
 
 
 def worst(results: Iterable[Result], name: str) -> float:

@@ -55,7 +55,9 @@ def judge(results: Results) -> Verdict:
     )
     if both <= SAME_LIMIT_REL:
         sentence = f"{told} With the optimizer in the checkpoint, the largest difference is {both:.1g}."
-        return Verdict(kind="depends", on="the optimizer being in the checkpoint too", sentence=sentence, figures=figures)
+        return Verdict(
+            kind="depends", on="the optimizer being in the checkpoint too", sentence=sentence, figures=figures
+        )
     sentence = f"{told} With the optimizer in it, they still differ by up to {both:.0%}."
     return Verdict(kind="refuted", sentence=sentence, figures=figures)
 

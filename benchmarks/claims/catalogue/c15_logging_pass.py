@@ -14,9 +14,7 @@ COUNT_LIMIT = 0.01
 def cases(size: Size) -> list[Case]:
     """The document's loop, and the same without its printing."""
     return [
-        one
-        for logging in (True, False)
-        for one in ask_of("logging_pass", ("keras",), logging=logging, batch_size=128)
+        one for logging in (True, False) for one in ask_of("logging_pass", ("keras",), logging=logging, batch_size=128)
     ]
 
 

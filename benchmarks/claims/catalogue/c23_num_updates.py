@@ -70,7 +70,7 @@ def picture(results: Results) -> Picture:
     bands = []
     for number, (decay, given) in enumerate((d, g) for g in (False, True) for d in DECAYS):
         values = results.one(decay=decay, num_updates=given).curve("share_of_start")
-        shown = np.where(values > GONE_SHARE / 100, values, np.nan)
+        shown = np.maximum(values, GONE_SHARE / 100)
         name = f"decay {decay:g}{', with num_updates' if given else ''}"
         bands.append(Band(name, np.arange(1, len(values) + 1), shown[None], number, number))
 

@@ -22,7 +22,9 @@ def judge(results: Results) -> Verdict:
         return Verdict(kind="refuted", sentence=f"{told}.", figures=counts)
     step = "The step that num_updates needs is not among them: it is a placeholder, and no variable holds it."
     sentence = f"{told}: averages are variables of the graph, and Saver() takes all. "
-    return Verdict(kind="confirmed", sentence=sentence + ("" if counts["steps_in_checkpoint"] else step), figures=counts)
+    return Verdict(
+        kind="confirmed", sentence=sentence + ("" if counts["steps_in_checkpoint"] else step), figures=counts
+    )
 
 
 CLAIM = Claim(

@@ -46,8 +46,11 @@ def judge(results: Results) -> Verdict:
             figures[f"{form}_inference_loss_{WORDS[given].replace(' ', '_')}_nats"] = float(
                 result.curve(f"{form}_loss")[-1]
             )
-    figures |= {"step_time_ratio": float(ratio), "batch_statistics_loss_nats": float(found[True].curve("batch_loss")[-1]),
-                "after_10_steps_worst_layer_variance_log_ratio_with_num_updates": float(early.max())}  # fmt: skip
+    figures |= {
+        "step_time_ratio": float(ratio),
+        "batch_statistics_loss_nats": float(found[True].curve("batch_loss")[-1]),
+        "after_10_steps_worst_layer_variance_log_ratio_with_num_updates": float(early.max()),
+    }
     told = (
         f"On the same trained weights, after {steps} steps, the moving variances of the layer that is furthest off "
         f"differ by a factor of {np.exp(apart[True]):.3g} with num_updates and {np.exp(apart[False]):.2g} without; the "

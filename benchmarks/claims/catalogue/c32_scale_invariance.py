@@ -94,8 +94,8 @@ CLAIM = Claim(
     statement="BN((aW)u) = BN(Wu), and the gradient for aW is 1/a of that for W.",
     experiment="Scale the weights before a layer by 3/4096 to 1,000 without epsilon (chosen so that the scaling itself "
     f"rounds nothing), in float32 and float64, and by 1e-4 to 1e4 with epsilon {EPSILON:g}.",
-    rule="Refuted if output or gradient without epsilon is beyond its derived rounding bound; confirmed if with epsilon "
-    f"the output's size also stays within {MATTERS_REL:.0%} for every scale; otherwise it depends.",
+    rule="Refuted if output or gradient without epsilon is beyond its derived rounding bound; confirmed if with "
+    f"epsilon the output's size also stays within {MATTERS_REL:.0%} for every scale; otherwise it depends.",
     cases=cases,
     judge=judge,
     picture=picture,

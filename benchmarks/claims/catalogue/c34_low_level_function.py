@@ -54,13 +54,13 @@ def judge(results: Results) -> Verdict:
 CLAIM = Claim(
     id="C34",
     documents=("001",),
-    statement="The low-level function takes mean and standard deviation; in testing those of the whole training set are "
-    "used.",
+    statement="The low-level function takes mean and standard deviation; in testing those of the whole training set "
+    "are used.",
     experiment="Feed tf.nn.batch_normalization a variance and a standard deviation. Feed layers with decay 0.9 batches "
     "of 250 out of 55,000 fixed rows, and compare their moving statistics with those of all rows.",
     rule=f"The first half holds if given the deviation every output has deviation 1 within {SIZE_LIMIT_REL:g}, the "
-    f"second if the moving mean is as good as the mean of at least {WHOLE_SHARE:.0%} of the set's batches. Confirmed if "
-    "both hold, refuted if neither, depends otherwise.",
+    f"second if the moving mean is as good as the mean of at least {WHOLE_SHARE:.0%} of the set's batches. Confirmed "
+    "if both hold, refuted if neither, depends otherwise.",
     cases=cases,
     judge=judge,
     meaning=advice(

@@ -64,9 +64,7 @@ class Program:
         net, update = self._normalized(self._dense(net, UNITS, "dense"), (0,), "norm_dense")
         updates.append(update)
         logits = self._dense(tf.nn.relu(net), CLASSES, "outputs")
-        self.loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self.labels, logits=logits)
-        )
+        self.loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self.labels, logits=logits))
         self.train = v1.train.AdamOptimizer(RATE).minimize(self.loss)
         self.update = tf.group(*updates)
 

@@ -1,4 +1,4 @@
-"""Document 002's checkpoint, ``tf.train.Checkpoint(dnn=network)``, beside one with the optimizer, in fresh processes."""
+"""Document 002's ``tf.train.Checkpoint(dnn=network)`` beside one with the optimizer, restored in fresh processes."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
         For each look, arrays (looks, layers) of the differences of mean (in deviations) and variance (as a log ratio);
         inference loss in either form; time of a step.
     """
-    base = Experiment.of(implementation, parameters | {"network": "000"}, surroundings)
+    base = Experiment.of(implementation, {**parameters, "network": "000"}, surroundings)
     shape, classes = base.settings.network.input_shape, base.data.class_count
     hidden: tuple[LayerDescription, ...] = (Dense(UNITS), NORMALIZATION, Activation("relu"))
     network = Network("second-pass", shape, (Flatten(), *hidden * LAYERS, Dense(classes)), He())
