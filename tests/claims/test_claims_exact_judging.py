@@ -79,7 +79,7 @@ def averaged(case: Case, *, warmed: bool = True) -> dict[str, Any]:
     """An average whose start fades by the closed forms, or not with num_updates."""
     fading = float(case.parameters["decay"]) ** np.arange(1, 1001)
     given = case.parameters["num_updates"] and warmed
-    return {"error_over_bound": FINE, "error_abs": 1e-7, "share_of_start": fading**60 if given else fading}
+    return {"error_over_bound": FINE, "error_abs": 1e-7, "share_of_start": fading**10_000 if given else fading}
 
 
 def logged(case: Case, *, twice: bool = True) -> dict[str, Any]:
@@ -157,7 +157,7 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C34", "depends", lambda case: both(case, batches_as_good=200.0)),
     ("C35", "refuted", ASKED),
     ("C35", "confirmed", ASKED | {"training_uses": "moving, after its update"}),
-    ("C35", "depends", lambda case: {**ASKED, "training_uses": "moving" if case.implementation == "keras" else "batch"}),
+    ("C35", "depends", lambda case: ASKED | ({"training_uses": "moving"} if case.implementation == "keras" else {})),
     ("C36", "refuted", both),
     ("C36", "depends", lambda case: both(case, variables_made_by_the_function=2)),
     ("C36", "confirmed", lambda case: both(case, variables_made_by_the_function=2, random_operations=1)),
@@ -185,7 +185,7 @@ def test_a_rule_says_what_its_figures_call_for(claim_id: str, kind: str, values:
     claim = claims()[claim_id]
     verdict = judge(claim, plant(claim, values, tmp_path))
     assert verdict.kind == kind, verdict.sentence
-    assert len(verdict.sentence) > 30
+    assert len(verdict.sentence) > 20
     assert claim.meaning(verdict)
     assert all(isinstance(value, int | float | np.number) for value in verdict.figures.values())
 

@@ -106,6 +106,7 @@ CLAIM = Claim(
         refuted="Choose epsilon with care: it sets the size of what the layer gives out.",
         depends="Keep the variance of what you normalize a hundred times above epsilon, or lower epsilon. Small "
         "initial weights, small inputs or a late layer whose units agree make epsilon set the size of output and "
-        "gradient; APIs differ in it by a factor of 100 (1e-3 in Keras, 1e-5 in PyTorch), and then they are different functions.",
+        "gradient. APIs differ in it by a factor of 100 (1e-3 in Keras, 1e-5 in PyTorch): they are then different "
+        "functions.",
     ),
 )

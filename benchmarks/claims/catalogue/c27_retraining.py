@@ -34,11 +34,11 @@ def judge(results: Results) -> Verdict:
         for name, values in (("kept", kept), ("reset", reset))
         for place, updates in zip(places, AFTER_UPDATES, strict=True)
     } | {"seeds": len(kept)}
+    start = max(kept[:, 0].max(), reset[:, 0].max())
     going_on, starting_over = float(kept[:, : len(places)].max()), float(reset[:, 1].mean())
     told = (
-        f"Over {len(kept)} seeds the validation loss right after the restore is the same, bit for bit or within "
-        f"{max(kept[:, 0].max(), reset[:, 0].max()):.1g}; that is all that the document looks at. With the step kept "
-        f"it stays within {going_on:.1g} for 10 updates"
+        f"Over {len(kept)} seeds the validation loss right after the restore is the same ({_within(start)}); that is "
+        f"all that the document looks at. With the step kept it stays so for 10 updates ({_within(going_on)})"
     )
     if going_on > SAME_LIMIT_REL:
         sentence = f"With the step kept the validation loss is up to {going_on:.1%} off within 10 updates."
@@ -52,6 +52,10 @@ def judge(results: Results) -> Verdict:
         "the first decay is then 0.1 and nine tenths of every average become those of one batch.",
         figures=figures,
     )
+
+
+def _within(change: float) -> str:
+    return f"within {change:.1g}" if change else "bit for bit"
 
 
 def picture(results: Results) -> Picture:
