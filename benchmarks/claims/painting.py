@@ -58,6 +58,13 @@ def name_bands(canvas: Canvas, bands: Sequence[Band], in_a_row: int = 4) -> None
     legend(canvas, [handles[place : place + in_a_row] for place in range(0, len(handles), in_a_row)])
 
 
+def panel(axes: Axes, title: str, x: str = "", y: str = "") -> None:
+    """Title and labels of one part of a figure."""
+    axes.set_title(title, color=INK)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
 def powers(axes: Axes, which: str, low: float, high: float, step: int = 1) -> None:
     """A logarithmic axis with ticks at powers of ten."""
     ends = np.floor(np.log10(low)), np.ceil(np.log10(high))
@@ -84,7 +91,7 @@ def panels_of_bands(canvas: Canvas, panels: Mapping[str, Sequence[Band]], x: str
 def _fill(canvas: Canvas, axes: Sequence[Axes], panels: Mapping[str, Sequence[Band]]) -> None:
     for one, (title, bands) in zip(axes, panels.items(), strict=True):
         draw_bands(one, bands)
-        one.set_title(title, color=INK)
+        panel(one, title)
     name_bands(canvas, [band for bands in panels.values() for band in bands])
 
 
