@@ -57,7 +57,7 @@ def judge(results: Results) -> Verdict:
     kind = combined(*(held(rate) for rate in RATES))
     mean = {key: 100 * float(found.mean()) for key, found in shares.items()}
     accuracy = {
-        arm: 100 * float(np.mean([*results.values("final_test_accuracy_moving", batch_norm=arm).values()]))
+        arm: 100 * float(np.mean([one.number("final_test_accuracy_moving") for one in results.select(batch_norm=arm)]))
         for arm in (True, False)
     }
     told = "; ".join(
