@@ -164,3 +164,16 @@ def needed(differences: Iterable[Difference]) -> str:
     left = [one for one in differences if one.sign == "undecided"]
     most = max(left, key=lambda one: MOST_SEEDS + 1 if one.seeds_needed is None else one.seeds_needed)
     return f"needs {most.needs}"
+
+
+def on_what(kind: Kind, depends: str, differences: Iterable[Difference]) -> str:
+    """What a verdict of this kind says in ``on``.
+
+    Args:
+        kind: of the verdict.
+        depends: on what it depends, if it does.
+        differences: what it rests on; the open ones say what deciding needs.
+    """
+    if kind == "depends":
+        return depends
+    return needed(differences) if kind == "undecided" else ""

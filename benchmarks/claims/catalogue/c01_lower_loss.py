@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, every, holds, needed, paired
+from benchmarks.claims.judging import Difference, combined, every, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
 from benchmarks.claims.painting import Band, four_curves
 from benchmarks.claims.results import Results
@@ -74,10 +74,9 @@ def judge(results: Results) -> Verdict:
         every(holds(loss, "below"), holds(accuracy, "above")),
         every(holds(best_loss, "below"), holds(best_accuracy, "above")),
     )
-    on = {"depends": "the learning rate", "undecided": ""}.get(kind, "")
     return Verdict(
         kind=kind,
-        on=needed((loss, accuracy, best_loss, best_accuracy)) if kind == "undecided" else on,
+        on=on_what(kind, "the learning rate", (loss, accuracy, best_loss, best_accuracy)),
         sentence=f"At the document's learning rate of {RATE:g}, batch normalization changes the test loss by "
         f"{loss.told('nats', digits=3)} and the accuracy by {accuracy.told('points', 100)}; at each network's best "
         f"rate ({rate[True]:g} with, {rate[False]:g} without), by {best_loss.told('nats', digits=3)} and "

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, needed, paired
-from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.judging import Difference, on_what, paired
+from benchmarks.claims.model import Claim, Kind, Picture, Size, Verdict
 from benchmarks.claims.painting import draw_differences
 from benchmarks.claims.results import Missing, Results
 from benchmarks.claims.seeds import seeds
@@ -78,18 +78,14 @@ def judge(results: Results) -> Verdict:
     """One condition in which it harms is enough against ``always``."""
     found = gains(results)
     worse = [name for name, gain in found.items() if gain.sign == "below"]
-    better = [name for name, gain in found.items() if gain.sign == "above"]
-    same = [name for name, gain in found.items() if gain.sign == "same"]
-    left = [gain for gain in found.values() if gain.sign == "undecided"]
-    if worse:
-        kind = combined(False, bool(better or same)) if better or same else "refuted"
-    else:
-        kind = "undecided" if left else "confirmed"
-    on = {"depends": f"it harms with {', '.join(worse)}", "undecided": needed(left) if left else ""}.get(kind, "")
+    left = any(gain.sign == "undecided" for gain in found.values())
+    kind: Kind = "depends" if worse else "undecided" if left else "confirmed"
+    if len(worse) == len(found):
+        kind = "refuted"
     told = "; ".join(f"{name} {gain.told('points', 100, 1)}" for name, gain in found.items())
     return Verdict(
         kind=kind,
-        on=on,
+        on=on_what(kind, f"the batches: it harms with {', '.join(worse)}", found.values()),
         sentence=f"Change of the test accuracy with batch normalization, the rate chosen for each network: {told}.",
         figures={f"gain_{name.replace(' ', '_')}_points": 100 * gain.mean for name, gain in found.items()},
     )
@@ -125,9 +121,9 @@ CLAIM = Claim(
     experiment="Network 784-32-32-10 with and without, paired by seed: batches of 2 to 256, 100 to 1,000 training "
     "digits, and batches sorted by class; each network at the better of the rates 0.001 and 0.01, chosen by validation "
     "accuracy.",
-    rule=f"Confirmed if the test accuracy is nowhere lower by more than {100 * MARGIN:g} points and every interval "
-    "decides; depends if it is lower in some condition and higher or the same in another; refuted if it is lower "
-    "and nowhere else.",
+    rule=f"Confirmed if the test accuracy is in no condition lower by more than {100 * MARGIN:g} point and every "
+    "interval decides; depends if it is lower in some, whatever the others say, since always means in each; refuted if "
+    "in all.",
     cases=cases,
     judge=judge,
     meaning=meaning,

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
-from benchmarks.claims.judging import combined, every, holds, mean_of, needed
+from benchmarks.claims.judging import combined, every, holds, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import draw_histograms
 from benchmarks.claims.results import Array, Results
@@ -54,7 +54,6 @@ def judge(results: Results) -> Verdict:
     }
     held = {free: every(*(holds(shares[free, part], "above") for part in PARTS)) for free in FREE}
     kind = combined(*held.values())
-    on = {"depends": "whether the weights around it are trained too", "undecided": ""}.get(kind, "")
     loss = {free: np.mean([*results.values("normalized_loss", free=free).values()]) for free in FREE}
     plain = float(np.mean([*results.values("plain_loss", free="all").values()]))
     told = "; ".join(
@@ -64,7 +63,7 @@ def judge(results: Results) -> Verdict:
     )
     return Verdict(
         kind=kind,
-        on=needed(shares.values()) if kind == "undecided" else on,
+        on=on_what(kind, "whether the weights around it are trained too", shares.values()),
         sentence=f"Batch normalization put into a trained plain network (training loss {plain:.4f} nats) and trained "
         f"on: {told} nats.",
         figures={

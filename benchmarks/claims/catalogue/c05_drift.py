@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, every, holds, log_ratio, mean_of, needed, paired
+from benchmarks.claims.judging import Difference, combined, every, holds, log_ratio, mean_of, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Array, Result, Results
@@ -87,7 +87,7 @@ def judge(results: Results) -> Verdict:
     }[because]
     return Verdict(
         kind=kind,
-        on=needed((logs,)) if kind == "undecided" else "",
+        on=on_what(kind, "", (logs,)),
         sentence=f"The median input of a unit of the last hidden layer wanders by {mean['without']:.2f} half-widths "
         f"without, {mean['with']:.2f} with batch normalization, and {mean['with, and noise after it']:.2f} with noise "
         f"after it; test accuracy changes by {gain.told('points', 100)} and, with the noise, by "

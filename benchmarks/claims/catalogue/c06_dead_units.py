@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import combined, every, holds, mean_of, needed
+from benchmarks.claims.judging import combined, every, holds, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -68,7 +68,7 @@ def judge(results: Results) -> Verdict:
     )
     return Verdict(
         kind=kind,
-        on=needed(judged.values()) if kind == "undecided" else "the learning rate" if kind == "depends" else "",
+        on=on_what(kind, "the learning rate", judged.values()),
         sentence=f"With biases started at {BIAS:g}: {told}; mean test accuracy {accuracy[False]:.1f} % without and "
         f"{accuracy[True]:.1f} % with.",
         figures={

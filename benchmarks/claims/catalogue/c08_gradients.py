@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
-from benchmarks.claims.judging import Difference, combined, mean_of, needed
+from benchmarks.claims.judging import Difference, combined, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -83,15 +83,14 @@ def judge(results: Results) -> Verdict:
         if key[2] and one.sign in ("above", "below") and found[key[0], key[1], False].sign == "same"
     ]
     left = [one for one in found.values() if one.sign == "undecided"]
-    kind = combined(*(True for _ in cured), *(False for _ in (*not_cured, *harmed))) if sick else "undecided"
-    if kind == "confirmed" and left:
+    kind = combined(*(True for _ in cured), *(False for _ in (*not_cured, *harmed)))
+    if not sick or (left and kind != "depends"):  # what is still open cannot change a depends
         kind = "undecided"
     deepest = {start: found[start, DEPTHS[-1], True].mean for start in STARTS}
     worst = max(deepest, key=lambda start: abs(deepest[start]))
-    on = {"depends": "depth and activation", "undecided": needed(left) if left else "needs networks that are sick"}
     return Verdict(
         kind=kind,
-        on=on.get(kind, ""),
+        on=on_what(kind, "depth and activation", left) if sick else "needs networks that are sick without it",
         sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it (first over last layer beyond "
         f"a factor of 100), batch normalization cures {len(cured)} and not {len(not_cured)}; it makes {_told(harmed)} "
         f"sick that {'was' if len(harmed) == 1 else 'were'} healthy. At depth {DEPTHS[-1]} the ratio with it is 10^"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, holds, mean_of, needed, paired
+from benchmarks.claims.judging import Difference, combined, holds, mean_of, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -87,10 +87,11 @@ def judge(results: Results) -> Verdict:
         f"{found[depth].told('points', 100, 1)}"
         for depth in DEPTHS
     )
-    part = "which half: the shallow gain is not little" if found[SHALLOW].sign != "same" else "which half: deep"
+    shallow_changes = found[SHALLOW].sign != "same"
+    wrong_half = "the shallow network changes too" if shallow_changes else "the deep network gains no more"
     return Verdict(
         kind=kind,
-        on={"depends": part, "undecided": needed(found.values()) if kind == "undecided" else ""}.get(kind, ""),
+        on=on_what(kind, f"which half is meant: {wrong_half}", (found[SHALLOW], found["more"])),
         sentence=f"Test accuracy, each network at its best rate: {told}; the deep network gains "
         f"{found['more'].told('points', 100, 1)} more.",
         figures={

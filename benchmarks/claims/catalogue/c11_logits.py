@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import case
-from benchmarks.claims.judging import Difference, combined, needed, paired
+from benchmarks.claims.judging import Difference, combined, on_what, paired
 from benchmarks.claims.model import Claim, Size, Verdict
 from benchmarks.claims.results import Results
 from benchmarks.claims.seeds import seeds
@@ -54,8 +54,7 @@ def judge(results: Results) -> Verdict:
     }
     return Verdict(
         kind=kind,
-        on={"depends": "whether it is used: as written it is not", "undecided": ""}.get(kind, "")
-        or (needed([accuracy]) if kind == "undecided" else ""),
+        on=on_what(kind, "whether the loss reads them: as written it does not", [accuracy]),
         sentence=f"In the document's graph the loss does not depend on {lost} of {int(graph.number('parameters'))} "
         f"parameters ({names}), though {updates} update operations run; used as meant, it changes the test accuracy "
         f"from {mean['plain']:.1f} to {mean['normalized']:.1f} %, {accuracy.told('points', 100)}, and the test loss by "

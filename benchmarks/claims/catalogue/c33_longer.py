@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, holds, needed, paired
+from benchmarks.claims.judging import Difference, combined, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -51,7 +51,7 @@ def judge(results: Results) -> Verdict:
     gained = "; ".join(f"{one.told('points', 100)} from {a} to {b}" for (a, b), one in steps.items())
     return Verdict(
         kind=kind,
-        on=needed(steps.values()) if kind == "undecided" else f"how long: up to {enough}" if kind == "depends" else "",
+        on=on_what(kind, f"how long it was trained before: up to {enough}", steps.values()),
         sentence=f"Test accuracy by epochs of 4,000 digits (16 steps each): {told}; gains {gained}.",
         figures={
             **{f"test_accuracy_after_{epochs}_epochs_percent": value for epochs, value in mean.items()},
