@@ -27,6 +27,7 @@ OF_THE_WHEEL = {
 OF_THE_SUITE = {
     "compare": ("benchmarks.comparison.command", "two runs side by side; 1 on a regression"),
     "sweep": ("benchmarks.sweeps.command", "many training cases, on this machine or on a Ray cluster"),
+    "claims": ("benchmarks.claims.command", "re-test what the source documents claim"),
     "calibrate": ("benchmarks.calibration.command", "measure this machine's noise floor and false-alarm rate"),
 }
 """Command -> module with ``add_options(parser)`` and ``act(options) -> exit code``, and its help; in a checkout."""

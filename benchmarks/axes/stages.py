@@ -4,4 +4,5 @@ STAGES = {
     "agreement": ("run",),
     "convergence": ("run",),
     "checkpoint": ("save", "restore"),
+    "claims": ("run",),
 }

@@ -75,7 +75,7 @@ class Scheduler:
         open_cases = [case for case in cases if case.case_id not in recorded]
         work = rounds.Rounds.of(self.folder.settings)
         weight = {"throughput": work.rounds}
-        ready = [case for case in open_cases if not self._absent(case)]
+        ready = [case for case in open_cases if not self.absent(case)]
         self.display.start(sum(weight.get(case.axis, 1) for case in ready))
         try:
             self._run_untimed([case for axis in UNTIMED for case in ready if case.axis == axis])
@@ -105,8 +105,8 @@ class Scheduler:
         self.stop(list(self.workers))
         self.scratch.cleanup()
 
-    def _absent(self, case: Case) -> bool:
-        """Write the row of an implementation that is not installed."""
+    def absent(self, case: Case) -> bool:
+        """Whether an implementation is not installed; then its row is written."""
         descriptor = self.descriptors.get(case.implementation)
         missing = (
             "no implementation of this name is registered any more" if descriptor is None else descriptor.missing()
@@ -232,7 +232,7 @@ class Scheduler:
         """Run all stages of a case, each after the first in a fresh process; the last one's reply is the outcome."""
         scratch = self.scratch_folder()
         reply: dict[str, Any] = {}
-        for number, stage in enumerate(STAGES[case.axis]):
+        for number, stage in enumerate(case.parameters.get("stages", STAGES[case.axis])):
             if number:
                 self.stop([case.implementation])
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}

@@ -51,6 +51,10 @@ class Server:
         surroundings = self._surroundings(scratch)
         if axis == "checkpoint":
             return self._finish(checkpoint.run_stage(stage, self.implementation, parameters, surroundings), scratch)
+        if axis == "claims":
+            from benchmarks.claims import experiments
+
+            return self._finish(experiments.run_stage(stage, self.implementation, parameters, surroundings), scratch)
         run = {"agreement": agreement.run, "convergence": convergence.run}[axis]
         return self._finish(run(self.implementation, parameters, surroundings), scratch)
 

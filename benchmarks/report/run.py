@@ -13,7 +13,7 @@ from benchmarks.report.calibration import Calibration
 from benchmarks.report.semantics import NOTHING_ASKED, Semantics
 from benchmarks.verdicts.looks import looks_within
 
-AXES = ("agreement", "throughput", "convergence", "checkpoint")
+AXES = ("agreement", "throughput", "convergence", "checkpoint", "claims")
 MEASURED = ("ok", "disagrees")
 NOT_MEASURED = (
     "failed",

@@ -143,7 +143,17 @@ class NumpyNetwork:
         }
 
 
-def numpy_network(configuration: TrainerConfiguration, build: Build) -> NumpyNetwork | Unsupported:
+def nothing_after(named: NamedLayer) -> Part | None:
+    """No further part: the network is as described."""
+    return None
+
+
+After = Callable[[NamedLayer], Part | None]
+
+
+def numpy_network(
+    configuration: TrainerConfiguration, build: Build, after: After = nothing_after
+) -> NumpyNetwork | Unsupported:
     """Build the network itself; see :func:`hosted_trainer`."""
     if (reason := _refusal(configuration)) is not None:
         return reason
@@ -153,20 +163,25 @@ def numpy_network(configuration: TrainerConfiguration, build: Build) -> NumpyNet
         if isinstance(part, Unsupported):
             return part
         parts[named.name] = part
+        if (further := after(named)) is not None:
+            parts[f"after_{named.name}"] = further
     return NumpyNetwork(configuration, parts)
 
 
-def hosted_trainer(configuration: TrainerConfiguration, build: Build) -> Trainer | Unsupported:
+def hosted_trainer(
+    configuration: TrainerConfiguration, build: Build, after: After = nothing_after
+) -> Trainer | Unsupported:
     """Build the network around an implementation's layer.
 
     Args:
         configuration: which network, in which dtype.
         build: makes the implementation's layer.
+        after: a further part behind a layer, for experiments with what a description cannot say; without parameters.
 
     Returns:
         The trainer, or why the layer cannot be built.
     """
-    network = numpy_network(configuration, build)
+    network = numpy_network(configuration, build, after)
     if isinstance(network, Unsupported):
         return network
     trainer = Trainer(

@@ -1,0 +1,103 @@
+"""C27, document 004: re-training starts where it left off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.claims.document_004 import saved_in
+from benchmarks.claims.exact import advice
+from benchmarks.claims.model import Claim, Picture, Verdict
+from benchmarks.claims.painting import Band, draw_bands, name_bands, panel
+from benchmarks.claims.results import Array, Results
+
+SAME_LIMIT_REL = 1e-3
+"""Difference of the validation loss that still counts as going on where it stopped."""
+MATTERS_REL = 0.01
+"""Difference of the validation loss that shows."""
+ARMS = {"uninterrupted": "without interruption", "kept": "restored, step kept", "reset": "restored, step from 0"}
+AFTER_UPDATES = (0, 1, 10)
+
+
+def changes(results: Results, arm: str) -> Array:
+    """Relative change of the validation loss against no interruption, (seeds, looks)."""
+    return np.asarray(results.stack(arm) / results.stack("uninterrupted") - 1)
+
+
+def judge(results: Results) -> Verdict:
+    """By the validation loss after 0, 1 and 10 updates, the step kept and the step started again."""
+    kept, reset = np.abs(changes(results, "kept")), np.abs(changes(results, "reset"))
+    places = range(len(AFTER_UPDATES))
+    figures = {
+        f"{name}_step_loss_change_after_{updates}_updates_percent": 100 * float(values[:, place].mean())
+        for name, values in (("kept", kept), ("reset", reset))
+        for place, updates in zip(places, AFTER_UPDATES, strict=True)
+    } | {"seeds": len(kept)}
+    start = max(kept[:, 0].max(), reset[:, 0].max())
+    going_on, starting_over = float(kept[:, : len(places)].max()), float(reset[:, 1].mean())
+    told = (
+        f"Over {len(kept)} seeds the validation loss right after the restore is the same ({_within(start)}); that is "
+        f"all that the document looks at. With the step kept it stays so for 10 updates ({_within(going_on)})"
+    )
+    if going_on > SAME_LIMIT_REL:
+        sentence = f"With the step kept the validation loss is up to {going_on:.1%} off within 10 updates."
+        return Verdict(kind="refuted", sentence=sentence, figures=figures)
+    if starting_over <= MATTERS_REL:
+        return Verdict(kind="confirmed", sentence=f"{told}; with the step from 0 too.", figures=figures)
+    return Verdict(
+        kind="depends",
+        on="the step going on where it stopped",
+        sentence=f"{told}; with the step from 0, one update moves it by {starting_over:.0%} (mean size), because "
+        "the first decay is then 0.1 and nine tenths of every average become those of one batch.",
+        figures=figures,
+    )
+
+
+def _within(change: float) -> str:
+    return f"within {change:.1g}" if change else "bit for bit"
+
+
+def picture(results: Results) -> Picture:
+    """Document 004's overlay: validation loss after the restore, relative to no interruption."""
+    updates = results.stack("updates")[0]
+    bands = [Band(name, updates, 100 * changes(results, arm), n, n) for n, (arm, name) in enumerate(ARMS.items())]
+
+    def paint(canvas: Any) -> None:
+        axes = canvas.subplots()
+        draw_bands(axes, bands)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xticks(updates, [f"{int(value)}" for value in updates])
+        panel(axes, "Change of the validation loss by saving and restoring", "updates after the restore", "percent")
+        name_bands(canvas, bands)
+
+    return Picture(
+        title="Training resumed from document 004's checkpoint",
+        caption="Validation loss in inference mode, against training without interruption; median and range over "
+        "seeds. The document overlays the curves and looks at where they start.",
+        alternative="All three start equal; with the step from 0 the loss jumps after one update and comes back "
+        "within some ten.",
+        height_in=2.6,
+        paint=paint,
+    )
+
+
+CLAIM = Claim(
+    id="C27",
+    documents=("004",),
+    statement="Training that goes on from the restored checkpoint starts at the loss where it left off.",
+    experiment="Go on from the checkpoint of C25 in a fresh process on the same batches, once with the step going on "
+    "and once with the step from 0; validation loss in inference mode after 0, 1, 10 and 50 updates.",
+    rule=f"Refuted if with the step kept the loss is more than {SAME_LIMIT_REL:g} (relative) off within 10 updates; "
+    f"confirmed if with the step from 0 it also moves by at most {MATTERS_REL:g} after one update (mean over seeds); "
+    "otherwise it depends.",
+    cases=saved_in,
+    judge=judge,
+    picture=picture,
+    meaning=advice(
+        confirmed="Restore and go on.",
+        refuted="Do not take a resumed run for the continuation of an old one.",
+        depends="Store the step and feed it again. If it starts from 0, do not evaluate during the first updates: the "
+        "averages are then those of one or a few batches.",
+    ),
+)

@@ -1,0 +1,113 @@
+"""From records to ``claims.json``: every chosen claim judged, its picture drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.results import Missing, Results
+from benchmarks.harness.folder import RunFolder
+from benchmarks.report.figures.canvas import render
+from bn_impls.errors import BadRunFolder
+from bn_impls.isolation.lines import decode, encode
+
+FILE, SCHEMA, PICTURES = "claims.json", 1, "claims"
+TOLD_TROUBLES = 3
+
+
+def judge(claim: Claim, results: Results) -> Verdict:
+    """A claim's verdict; ``undecided`` where a case that its rule needs has no figures."""
+    try:
+        return claim.judge(results)
+    except Missing as missing:
+        troubles = [result.trouble for result in results if not result.ok]
+        counted = f"{len(troubles)} of {len(results.results)} cases" if troubles else "a case"
+        shown = "; ".join(troubles[:TOLD_TROUBLES]) or str(missing)
+        return Verdict(
+            kind="undecided",
+            on=f"needs the figures of {counted}",
+            sentence=f"There is no verdict without the figures of {counted}: {shown}.",
+        )
+
+
+def picture(claim: Claim, results: Results) -> Picture | None:
+    """A claim's picture, if it has one and its curves are there."""
+    try:
+        return claim.picture(results)
+    except Missing:
+        return None
+
+
+def write(folder: RunFolder, claims: Iterable[Claim], size: Size) -> dict[str, Any]:
+    """Judge the claims and write ``claims.json`` with their pictures beside it.
+
+    Args:
+        folder: of the run.
+        claims: that were chosen.
+        size: of the run.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        BadRunFolder: the folder cannot be written.
+    """
+    records = folder.records()
+    entries = [_entry(claim, Results.of(size, claim.cases(size), records, folder.path), folder) for claim in claims]
+    content: dict[str, Any] = json.loads(encode({"schema": SCHEMA, "size": size, "claims": entries}))
+    folder.write_json(FILE, content)
+    return content
+
+
+def _entry(claim: Claim, results: Results, folder: RunFolder) -> dict[str, Any]:
+    verdict = judge(claim, results)
+    return {
+        "id": claim.id,
+        "documents": list(claim.documents),
+        "statement": claim.statement,
+        "experiment": claim.experiment,
+        "rule": claim.rule,
+        **asdict(verdict),
+        "meaning": claim.meaning(verdict),
+        "cases": len(results.results),
+        "ok": sum(result.ok for result in results),
+        "picture": _drawn(claim, picture(claim, results), folder),
+    }
+
+
+def _drawn(claim: Claim, found: Picture | None, folder: RunFolder) -> dict[str, str] | None:
+    """Draw a picture in the report's sentinel colours; returns what the report needs to show it."""
+    if found is None:
+        return None
+    file = folder.path / PICTURES / f"{claim.id}.svg"
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(render(f"claim-{claim.id}", found.title, found.height_in, found.paint), encoding="utf-8")
+    except OSError as error:
+        raise BadRunFolder(f"{file} cannot be written ({error.strerror}); the records are kept") from error
+    return {
+        "file": f"{PICTURES}/{file.name}",
+        "title": found.title,
+        "caption": found.caption,
+        "alternative": found.alternative,
+    }
+
+
+def read(folder_path: Any) -> Mapping[str, Any]:
+    """Read ``claims.json`` of a run folder.
+
+    Raises:
+        BadRunFolder: there is none, or it is of another schema.
+    """
+    path = folder_path / FILE
+    try:
+        content = decode(path.read_bytes())
+        if content["schema"] == SCHEMA:
+            return dict(content)
+        why = f"it has schema {content['schema']!r}, but should have {SCHEMA}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+    raise BadRunFolder(f"{path} cannot be read ({why}); `bn-bench claims --resume {folder_path}` writes it anew")

@@ -1,0 +1,181 @@
+"""Claims through real workers: a training, a failure, an interruption; then the command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import Case
+from benchmarks.claims import running, verdicts
+from benchmarks.claims.cases import case
+from benchmarks.claims.model import Claim, Verdict
+from benchmarks.claims.results import Results
+from benchmarks.claims.training import training
+from benchmarks.harness.folder import RunFolder
+from benchmarks.settings import Settings
+from bn_impls.cli import main
+
+SETTINGS = Settings(axes=("claims",), size="quick", threads=1, timeout_s=120.0)
+
+
+class Silent:
+    """A display that shows nothing and counts."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        self.total = self.done = 0
+
+    def start(self, total: int) -> None:
+        """Keep the total."""
+        self.total = total
+
+    def now(self, what: str) -> None:
+        """Show nothing."""
+
+    def advance(self, units: int = 1) -> None:
+        """Count."""
+        self.done += units
+
+    def stop(self) -> None:
+        """Show nothing."""
+
+
+def small(seed: int, **changes: Any) -> Case:
+    """Network 000 on small digits for 2 epochs."""
+    return training(dataset="digits", epochs=2, seed=seed, **changes)
+
+
+CASES = [
+    small(0, watch=["dead_units"], precise=True, keep=["gamma", "population_variance"]),
+    small(0, batch_norm=False),
+    small(0, learning_rate=1e30, batch_norm=False),
+    case("no_such_experiment", "numpy-reference", seed=0),
+]
+
+
+def run_in(folder: RunFolder, cases: list[Case]) -> Silent:
+    """Run cases to their end."""
+    display = Silent()
+    folder.write_plan(cases)
+    running.run(folder, cases, display)
+    return display
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three trainings, one of which diverges, and of one experiment that is not there."""
+    folder = RunFolder.create(tmp_path_factory.mktemp("claims") / "run", SETTINGS)
+    display = run_in(folder, CASES)
+    folder.close()
+    assert (display.total, display.done) == (4, 4)
+    return folder.path
+
+
+def results_of(path: Path) -> Results:
+    """The results of the run."""
+    folder = RunFolder.resume(path)
+    folder.close()
+    return Results.of("quick", CASES, folder.records(), path)
+
+
+def test_a_training_keeps_curves_and_what_was_asked_for(ran: Path) -> None:
+    """By value: the exact variance is positive, gamma has left 1, and the watched share is one."""
+    found = results_of(ran).one(batch_norm=True)
+    assert found.curve("step_loss").shape == (90,)  # 1,445 digits in batches of 32, twice
+    assert list(found.curve("evaluated_steps")) == [0, 45, 90]
+    assert found.curve("batch_norm_0/gamma").shape == (32,)
+    assert not np.all(found.curve("batch_norm_0/gamma") == 1)
+    assert np.all(found.curve("batch_norm_0/population_variance") > 0)
+    assert np.all((found.curve("dead_share_batch") >= 0) & (found.curve("dead_share_batch") <= 1))
+    assert found.number("final_train_accuracy_population") > 0.8
+    assert found.number("final_train_loss_population") == pytest.approx(
+        found.number("final_train_loss_batch"), rel=0.05
+    )
+
+
+def test_a_divergence_is_a_result_and_a_failure_costs_its_row(ran: Path) -> None:
+    """The first is ok with the step where it happened; the second has a reason, and the others are there."""
+    statuses = [result.status for result in results_of(ran)]
+    assert statuses == ["ok", "ok", "ok", "failed"]
+    diverged = results_of(ran).one(learning_rate=1e30)
+    assert np.isnan(diverged.number("final_train_loss_moving"))
+    assert 0 < diverged.number("diverged_step") < 10
+    assert "no_such_experiment" in results_of(ran).results[3].trouble
+
+
+def test_a_resumed_run_does_what_is_left_and_nothing_twice(ran: Path) -> None:
+    """The failure is tried again; a further case runs; the lasting records stay as they are."""
+    before = (ran / "records.jsonl").read_text().splitlines()
+    folder = RunFolder.resume(ran)
+    display = run_in(folder, [*CASES[1:], small(1, batch_norm=False)])
+    folder.close()
+    after = (ran / "records.jsonl").read_text().splitlines()
+    assert display.total == 2
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 2
+
+
+def test_a_verdict_without_its_cases_is_undecided_and_says_which(ran: Path) -> None:
+    """One that needs the failed case."""
+
+    def judge(results: Results) -> Verdict:
+        results.one(experiment="no_such_experiment")
+        raise AssertionError("there are no figures")
+
+    texts = {"statement": "S.", "experiment": "E.", "rule": "R."}
+    claim = Claim(
+        id="C99", documents=("000",), cases=lambda size: CASES, judge=judge, meaning=lambda verdict: "M.", **texts
+    )  # fmt: skip
+    folder = RunFolder.resume(ran)
+    content = verdicts.write(folder, [claim, replace(claim, id="C98")], "quick")
+    folder.close()
+    assert [entry["kind"] for entry in content["claims"]] == ["undecided", "undecided"]
+    assert content["claims"][0]["on"] == "needs the figures of 1 of 4 cases"
+    assert "no_such_experiment" in content["claims"][0]["sentence"]
+    assert verdicts.read(ran) == content
+
+
+def test_the_command_judges_a_claim_and_resumes_to_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """C04 in its quick size, through real workers: a verdict, a report, exit code 0; then nothing is left to do."""
+    folder = tmp_path / "run"
+    assert main(["claims", "c04", "--quick", "--output", str(folder), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [(one["id"], one["kind"], one["ok"]) for one in printed["claims"]] == [("C04", "undecided", 4)]
+    assert printed["claims"][0]["figures"]["training_loss_plain_nats"] > 0
+    page = (folder / "index.html").read_text()
+    assert "Where batch normalization is not needed" in page and 'id="claim-C04-figure"' in page
+    lines = (folder / "records.jsonl").read_bytes()
+    assert main(["claims", "--resume", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == printed
+    assert (folder / "records.jsonl").read_bytes() == lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["C99"], ("unknown claim 'C99'", "known are C01, ", "bn-bench claims --list")),
+        (["--resume", "/no/such/run"], ("/no/such/run is no run folder",)),
+        (["C01", "--resume", "/no/such/run"], ("got --resume with claims", "should get it alone")),
+    ],
+)
+def test_what_a_user_gets_wrong_is_said(
+    arguments: list[str], parts: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Code 2, what was got, the way out."""
+    assert main(["claims", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert all(part in said for part in parts), said
+    assert "Traceback" not in said
+
+
+def test_the_list_shows_every_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without running anything."""
+    assert main(["claims", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {"id": "C01", "documents": ["000"]}.items() <= listed[0].items()
+    assert set(listed[0]) == {"id", "documents", "statement", "experiment", "rule"}
