@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
+from benchmarks.claims.judging import Difference
 from benchmarks.claims.results import Array
-from benchmarks.report.figures.canvas import INK, bare, label, legend, logarithmic, series
+from benchmarks.report.figures.canvas import INK, MUTED, bare, label, legend, logarithmic, series
 
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)))
 
@@ -72,11 +73,54 @@ def powers(axes: Axes, which: str, low: float, high: float, step: int = 1) -> No
 
 def four_curves(canvas: Canvas, panels: Mapping[str, Sequence[Band]], x: str) -> None:
     """Four panels, two by two, with one legend: title -> its bands."""
-    drawn: list[Band] = []
-    for axes, (title, bands) in zip(canvas.subplots(2, 2, sharex=True).flat, panels.items(), strict=True):
-        draw_bands(axes, bands)
-        panel(axes, title)
-        drawn += bands
-    for axes in canvas.axes[2:]:
-        axes.set_xlabel(x)
-    name_bands(canvas, drawn)
+    axes = canvas.subplots(2, 2, sharex=True)
+    _fill(canvas, list(axes.flat), panels)
+    for lower in axes[1]:
+        lower.set_xlabel(x)
+
+
+def panels_of_bands(canvas: Canvas, panels: Mapping[str, Sequence[Band]], x: str, y: str = "") -> None:
+    """Panels side by side on one scale, with one legend: title -> its bands."""
+    axes = canvas.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    _fill(canvas, list(axes), panels)
+    for one in axes:
+        one.set_xlabel(x)
+    axes[0].set_ylabel(y)
+
+
+def _fill(canvas: Canvas, axes: Sequence[Axes], panels: Mapping[str, Sequence[Band]]) -> None:
+    for one, (title, bands) in zip(axes, panels.items(), strict=True):
+        draw_bands(one, bands)
+        panel(one, title)
+    name_bands(canvas, [band for bands in panels.values() for band in bands])
+
+
+def draw_histograms(canvas: Canvas, groups: Mapping[str, Array], x: str, mark: float) -> None:
+    """Histograms of positive values on a logarithmic scale, one colour and dash a group, and a line at ``mark``."""
+    axes = canvas.subplots()
+    found = {name: values[np.isfinite(values) & (values > 0)] for name, values in groups.items()}
+    every = np.concatenate([*found.values(), [mark]])
+    edges = np.geomspace(every.min() / 1.05, every.max() * 1.05, 41)
+    for place, values in enumerate(found.values()):
+        axes.stairs(np.histogram(values, edges)[0], edges, color=series(place)[0], linestyle=DASHES[place])
+    axes.axvline(mark, color=MUTED, linewidth=0.8)
+    powers(axes, "x", float(edges[0]), float(edges[-1]))
+    axes.set_xlabel(x)
+    axes.set_ylabel("units")
+    bare(axes)
+    name_bands(canvas, [Band(name, edges, edges, place, place) for place, name in enumerate(groups)])
+
+
+def draw_differences(canvas: Canvas, found: Mapping[str, Difference], factor: float, x: str) -> None:
+    """One row a condition: the mean difference with its interval, and a line at 0."""
+    axes = canvas.subplots()
+    colour, marker = series(0)
+    for place, difference in enumerate(found.values()):
+        ends = [factor * end for end in (difference.low, difference.high) if np.isfinite(end)]
+        axes.plot(ends, [place] * len(ends), color=colour)
+        axes.plot([factor * difference.mean], [place], marker, color=colour, markersize=5)
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.set_yticks(range(len(found)), [label(name) for name in found])
+    axes.invert_yaxis()
+    axes.set_xlabel(x)
+    bare(axes)

@@ -152,11 +152,15 @@ class Results:
 
         Raises:
             Missing: a case has no figures, or there is none.
+            ValueError: two cases have one seed, so that the parameters do not tell what is meant.
         """
         found = self.select(**parameters)
         if not found:
             raise Missing(f"no case with {parameters}")
-        return {int(result.parameters["seed"]): result.number(name) for result in found}
+        values = {int(result.parameters["seed"]): result.number(name) for result in found}
+        if len(values) < len(found):
+            raise ValueError(f"{len(found)} cases with {parameters} have {len(values)} seeds, but should have one each")
+        return values
 
     def stack(self, name: str, **parameters: Any) -> Array:
         """A curve of all seeds, shape (seeds, ...), of those with these parameters.

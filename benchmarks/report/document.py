@@ -7,7 +7,7 @@ So a name that a user chose cannot become markup, and both files say the same.
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -226,7 +226,16 @@ class Matrix:
     note: Rich = ()
 
 
-Block = Table | Figure | Paragraph | Bullets | Heading | Cards | Terms | Matrix
+@dataclass(frozen=True)
+class Fold:
+    """Blocks behind a line that opens them."""
+
+    key: str
+    title: Rich
+    blocks: tuple[Block, ...]
+
+
+Block = Fold | Table | Figure | Paragraph | Bullets | Heading | Cards | Terms | Matrix
 
 
 @dataclass(frozen=True)
@@ -252,4 +261,12 @@ class Report:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Every figure, in order."""
-        return tuple(block for section in self.sections for block in section.blocks if isinstance(block, Figure))
+        return tuple(figure for section in self.sections for figure in _figures(section.blocks))
+
+
+def _figures(blocks: Sequence[Block]) -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield block
+        elif isinstance(block, Fold):
+            yield from _figures(block.blocks)

@@ -10,6 +10,7 @@ from benchmarks.report.document import (
     Bullets,
     Cards,
     Figure,
+    Fold,
     Heading,
     Matrix,
     Paragraph,
@@ -63,6 +64,9 @@ def _block(block: Block) -> list[str]:
             return [("> " if block.tone else "") + inline(block.text)]
         case Heading():
             return [f"### {escape(block.text)}"]
+        case Fold():
+            inner = [line for one in block.blocks for line in ("", *_block(one))]
+            return [f"#### {inline(block.title)}", *inner]
         case Bullets():
             return [f"- {inline(item)}" for item in block.items]
         case Terms():

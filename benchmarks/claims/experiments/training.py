@@ -126,8 +126,10 @@ def evaluation(trainer: Trainer, experiment: Experiment, parameters: Mapping[str
     modes: tuple[Statistics, ...] = ("moving", "batch") if parameters["batch_norm"] else ("moving",)
     for mode in modes:
         _append(trainer, experiment, mode, mode, curves)
+    taken = len(curves["train_loss_moving"])
+    noise = np.random.default_rng((experiment.seed, 4, taken)) if parameters["noise"] else None
     for watch in parameters["watch"]:
-        for name, value in WATCHED[watch](experiment, trainer.export_weights()).items():
+        for name, value in WATCHED[watch](experiment, trainer.export_weights(), noise).items():
             curves.setdefault(name, []).append(value)
     if parameters["precise"] and parameters["batch_norm"]:
         weights = trainer.export_weights()

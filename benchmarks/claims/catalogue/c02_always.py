@@ -1,0 +1,135 @@
+"""C02, document 000: always use batch normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import Case
+from benchmarks.claims.judging import Difference, combined, needed, paired
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.painting import draw_differences
+from benchmarks.claims.results import Missing, Results
+from benchmarks.claims.seeds import seeds
+from benchmarks.claims.training import training
+
+RATES = (1e-3, 1e-2)
+SEEDS = 5
+MARGIN = 0.01
+"""Share of the test digits that does not matter: 5 of 500."""
+BATCHES = {2: 3, 8: 3, 32: 3, 256: 20}
+"""Batch size -> epochs of 4,000 digits."""
+FEW = {100: 100, 300: 60, 1000: 30}
+"""Training digits -> epochs, with the document's batch of 32."""
+USUAL = {"batch_size": 32, "train_rows": 0, "order": "shuffled"}
+CONDITIONS: Mapping[str, Mapping[str, Any]] = {
+    **{f"batch {size}": {**USUAL, "batch_size": size, "epochs": epochs} for size, epochs in BATCHES.items()},
+    **{f"{rows} digits": {**USUAL, "train_rows": rows, "epochs": epochs} for rows, epochs in FEW.items()},
+    "sorted by class": {**USUAL, "order": "sorted", "epochs": 3},
+}
+QUICK = ("batch 2", "batch 32", "sorted by class")
+METRIC = "final_test_accuracy_moving"
+
+
+def cases(size: Size) -> list[Case]:
+    """Every condition at two rates, with and without."""
+    return [
+        training(batch_norm=batch_norm, learning_rate=rate, seed=seed, **settings)
+        for seed in seeds(size, SEEDS)
+        for name, settings in CONDITIONS.items()
+        if size == "full" or name in QUICK
+        for rate in (RATES if size == "full" else RATES[:1])
+        for batch_norm in (True, False)
+    ]
+
+
+def best(results: Results, batch_norm: bool, settings: Mapping[str, Any]) -> dict[int, float]:
+    """Test accuracy by seed at the rate with the higher mean validation accuracy."""
+    rates = {r.parameters["learning_rate"] for r in results.select(batch_norm=batch_norm, **settings)}
+    if not rates:
+        raise Missing(f"no case with {dict(settings)}")
+
+    def validation(rate: float) -> float:
+        found = results.values(
+            "final_validation_accuracy_moving", batch_norm=batch_norm, learning_rate=rate, **settings
+        )
+        return float(np.mean([*found.values()]))
+
+    return results.values(METRIC, batch_norm=batch_norm, learning_rate=max(rates, key=validation), **settings)
+
+
+def gains(results: Results) -> dict[str, Difference]:
+    """Condition -> gain of test accuracy with batch normalization, all intervals at once."""
+    wanted = [name for name in CONDITIONS if results.size == "full" or name in QUICK]
+    return {
+        name: paired(
+            best(results, True, CONDITIONS[name]),
+            best(results, False, CONDITIONS[name]),
+            margin=MARGIN,
+            family=len(wanted),
+        )
+        for name in wanted
+    }
+
+
+def judge(results: Results) -> Verdict:
+    """One condition in which it harms is enough against ``always``."""
+    found = gains(results)
+    worse = [name for name, gain in found.items() if gain.sign == "below"]
+    better = [name for name, gain in found.items() if gain.sign == "above"]
+    same = [name for name, gain in found.items() if gain.sign == "same"]
+    left = [gain for gain in found.values() if gain.sign == "undecided"]
+    if worse:
+        kind = combined(False, bool(better or same)) if better or same else "refuted"
+    else:
+        kind = "undecided" if left else "confirmed"
+    on = {"depends": f"it harms with {', '.join(worse)}", "undecided": needed(left) if left else ""}.get(kind, "")
+    told = "; ".join(f"{name} {gain.told('points', 100, 1)}" for name, gain in found.items())
+    return Verdict(
+        kind=kind,
+        on=on,
+        sentence=f"Change of the test accuracy with batch normalization, the rate chosen for each network: {told}.",
+        figures={f"gain_{name.replace(' ', '_')}_points": 100 * gain.mean for name, gain in found.items()},
+    )
+
+
+def picture(results: Results) -> Picture:
+    """Gains by condition."""
+    found = gains(results)
+    return Picture(
+        title="What batch normalization changes, by condition",
+        caption="Change of the test accuracy in points with the simultaneous 95 % interval over seeds; right of 0 it "
+        "helps.",
+        alternative="; ".join(f"{name}: {gain.told('points', 100, 1)}" for name, gain in found.items()),
+        height_in=0.9 + 0.28 * len(found),
+        paint=lambda canvas: draw_differences(canvas, found, 100, "change of test accuracy, points"),
+    )
+
+
+def meaning(verdict: Verdict) -> str:
+    """Advice."""
+    if verdict.kind == "confirmed":
+        return "Nothing tried here speaks against batch normalization as a default."
+    return (
+        "Use it with shuffled batches of about 16 or more. With very small batches, or batches whose classes are not "
+        "mixed, leave it out or take a normalization that does not mix examples (layer or group normalization)."
+    )
+
+
+CLAIM = Claim(
+    id="C02",
+    documents=("000",),
+    statement="Always use batch normalization.",
+    experiment="Network 784-32-32-10 with and without, paired by seed: batches of 2 to 256, 100 to 1,000 training "
+    "digits, and batches sorted by class; each network at the better of the rates 0.001 and 0.01, chosen by validation "
+    "accuracy.",
+    rule=f"Confirmed if the test accuracy is nowhere lower by more than {100 * MARGIN:g} points and every interval "
+    "decides; depends if it is lower in some condition and higher or the same in another; refuted if it is lower "
+    "and nowhere else.",
+    cases=cases,
+    judge=judge,
+    meaning=meaning,
+    picture=picture,
+)

@@ -1,0 +1,165 @@
+"""C08, document 001: batch normalization cures vanishing and exploding gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import Case
+from benchmarks.claims.cases import CHEAPEST, DATASET, case
+from benchmarks.claims.judging import Difference, combined, mean_of, needed
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.painting import Band, panels_of_bands
+from benchmarks.claims.results import Results
+from benchmarks.claims.seeds import seeds
+
+DEPTHS = (5, 10, 20, 40)
+UNITS = 100
+HEALTHY_DECADES = 2.0
+"""A ratio of first to last gradient norm within a factor of 100 is healthy."""
+STARTS: Mapping[str, Mapping[str, Any]] = {
+    "sigmoid, Glorot": {"activation": "sigmoid", "kernels": "glorot"},
+    "tanh, Glorot": {"activation": "tanh", "kernels": "glorot"},
+    "ReLU, He": {"activation": "relu", "kernels": "he"},
+    "ReLU, N(0, 0.05)": {"activation": "relu", "kernels": 0.05},
+    "ReLU, N(0, 0.3)": {"activation": "relu", "kernels": 0.3},
+}
+ARMS = {True: "with batch normalization", False: "without"}
+
+
+def options(start: str, depth: int) -> dict[str, Any]:
+    """Options of the network of one start and depth."""
+    return {"hidden": [UNITS] * depth, **STARTS[start]}
+
+
+def cases(size: Size) -> list[Case]:
+    """Every start at every depth, with and without."""
+    return [
+        case(
+            "gradient_norms",
+            CHEAPEST,
+            ("batch_norm", "start", "depth", "seed"),
+            network="000",
+            start=start,
+            depth=depth,
+            options=options(start, depth),
+            batch_norm=batch_norm,
+            dataset=DATASET,
+            batch_size=250,
+            optimizer="sgd",
+            learning_rate=0.01,
+            seed=seed,
+            dtype="float64",
+            style="eager",
+            device="cpu",
+        )
+        for seed in seeds(size, 10, 5)
+        for start in STARTS
+        for depth in DEPTHS
+        for batch_norm in ARMS
+    ]
+
+
+def decades(results: Results, start: str, depth: int, batch_norm: bool) -> Difference:
+    """Decimal logarithm of the ratio of gradient norms, first over last; ``same`` means healthy."""
+    found = results.values("first_over_last", start=start, depth=depth, batch_norm=batch_norm)
+    floored = [float(np.log10(np.maximum(value, 1e-300))) for value in found.values()]
+    return mean_of(floored, margin=HEALTHY_DECADES, family=len(STARTS) * len(DEPTHS) * 2)
+
+
+def judge(results: Results) -> Verdict:
+    """Every sick network must be cured."""
+    found = {
+        (start, depth, arm): decades(results, start, depth, arm) for start in STARTS for depth in DEPTHS for arm in ARMS
+    }
+    sick = [key[:2] for key, one in found.items() if not key[2] and one.sign in ("above", "below")]
+    cured = [key for key in sick if found[(*key, True)].sign == "same"]
+    not_cured = [key for key in sick if found[(*key, True)].sign in ("above", "below")]
+    harmed = [
+        key[:2]
+        for key, one in found.items()
+        if key[2] and one.sign in ("above", "below") and found[key[0], key[1], False].sign == "same"
+    ]
+    left = [one for one in found.values() if one.sign == "undecided"]
+    kind = combined(*(True for _ in cured), *(False for _ in (*not_cured, *harmed))) if sick else "undecided"
+    if kind == "confirmed" and left:
+        kind = "undecided"
+    deepest = {start: found[start, DEPTHS[-1], True].mean for start in STARTS}
+    worst = max(deepest, key=lambda start: abs(deepest[start]))
+    on = {"depends": "depth and activation", "undecided": needed(left) if left else "needs networks that are sick"}
+    return Verdict(
+        kind=kind,
+        on=on.get(kind, ""),
+        sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it (first over last layer beyond "
+        f"a factor of 100), batch normalization cures {len(cured)} and not {len(not_cured)}; it makes {_told(harmed)} "
+        f"sick that {'was' if len(harmed) == 1 else 'were'} healthy. At depth {DEPTHS[-1]} the ratio with it is 10^"
+        f"{deepest[worst]:.1f} ({worst}), against 10^{found[worst, DEPTHS[-1], False].mean:.1f} without.",
+        figures={
+            "networks_sick_without": len(sick),
+            "networks_cured": len(cured),
+            "networks_harmed": len(harmed),
+            **{
+                f"log10_ratio_{start.replace(',', '').replace(' ', '_')}_{'with' if arm else 'without'}": one.mean
+                for (start, depth, arm), one in found.items()
+                if depth == DEPTHS[-1]
+            },
+        },
+    )
+
+
+def _told(harmed: list[tuple[str, int]]) -> str:
+    return ", ".join(f"{start} at depth {depth}" for start, depth in harmed) or "none"
+
+
+def picture(results: Results) -> Picture:
+    """Ratios over depth."""
+
+    def band(start: str, arm: bool, place: int) -> Band:
+        values = [
+            [*results.values("first_over_last", start=start, depth=depth, batch_norm=arm).values()] for depth in DEPTHS
+        ]
+        logs = np.log10(np.maximum(np.array(values).T, 1e-30))
+        return Band(start, np.array(DEPTHS), logs, place, place % 4)
+
+    panels = {words: [band(start, arm, place) for place, start in enumerate(STARTS)] for arm, words in ARMS.items()}
+    told = "; ".join(
+        f"{start}: 10^{decades(results, start, DEPTHS[-1], False).mean:.1f} without, "
+        f"10^{decades(results, start, DEPTHS[-1], True).mean:.1f} with"
+        for start in STARTS
+    )
+    return Picture(
+        title="Gradient norm of the first over the last hidden layer, at the start",
+        caption="Decimal logarithm, median and range over seeds; 0 is even, below -2 vanishing, above 2 exploding.",
+        alternative=f"At depth {DEPTHS[-1]}: {told}.",
+        height_in=3.0,
+        paint=lambda canvas: panels_of_bands(canvas, panels, "hidden layers", "log10 of the ratio"),
+    )
+
+
+def meaning(verdict: Verdict) -> str:
+    """Advice."""
+    if verdict.kind == "confirmed":
+        return "Batch normalization repairs a bad start of the weights at any depth tried."
+    return (
+        "It repairs a bad scale of the weights, so moderately deep networks train from almost any start. It does not "
+        "make very deep plain networks trainable: there its own gradients grow with every layer. Use residual "
+        "connections for those."
+    )
+
+
+CLAIM = Claim(
+    id="C08",
+    documents=("001",),
+    statement="Batch normalization cures vanishing and exploding gradients.",
+    experiment="Dense networks of 5 to 40 hidden layers of 100 units from five kinds of initial weights, with and "
+    "without; norms of the kernels' gradients for one batch of 250 digits at the start, in float64.",
+    rule="A network is sick if the gradient norm of its first full-size hidden kernel over that of its last is beyond "
+    "a factor of 100 either way, interval included. Confirmed if all that are sick without are healthy with, and none "
+    "that is healthy without is sick with; refuted if none is cured; depends otherwise.",
+    cases=cases,
+    judge=judge,
+    meaning=meaning,
+    picture=picture,
+)
