@@ -16,6 +16,7 @@ from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, draw_bands, name_bands, panel
 from benchmarks.claims.results import Array, Result, Results
 from benchmarks.networks import recipe
+from benchmarks.report.figures.canvas import MUTED
 from bn_impls.registry import describe
 
 STEPS_AN_EPOCH = 14.44
@@ -165,8 +166,8 @@ def judge(results: Results) -> Verdict:
     told = (
         f"With tf.layers the validation loss in inference mode rises to {seen.peak_nats:.2f} nats at epoch "
         f"{seen.peak_epoch:.0f} and falls at epoch {seen.fall_epoch:.0f}, while the same weights normalized by the "
-        f"rows' own statistics are at {np.median(batch[len(batch) // 3 :]):.2f}. Predicted before looking: ln(epsilon / "
-        f"start) / ln(decay) = {predicted * STEPS_AN_EPOCH:.0f} steps, epoch {predicted:.1f}"
+        f"rows' own statistics are at {np.median(batch[len(batch) // 3 :]):.2f}. Predicted before looking: ln(epsilon "
+        f"/ start) / ln(decay) = {predicted * STEPS_AN_EPOCH:.0f} steps, epoch {predicted:.1f}"
     )
     without = [name for name, one in found.items() if not one.there]
     still = [name for name, one in found.items() if one.there and name != LAYERS.name]
@@ -212,14 +213,14 @@ def picture(results: Results) -> Picture:
         draw_bands(bottom, lines)
         panel(bottom, "tf.layers: what inference makes of a layer's output, first and last layer", "epoch", "scale")
         for axes in (top, bottom):
-            axes.axvline(LAYERS.predicted_epoch, color="#b10002", linewidth=0.8, linestyle=(0, (2, 2)))
+            axes.axvline(LAYERS.predicted_epoch, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         name_bands(canvas, [*losses, own], in_a_row=2)
 
     return Picture(
         title="Document 004's hump",
         caption=f"The vertical line is the prediction from start value, decay, epsilon and steps an epoch: "
-        f"{LAYERS.predicted_epoch:.1f}. Scale 1 means that the moving variance is right; below it, the start value of 1 "
-        "still shrinks what the layer gives out.",
+        f"{LAYERS.predicted_epoch:.1f}. Scale 1 means that the moving variance is right; below it, the start value of "
+        "1 still shrinks what the layer gives out.",
         alternative=f"The inference loss of tf.layers rises to {found.peak_nats:.2f} at epoch {found.peak_epoch:.0f} "
         f"and falls at epoch {found.fall_epoch:.0f}; the others' does not rise.",
         height_in=4.8,
@@ -235,9 +236,9 @@ CLAIM = Claim(
     "0.001): tf.layers with its defaults, document 004's own form, and one difference at a time: epsilon, start value, "
     "decay, num_updates, the update's pass, the initial weights. After every second epoch the validation loss by the "
     "moving statistics, beside that by the rows' own on the same weights.",
-    rule=f"A hump is an inference loss (running median of {SMOOTHED_LOOKS} looks) more than {HUMP_NATS:g} nats above ln "
-    "2; it falls where half the way to the loss by the rows' own statistics is gone. Refuted if tf.layers has none, if "
-    f"it falls more than {SLACK_EPOCHS:g} epochs outside 45 to 50, or if the document's form has one too; depends if "
+    rule=f"A hump is an inference loss (running median of {SMOOTHED_LOOKS} looks) more than {HUMP_NATS:g} nats above "
+    "ln 2; it falls where half the way to the loss by the rows' own statistics is gone. Refuted if tf.layers has none, "
+    f"if it falls more than {SLACK_EPOCHS:g} epochs outside 45 to 50, or if the document's form has one too; depends if "
     "the form by hand has one when it gets the settings of tf.layers; otherwise confirmed.",
     cases=cases,
     judge=judge,
