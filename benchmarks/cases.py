@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.agreement_grid import SMALL_SHAPES, Agreement, Shape, small
+from benchmarks.networks import recipe
 from benchmarks.settings import Settings
+from benchmarks.training_plan import trainings
 from bn_impls.registry import Descriptor
 
 QUICK_SHAPES: tuple[Shape, ...] = ((32, 32), (256, 256))
@@ -187,20 +189,26 @@ def _data(settings: Settings) -> dict[str, Any]:
 
 
 def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
-    """Document 000's experiment, with batch normalization and without."""
-    for batch_norm in (True, False):
+    """Document 000's experiment, with batch normalization and without; the other networks with it.
+
+    In the full size the other networks are trained without it too, and with batch normalization from several seeds.
+    """
+    for training in trainings(settings.size, descriptor.name):
+        chosen, style = recipe(training.network), descriptor.trainer_styles[0]
+        dataset = chosen.dataset_of(settings.dataset)
         parameters = {
-            "network": "000",
-            "batch_norm": batch_norm,
-            **_data(settings),
-            "epochs": 2 if settings.size == "quick" else 10,
-            **TRAINING_CONSTANTS,
+            "batch_norm": training.batch_norm,
+            "dataset": dataset,
+            "epochs": training.epochs,
+            **chosen.parameters(),
+            "seed": training.seed,
             "dtype": "float32",
-            "style": descriptor.trainer_styles[0],
+            "style": style,
             "device": settings.device,
         }
-        kind = "with" if batch_norm else "without"
-        label = f"000-{kind}_batch_norm-{settings.dataset}-{descriptor.trainer_styles[0]}-{settings.device}"
+        kind = "with" if training.batch_norm else "without"
+        seed = f"-seed{training.seed}" if training.seed else ""
+        label = f"{training.network}-{kind}_batch_norm-{dataset}-{style}-{settings.device}{seed}"
         yield Case("convergence", descriptor.name, label, parameters)
 
 

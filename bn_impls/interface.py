@@ -352,8 +352,8 @@ class TrainerConfiguration:
     def layer_configurations(self) -> Iterator[Configuration]:
         """The configuration of each batch normalization layer of the network, in order."""
         for named in self.network.named_layers():
-            if isinstance(named.layer, BatchNorm):
-                yield self.layer_configuration(named.layer, named.input_shape)
+            if named.batch_norm is not None:
+                yield self.layer_configuration(named.batch_norm, named.input_shape)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,31 +1,33 @@
 """Convergence: does a network train the same with it?
 
 Every implementation starts from the same weights and sees the same batches as the float64 NumPy network; the loss of
-every step is compared.
+every step is compared, and where it leaves the reference's, the growth of rounding errors tells whether they explain it
+(:mod:`benchmarks.trainings.lockstep`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from benchmarks.axes.agreement import refused
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.training import Experiment, loss_and_accuracy
-from bn_impls.accuracy.errors import distance, over
+from benchmarks.trainings.lockstep import Reference, reference, relative_difference
+from benchmarks.trainings.population import evaluate_population, exact_network
 from bn_impls.interface import Array, Implementation, Statistics, Trainer, Unsupported
-from bn_impls.networks.numpy_network import hosted_trainer
-from bn_impls.numpy_reference import IMPLEMENTATION as REFERENCE
+from bn_impls.networks.numpy_network import NumpyNetwork
 
+Mode = Statistics | Literal["population"]
 SPLIT_THRESHOLD_REL = 1e-3
 FIRST_LOSS_REL = 1e-4
 """Above this the first loss is no rounding: same weights, same batch, and float32 sums of 784 terms err by 5e-5."""
-ROUNDING_STEPS = 2
-"""A split before this step is no rounding: one step of the optimizer cannot grow 1e-7 to 1e-3."""
+LEVEL_SHARE = 0.25  # of the first loss
+LEVEL_STEPS = 20  # whose mean has to reach the level
 EVALUATED_ROWS = 2048  # rows of one prediction call: bounds memory, and makes "batch" mean statistics of many rows
 
 
@@ -45,13 +47,13 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     if isinstance(trainer, Unsupported):
         return refused(trainer)
     try:
-        return _compare(trainer, experiment, parameters)
+        return _compare(trainer, experiment, parameters, surroundings.shared)
     finally:
         trainer.close()
 
 
-def _compare(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any]) -> Outcome:
-    modes: tuple[Statistics, ...] = ("moving", "batch") if parameters["batch_norm"] else ("moving",)
+def _compare(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, Any], shared: Path | None) -> Outcome:
+    modes: tuple[Mode, ...] = ("moving", "batch", "population") if parameters["batch_norm"] else ("moving",)
     losses, curves, durations_ns = train(trainer, experiment, parameters["epochs"], modes)
     settings = experiment.settings
     claims = {"device": settings.device, "dtype": settings.dtype, "style": settings.style}
@@ -59,13 +61,16 @@ def _compare(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
     test = evaluate(trainer, experiment.data.test, "moving")
     if wrong:
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
-    reference = reference_losses(experiment, parameters["epochs"])
-    reason = judge(losses, reference)
+    exact = reference(experiment, parameters["epochs"], shared)
+    reason = judge(losses, exact)
     return Outcome(
         status="disagrees" if reason else "ok",
         reason=reason,
         metrics={
-            **split_figures(losses, reference),
+            **split_figures(losses, exact.losses),
+            "departure": departure(losses, exact),
+            "diverged_step": diverged_step(losses),
+            "steps_to_level": steps_to_level(losses),
             **_final(curves, test),
             "steps": len(losses),
             "train_size": len(experiment.data.train.labels),
@@ -74,30 +79,43 @@ def _compare(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
         },
         samples={"durations_ns": durations_ns, "dataset": experiment.data.description()},
         labels=labels,
-        arrays={"step_loss": losses, "reference_step_loss": reference, **curves},
+        arrays={
+            "step_loss": losses,
+            "reference_step_loss": exact.losses,
+            "rounding_band": exact.band,
+            "rounding_limit": exact.limit,
+            **curves,
+        },
     )
 
 
 def train(
-    trainer: Trainer, experiment: Experiment, epochs: int, modes: tuple[Statistics, ...]
+    trainer: Trainer, experiment: Experiment, epochs: int, modes: tuple[Mode, ...]
 ) -> tuple[Array, dict[str, Array], list[int]]:
-    """Run all epochs.
+    """Run all epochs, and evaluate after each with the moving, the batch's or the exact population statistics.
 
     Returns:
         The loss of every step; one array a curve with a value an epoch; nanoseconds of training an epoch.
     """
-    losses, durations_ns = [], []
+    losses, durations_ns, exact = [], [], exact_network(experiment)
     curves: dict[str, list[float]] = {}
     for indices, masks in experiment.batches(epochs):
         began = time.perf_counter_ns()
         losses.append(trainer.train(indices, masks))
         durations_ns.append(time.perf_counter_ns() - began)
-        for split_name in ("train", "validation"):
-            for mode in modes:
-                loss, accuracy = evaluate(trainer, getattr(experiment.data, split_name), mode)
-                curves.setdefault(f"{split_name}_loss_{mode}", []).append(loss)
-                curves.setdefault(f"{split_name}_accuracy_{mode}", []).append(accuracy)
+        for mode in modes:
+            for name, value in _evaluated(trainer, exact, experiment, mode).items():
+                curves.setdefault(f"{name}_{mode}", []).append(value)
     return np.concatenate(losses), {name: np.array(values) for name, values in curves.items()}, durations_ns
+
+
+def _evaluated(trainer: Trainer, exact: NumpyNetwork, experiment: Experiment, mode: Mode) -> dict[str, float]:
+    """Loss and accuracy of training and validation data."""
+    if mode == "population":
+        return evaluate_population(trainer, exact, experiment)
+    found = {name: evaluate(trainer, getattr(experiment.data, name), mode) for name in ("train", "validation")}
+    figures = ("loss", "accuracy")
+    return {f"{name}_{f}": value for name, pair in found.items() for f, value in zip(figures, pair, strict=True)}
 
 
 def evaluate(trainer: Trainer, split: Any, mode: Statistics) -> tuple[float, float]:
@@ -107,17 +125,6 @@ def evaluate(trainer: Trainer, split: Any, mode: Statistics) -> tuple[float, flo
         for start in range(0, len(split.labels), EVALUATED_ROWS)
     ]
     return loss_and_accuracy(np.concatenate(chunks), split.labels)
-
-
-def reference_losses(experiment: Experiment, epochs: int) -> Array:
-    """The float64 NumPy network's loss of every step, from the same weights and batches."""
-    exact = experiment.settings.exact()
-    reference = replace(experiment, settings=exact)
-    trainer = hosted_trainer(exact, REFERENCE.build)
-    assert isinstance(trainer, Trainer), trainer
-    trainer.import_weights({**trainer.export_weights(), **exact.network.initial_weights(experiment.seed)})
-    trainer.load_data(experiment.data.train.inputs, experiment.data.train.labels)
-    return np.concatenate([trainer.train(indices, masks) for indices, masks in reference.batches(epochs)])
 
 
 def split_figures(losses: Array, reference: Array) -> dict[str, Any]:
@@ -131,7 +138,7 @@ def split_figures(losses: Array, reference: Array) -> dict[str, Any]:
         The first step (counted from 0) whose relative difference is above the threshold, and the difference there; the
         largest difference of all. A loss that is not finite, where the reference's is, is a difference of infinity.
     """
-    difference = over(distance(losses, reference), np.abs(reference))
+    difference = relative_difference(losses, reference)
     beyond = np.flatnonzero(difference > SPLIT_THRESHOLD_REL)
     first = int(beyond[0]) if len(beyond) else None
     return {
@@ -143,25 +150,60 @@ def split_figures(losses: Array, reference: Array) -> dict[str, Any]:
     }
 
 
-def judge(losses: Array, reference: Array) -> str | None:
+def departure(losses: Array, exact: Reference) -> str:
+    """What became of a loss curve.
+
+    Returns:
+        ``none``: it stays within the threshold; ``rounding``: it leaves it, never further than rounding errors grow;
+        ``algorithm``: it goes further; ``diverged``: the reference and it become infinite or NaN.
+    """
+    difference = relative_difference(losses, exact.losses)
+    if np.any((difference > SPLIT_THRESHOLD_REL) & (difference > exact.limit)):
+        return "algorithm"
+    if diverged_step(losses) is not None:
+        return "diverged"
+    return "rounding" if np.any(difference > SPLIT_THRESHOLD_REL) else "none"
+
+
+def diverged_step(losses: Array) -> int | None:
+    """The first step, from 0, whose loss is infinite or NaN; None: none."""
+    lost = np.flatnonzero(~np.isfinite(losses))
+    return int(lost[0]) if len(lost) else None
+
+
+def steps_to_level(losses: Array) -> int | None:
+    """Steps until the mean loss of :data:`LEVEL_STEPS` steps is a quarter of the first one; None: never."""
+    if len(losses) < LEVEL_STEPS:
+        return None
+    means = np.convolve(losses.astype(np.float64), np.full(LEVEL_STEPS, 1 / LEVEL_STEPS), "valid")
+    reached = np.flatnonzero(means <= LEVEL_SHARE * losses[0])
+    return int(reached[0]) + LEVEL_STEPS if len(reached) else None
+
+
+def judge(losses: Array, exact: Reference) -> str | None:
     """Why a training is not the reference's, or None; growing rounding errors are no reason.
 
     Args:
         losses: one a step.
-        reference: one a step.
+        exact: the reference's, and what rounding does to them.
 
     Returns:
-        The complaint: a first loss or a first update that is wrong, or a loss that is not finite where it should be.
+        The complaint: a first loss that is wrong, a loss that is not finite where it should be, or one that is further
+        away than rounding errors grow.
     """
-    first = abs(float(losses[0]) - float(reference[0])) / abs(float(reference[0]))
+    first = abs(float(losses[0]) - float(exact.losses[0])) / abs(float(exact.losses[0]))
     if not first <= FIRST_LOSS_REL:
         return f"the loss before any update is {first:.3g} off, relative; the forward pass is not the reference's"
-    split = split_figures(losses[:ROUNDING_STEPS], reference[:ROUNDING_STEPS])
-    if split["first_split_step"] is not None:
-        off = split["split_difference_rel"]
-        return f"the loss after one update is {off:.3g} off, relative; gradients or optimizer are not the reference's"
-    lost = np.flatnonzero(~np.isfinite(losses) & np.isfinite(reference))
-    return f"the loss of step {lost[0]} is {losses[lost[0]]}, but the reference's is finite" if len(lost) else None
+    if departure(losses, exact) != "algorithm":
+        return None
+    difference = relative_difference(losses, exact.losses)
+    step = int(np.argmax((difference > SPLIT_THRESHOLD_REL) & (difference > exact.limit)))
+    if not np.isfinite(losses[step]):
+        return f"the loss of step {step} is {losses[step]}, but the reference's is {exact.losses[step]:.3g}"
+    return (
+        f"the loss after {step} updates is {difference[step]:.3g} off, relative, where rounding explains "
+        f"{exact.limit[step]:.2g}; gradients or optimizer are not the reference's"
+    )
 
 
 def _final(curves: Mapping[str, Array], test: tuple[float, float]) -> dict[str, float]:

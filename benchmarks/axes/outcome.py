@@ -33,11 +33,13 @@ class Surroundings:
         data_dir: folder with the user's own data files.
         download: whether data may be fetched.
         scratch: folder for this case's files, which outlives the process.
+        shared: folder for what the workers of a run need in common; None where there is none.
     """
 
     data_dir: Path | None
     download: bool
     scratch: Path
+    shared: Path | None = None
 
     def dataset(self, name: str) -> Dataset:
         """Load a data set."""

@@ -12,7 +12,7 @@ from benchmarks.axes.outcome import Surroundings
 from benchmarks.datasets import Dataset
 from benchmarks.networks import network, optimizer
 from bn_impls.interface import Array, Implementation, Trainer, TrainerConfiguration, Unsupported, build_trainer
-from bn_impls.networks.numpy_layers import softmax_cross_entropy
+from bn_impls.networks.numpy_losses import softmax_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,13 @@ class Experiment:
         trainer = build_trainer(implementation, self.settings)
         if isinstance(trainer, Unsupported):
             return trainer
-        drawn = self.settings.network.initial_weights(self.seed if seed is None else seed)
-        trainer.import_weights({**trainer.export_weights(), **drawn})
+        trainer.import_weights({**trainer.export_weights(), **self.initial_weights(seed)})
         trainer.load_data(self.data.train.inputs, self.data.train.labels)
         return trainer
+
+    def initial_weights(self, seed: int | None = None) -> dict[str, Array]:
+        """The network's initial weights, of the experiment's seed or another; the same in every precision."""
+        return self.settings.network.initial_weights(self.seed if seed is None else seed)
 
     def batches(self, epochs: int) -> list[tuple[Array, Mapping[str, Array]]]:
         """Indices (steps, batch) and dropout masks of each epoch, from the seed; a partial last batch is dropped."""
@@ -72,5 +75,6 @@ class Experiment:
 
 def loss_and_accuracy(logits: Array, labels: Array) -> tuple[float, float]:
     """Mean cross-entropy and share of right answers, taken in float64."""
-    loss, _ = softmax_cross_entropy(logits.astype(np.float64), labels)
+    with np.errstate(all="ignore"):  # logits of a training that diverged
+        loss, _ = softmax_cross_entropy(logits.astype(np.float64), labels)
     return float(loss), float((logits.argmax(axis=1) == labels).mean())

@@ -136,7 +136,7 @@ def region(width: int, place: int) -> tuple[int, int]:
 def _patches(images: list[PixelArray], place: int) -> Split:
     """The patches of one split, the photographs mixed."""
     count = REGIONS[place][2]
-    found = []
+    found: list[PixelArray] = []
     for number, image in enumerate(images):
         start, stop = region(image.shape[1], place)
         rows, columns = image.shape[0] - SIDE + 1, stop - start - SIDE + 1

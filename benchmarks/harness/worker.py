@@ -39,7 +39,8 @@ class Server:
     def _surroundings(self, scratch: str) -> Any:
         from benchmarks.axes.outcome import Surroundings
 
-        return Surroundings(scratch=Path(scratch), data_dir=self.data_dir, download=self.download)
+        folder = Path(scratch)
+        return Surroundings(scratch=folder, shared=folder.parent, data_dir=self.data_dir, download=self.download)
 
     def do_run(self, axis: str, stage: str, parameters: dict[str, Any], scratch: str) -> dict[str, Any]:
         """Run one stage of a case of an axis that is not timed pass by pass."""

@@ -86,6 +86,12 @@ def first_split(record: Record) -> int | None:
     return None if value is None or not 0 <= value < 1e15 else int(value)
 
 
+def departure(record: Record) -> str | None:
+    """What the axis made of the curve: none, rounding, algorithm or diverged; None in records of older runs."""
+    value = record.metrics.get("departure")
+    return value if isinstance(value, str) else None
+
+
 def split_text(record: Record) -> str:
     """``never in 1,250 steps`` or ``step 412``."""
     split, steps = first_split(record), record.number("steps")
@@ -99,7 +105,9 @@ class Roundings:
     reference.
 
     Training amplifies the smallest difference, so that even a correct implementation parts from the float64
-    reference some time. A split that comes no earlier than about then says nothing against an implementation.
+    reference some time. A split that comes no earlier than about then says nothing against an implementation. A record
+    says itself what its band of trainings one ulp away explains; in those of older runs the reference's own code is
+    looked at.
     """
 
     def __init__(self, records: Sequence[Record], reference: str) -> None:
@@ -117,10 +125,16 @@ class Roundings:
 
     def explains(self, record: Record) -> bool:
         """Whether the split of a training may be rounding alone."""
+        if (told := departure(record)) is not None:
+            return told == "rounding"
         split, alone = first_split(record), self._splits.get(key_of(record, (*PARAMETERS, "batch_norm", "seed")))
         return split is not None and alone is not None and split >= ROUNDING_SHARE * alone
 
 
 def trains_alike(record: Record, roundings: Roundings) -> bool:
-    """Whether a training follows the reference to the last step, or for as long as rounding lets it."""
-    return record.status == "ok" and (first_split(record) is None or roundings.explains(record))
+    """Whether a training follows the reference to the last step, or for as long as rounding lets it.
+
+    One that diverges where the reference diverges too follows it.
+    """
+    followed = first_split(record) is None or roundings.explains(record) or departure(record) == "diverged"
+    return record.status == "ok" and followed

@@ -108,6 +108,17 @@ class NamedLayer:
     input_shape: Shape
     output_shape: Shape
 
+    @property
+    def batch_norm(self) -> BatchNorm | None:
+        """The batch normalization that stands here, also one whose output nobody reads."""
+        match self.layer:
+            case BatchNorm() as layer:
+                return layer
+            case Unused(layer=layer):
+                return layer
+            case _:
+                return None
+
 
 @dataclass(frozen=True)
 class Glorot:

@@ -76,3 +76,24 @@ class HostedBatchNorm:
         """Set moving statistics and the number of updates, through the layer's own checked import."""
         self.layer.import_state({**self.state, **self.parameters, **arrays})
         self.state = dict(self.layer.export_state())
+
+
+class UnusedBatchNorm:
+    """A hosted layer beside the network: its statistics move, what it is given passes on, its gradients are 0."""
+
+    def __init__(self, hosted: HostedBatchNorm) -> None:
+        """Take the layer."""
+        self.hosted, self.parameters = hosted, hosted.parameters
+        self.gradients = {name: np.zeros_like(array) for name, array in hosted.parameters.items()}
+        self.export_statistics, self.load_statistics = hosted.export_statistics, hosted.load_statistics
+        self.close = hosted.close
+
+    def forward(self, x: Array, context: Context) -> Array:
+        """Hand the input on."""
+        if context.training:
+            self.hosted.forward(x, context)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Hand the gradient on."""
+        return dy

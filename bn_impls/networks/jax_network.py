@@ -19,13 +19,15 @@ from bn_impls.interface import Array, Configuration, TrainerConfiguration
 from bn_impls.jax_layer import PureLayer
 from bn_impls.networks.description import (
     Activation,
-    BatchNorm,
     Conv,
     Dense,
     Dropout,
     Flatten,
+    Loss,
     MaxPool,
     NamedLayer,
+    Unused,
+    swapped_costs,
 )
 
 MakeBatchNorm = Callable[[Configuration], PureLayer]
@@ -45,9 +47,9 @@ class JaxNetwork:
         self.names, self.dtype = tuple(settings.network.parameter_shapes()), settings.dtype
         self.place = boundary.placed(settings.device)
         layers = {
-            named.name: settings.layer_configuration(named.layer, named.input_shape)
+            named.name: settings.layer_configuration(named.batch_norm, named.input_shape)
             for named in self.named
-            if isinstance(named.layer, BatchNorm)
+            if named.batch_norm is not None
         }
         with jax.default_device(self.place):
             self.batch_norms = {name: make_batch_norm(layer) for name, layer in layers.items()}
@@ -56,14 +58,15 @@ class JaxNetwork:
         """Logits, and the statistics after it; dropout layers do nothing without a mask."""
         moved = dict(statistics)
         for named in self.named:
-            if not isinstance(named.layer, BatchNorm):
+            if named.batch_norm is None:
                 h = _applied(named, parameters.get(named.name, {}), h, masks)
                 continue
             pure, given = self.batch_norms[named.name].pure, (parameters[named.name], statistics[named.name], h)
             if training:
-                h, moved[named.name] = pure.forward(*given)
+                normalized, moved[named.name] = pure.forward(*given)
             else:
-                h = pure.inference(*given)
+                normalized = pure.inference(*given)
+            h = h if isinstance(named.layer, Unused) else normalized
         return h, moved
 
     # ---- names of the description ----
@@ -130,3 +133,20 @@ def _applied(named: NamedLayer, own: Mapping[str, jax.Array], h: jax.Array, mask
         case Dropout():
             return h * masks[named.name] if named.name in masks else h
     raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean of ``-log softmax(logits)[label]``."""
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1).mean()
+
+
+def swapped_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean of ``wrong - (wrong - right) softmax(logits)[label]``."""
+    right, wrong = swapped_costs()
+    return (wrong - (wrong - right) * jnp.take_along_axis(jax.nn.softmax(logits), labels[:, None], axis=1)).mean()
+
+
+LOSSES: dict[Loss, Callable[[jax.Array, jax.Array], jax.Array]] = {
+    "cross_entropy": cross_entropy,
+    "swapped_cross_entropy": swapped_cross_entropy,
+}

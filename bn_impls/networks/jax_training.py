@@ -16,7 +16,7 @@ import numpy as np
 from bn_impls import jax_boundary as boundary
 from bn_impls.interface import Array, Observation, Statistics, Trainer, TrainerConfiguration, Unsupported
 from bn_impls.jax_layer import COUNT
-from bn_impls.networks.jax_network import JaxNetwork, MakeBatchNorm, Masks, Tree
+from bn_impls.networks.jax_network import LOSSES, JaxNetwork, MakeBatchNorm, Masks, Tree
 from bn_impls.networks.jax_optimizers import Slots, rates, updated
 
 
@@ -45,8 +45,7 @@ class Training:
 
         def loss_of(parameters: Tree) -> Any:
             logits, moved = self.network.apply(parameters, statistics, x, True, masks)
-            chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
-            return -chosen.mean(), moved
+            return LOSSES[self.settings.network.loss](logits, labels), moved
 
         (loss, moved), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters)
         parameters, slots = updated(self.settings.optimizer, rate, parameters, slots, gradients)

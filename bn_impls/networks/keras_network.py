@@ -12,7 +12,17 @@ import tensorflow as tf
 from bn_impls import tensorflow_boundary as boundary
 from bn_impls.interface import Array, Configuration, Trainer, TrainerConfiguration, Unsupported
 from bn_impls.keras_checkpoints import keras_formats
-from bn_impls.networks.description import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, NamedLayer
+from bn_impls.networks.description import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    NamedLayer,
+    Unused,
+)
 from bn_impls.networks.optimizers import SGD, Optimizer
 from bn_impls.networks.tensorflow_loop import Masks, TrainingLoop
 
@@ -20,19 +30,25 @@ MakeBatchNorm = Callable[[Configuration, str], keras.layers.Layer]
 
 
 def keras_model(settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> keras.Model:
-    """The network as a functional model; each dropout layer is a product with a mask that is an input of the model."""
+    """The network as a functional model.
+
+    Each dropout layer is a product with a mask that is an input of the model. The output is the logits; where there is
+    a batch normalization that nobody reads, its output follows in a list, or the model would not hold it.
+    """
     x = keras.Input(settings.network.input_shape, dtype=settings.dtype, name="x")
     masks = {
         name: keras.Input(shape, dtype=settings.dtype, name=name)
         for name, shape in settings.network.dropout_shapes().items()
     }
-    h = x
+    h, unused = x, []
     for named in settings.network.named_layers():
         if isinstance(named.layer, Dropout):
             h = keras.layers.Multiply(dtype=settings.dtype)([h, masks[named.name]])
+        elif isinstance(named.layer, Unused):
+            unused.append(_keras_layer(named, settings, make_batch_norm)(h))
         else:
             h = _keras_layer(named, settings, make_batch_norm)(h)
-    return keras.Model({"x": x, **masks}, h)
+    return keras.Model({"x": x, **masks}, [h, *unused] if unused else h)
 
 
 def _keras_layer(
@@ -50,8 +66,8 @@ def _keras_layer(
             return keras.layers.Flatten(**common)
         case Activation(function=function):
             return keras.layers.Activation(function, **common)
-        case BatchNorm():
-            return make_batch_norm(settings.layer_configuration(named.layer, named.input_shape), named.name)
+        case (BatchNorm() as norm) | Unused(layer=norm):
+            return make_batch_norm(settings.layer_configuration(norm, named.input_shape), named.name)
     raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
 
@@ -69,6 +85,21 @@ def keras_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
     )
 
 
+def keras_loss(settings: TrainerConfiguration) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """(labels, logits) -> loss: Keras' own, its arguments swapped as in document 003 where the network says so."""
+    if settings.network.loss == "cross_entropy":
+        loss: Callable[..., tf.Tensor] = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, dtype=settings.dtype
+        )
+        return loss
+
+    def swapped(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        one_hot = keras.ops.one_hot(labels, logits.shape[-1], dtype=settings.dtype)
+        return keras.ops.mean(keras.losses.categorical_crossentropy(keras.ops.softmax(logits), one_hot))
+
+    return swapped
+
+
 class KerasTraining:
     """A compiled model with its optimizer built, and the names of the description for its variables."""
 
@@ -76,7 +107,7 @@ class KerasTraining:
         """Build model and optimizer."""
         self.model = keras_model(settings, make_batch_norm)
         self.optimizer = keras_optimizer(settings.optimizer)
-        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=settings.dtype)
+        self.loss = keras_loss(settings)
         self.model.compile(self.optimizer, self.loss)
         self.optimizer.build(self.model.trainable_variables)
         statistics = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -99,14 +130,17 @@ class KerasTraining:
 
     def forward(self, x: tf.Tensor, training: bool, masks: Masks) -> tf.Tensor:
         """Logits."""
-        return self.model({"x": x, **masks}, training=training)
+        outputs = self.model({"x": x, **masks}, training=training)
+        return outputs[0] if isinstance(outputs, list) else outputs
 
     def step(self, x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
         """One step of the optimizer; returns the loss before it."""
         with tf.GradientTape() as tape:
             loss = self.loss(labels, self.forward(x, True, masks))
         values = [variable.value for variable in self.model.trainable_variables]
-        self.optimizer.apply(tape.gradient(loss, values), self.model.trainable_variables)
+        none = tf.UnconnectedGradients.ZERO  # of a batch normalization that nobody reads
+        gradients = tape.gradient(loss, values, unconnected_gradients=none)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
         for counter in self.updates.values():
             counter.assign_add(1)
         return loss

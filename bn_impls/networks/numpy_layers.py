@@ -201,21 +201,3 @@ PLAIN_LAYERS: dict[type, Callable[[NamedLayer, str], Any]] = {
     Activation: ActivationLayer,
     Dropout: DropoutLayer,
 }
-
-
-def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Any, Array]:
-    """Mean of ``-log softmax(logits)[label]``, and its gradient ``(softmax - one hot) / n``.
-
-    Args:
-        logits: (n, classes).
-        labels: (n,) integers.
-
-    Returns:
-        The loss, and the gradient (n, classes).
-    """
-    rows = np.arange(len(labels))
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    gradient = np.exp(log_probabilities)
-    gradient[rows, labels] -= 1
-    return -log_probabilities[rows, labels].mean(), gradient / len(labels)

@@ -6,7 +6,7 @@ framework has no builder of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,9 +21,10 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.networks.description import BatchNorm, NamedLayer
-from bn_impls.networks.hosted_batch_norm import Build, HostedBatchNorm
-from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context, softmax_cross_entropy
+from bn_impls.networks.description import NamedLayer, Unused
+from bn_impls.networks.hosted_batch_norm import Build, HostedBatchNorm, UnusedBatchNorm
+from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context
+from bn_impls.networks.numpy_losses import FUNCTIONS
 from bn_impls.networks.numpy_optimizers import NumpyOptimizer
 from bn_impls.numpy_boundary import NUMPY_DTYPES
 
@@ -39,6 +40,9 @@ class Part(Protocol):
 
     def backward(self, dy: Array) -> Array:
         """Gradient of the input; fills ``gradients``."""
+
+
+BATCH_NORMS = (HostedBatchNorm, UnusedBatchNorm)
 
 
 class NumpyNetwork:
@@ -62,38 +66,59 @@ class NumpyNetwork:
     def train(self, indices: Array, masks: Mapping[str, Array]) -> Array:
         """Run one step for each row of indices."""
         chosen = {name: mask.astype(self.settings.dtype) for name, mask in masks.items()}
-        losses = [
-            self._step(self.inputs[rows], self.labels[rows], {name: mask[step] for name, mask in chosen.items()})
-            for step, rows in enumerate(indices)
-        ]
+        with np.errstate(all="ignore"):  # a training that diverges is a result
+            losses = [
+                self._step(self.inputs[rows], self.labels[rows], {name: mask[step] for name, mask in chosen.items()})
+                for step, rows in enumerate(indices)
+            ]
         return np.array(losses, self.settings.dtype)
 
     def _step(self, x: Array, labels: Array, masks: Mapping[str, Array]) -> Any:
-        logits = self._forward(x, Context(training=True, statistics="batch", masks=masks))
-        loss, gradient = softmax_cross_entropy(logits, labels)
-        for part in reversed(self.parts.values()):
-            gradient = part.backward(gradient)
-        updated = self.optimizer.step(
-            self._parameter_arrays(), {n: part.gradients[p] for n, (part, p) in self.parameters.items()}
-        )
+        loss, gradients = self.differentiate(x, labels, masks)
+        updated = self.optimizer.step(self._parameter_arrays(), gradients)
         for name, (part, parameter) in self.parameters.items():
             part.parameters[parameter] = updated[name]
         return loss
 
-    def _forward(self, x: Array, context: Context) -> Array:
+    def differentiate(self, x: Array, labels: Array, masks: Mapping[str, Array]) -> tuple[Any, dict[str, Array]]:
+        """A training step without the optimizer: the moving statistics move, the weights do not.
+
+        Args:
+            x: (batch, ...) in the network's dtype.
+            labels: (batch,) integers.
+            masks: of each dropout layer, (batch, ...).
+
+        Returns:
+            The loss, and the gradient of each weight by ``layer/parameter``.
+        """
+        logits = self._forward(x, Context(training=True, statistics="batch", masks=masks))
+        loss, gradient = FUNCTIONS[self.settings.network.loss](logits, labels)
+        for part in reversed(self.parts.values()):
+            gradient = part.backward(gradient)
+        return loss, {name: part.gradients[parameter] for name, (part, parameter) in self.parameters.items()}
+
+    def visit(self, x: Array, context: Context) -> Iterator[tuple[str, Array, Array]]:
+        """Each layer's name, input and output, in order."""
         for name, part in self.parts.items():
-            x = part.forward(x, context.at(name))
+            y = part.forward(x, context.at(name))
+            yield name, x, y
+            x = y
+
+    def _forward(self, x: Array, context: Context) -> Array:
+        for _, _, y in self.visit(x, context):
+            x = y
         return x
 
     def predict(self, inputs: Array, statistics: Statistics) -> Array:
         """Logits, with dropout off."""
-        return self._forward(inputs.astype(self.settings.dtype), Context(False, statistics, {}))
+        with np.errstate(all="ignore"):
+            return self._forward(inputs.astype(self.settings.dtype), Context(False, statistics, {}))
 
     def export_weights(self) -> dict[str, Array]:
         """Copies of parameters and statistics."""
         weights = {name: array.copy() for name, array in self._parameter_arrays().items()}
         for name, part in self.parts.items():
-            if isinstance(part, HostedBatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 weights |= {f"{name}/{key}": array for key, array in part.export_statistics().items()}
         return weights
 
@@ -102,13 +127,13 @@ class NumpyNetwork:
         for name, (part, parameter) in self.parameters.items():
             part.parameters[parameter] = weights[name].astype(self.settings.dtype)
         for name, part in self.parts.items():
-            if isinstance(part, HostedBatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 part.load_statistics({key: weights[f"{name}/{key}"] for key in part.export_statistics()})
 
     def close(self) -> None:
         """Close the hosted layers."""
         for part in self.parts.values():
-            if isinstance(part, HostedBatchNorm):
+            if isinstance(part, BATCH_NORMS):
                 part.close()
 
     def observe(self) -> Mapping[str, Observation]:
@@ -125,10 +150,25 @@ def nothing_after(named: NamedLayer) -> Part | None:
     return None
 
 
+def numpy_network(
+    configuration: TrainerConfiguration, build: Build, after: Callable[[NamedLayer], Part | None] = nothing_after
+) -> NumpyNetwork | Unsupported:
+    """Build the network itself; see :func:`hosted_trainer`."""
+    if (reason := _refusal(configuration)) is not None:
+        return reason
+    parts: dict[str, Part] = {}
+    for named in configuration.network.named_layers():
+        part = _part(named, configuration, build)
+        if isinstance(part, Unsupported):
+            return part
+        parts[named.name] = part
+        if (further := after(named)) is not None:
+            parts[f"after_{named.name}"] = further
+    return NumpyNetwork(configuration, parts)
+
+
 def hosted_trainer(
-    configuration: TrainerConfiguration,
-    build: Build,
-    after: Callable[[NamedLayer], Part | None] = nothing_after,
+    configuration: TrainerConfiguration, build: Build, after: Callable[[NamedLayer], Part | None] = nothing_after
 ) -> Trainer | Unsupported:
     """Build the network around an implementation's layer.
 
@@ -140,17 +180,9 @@ def hosted_trainer(
     Returns:
         The trainer, or why the layer cannot be built.
     """
-    if (reason := _refusal(configuration)) is not None:
-        return reason
-    parts: dict[str, Part] = {}
-    for named in configuration.network.named_layers():
-        part = _part(named, configuration, build)
-        if isinstance(part, Unsupported):
-            return part
-        parts[named.name] = part
-        if (further := after(named)) is not None:
-            parts[f"after_{named.name}"] = further
-    network = NumpyNetwork(configuration, parts)
+    network = numpy_network(configuration, build, after)
+    if isinstance(network, Unsupported):
+        return network
     trainer = Trainer(
         configuration=configuration,
         load_data=network.load_data,
@@ -192,13 +224,14 @@ def _checkpoint_format(trainer: Callable[[], Trainer]) -> Format:
 
 
 def _part(named: NamedLayer, configuration: TrainerConfiguration, build: Build) -> Part | Unsupported:
-    if not isinstance(named.layer, BatchNorm):
+    if named.batch_norm is None:
         plain: Part = PLAIN_LAYERS[type(named.layer)](named, configuration.dtype)
         return plain
-    settings = configuration.layer_configuration(named.layer, named.input_shape)
+    settings = configuration.layer_configuration(named.batch_norm, named.input_shape)
     layer, twin = build(settings), build(settings)
     if isinstance(layer, Unsupported) or isinstance(twin, Unsupported):
         return layer if isinstance(layer, Unsupported) else Unsupported("builds once, but not a second time")
     if isinstance(twin.training_step_with_gradients, Unsupported):
         return twin.training_step_with_gradients
-    return HostedBatchNorm(build, layer, twin, twin.training_step_with_gradients)
+    hosted = HostedBatchNorm(build, layer, twin, twin.training_step_with_gradients)
+    return UnusedBatchNorm(hosted) if isinstance(named.layer, Unused) else hosted

@@ -19,8 +19,10 @@ from bn_impls.networks.description import (
     Flatten,
     MaxPool,
     NamedLayer,
+    Unused,
 )
 from bn_impls.networks.tensorflow_loop import Masks, TrainingLoop
+from bn_impls.networks.tensorflow_losses import LOSSES
 from bn_impls.networks.tensorflow_optimizers import TensorFlowOptimizer
 
 MakeBatchNorm = Callable[[Configuration], tf.Module]
@@ -42,7 +44,7 @@ class TensorFlowNetwork(tf.Module):
 
     def __init__(self, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> None:
         super().__init__()
-        self.named = tuple(settings.network.named_layers())
+        self.named, self.loss = tuple(settings.network.named_layers()), settings.network.loss
         self.parts: dict[str, tf.Module] = {}
         for named in self.named:
             match named.layer:
@@ -50,14 +52,13 @@ class TensorFlowNetwork(tf.Module):
                     self.parts[named.name] = Part((named.input_shape[0], units), settings.dtype)
                 case Conv(filters=filters, size=size):
                     self.parts[named.name] = Part((size, size, named.input_shape[-1], filters), settings.dtype)
-                case BatchNorm():
-                    layer = settings.layer_configuration(named.layer, named.input_shape)
-                    self.parts[named.name] = make_batch_norm(layer)
+                case (BatchNorm() as norm) | Unused(layer=norm):
+                    self.parts[named.name] = make_batch_norm(settings.layer_configuration(norm, named.input_shape))
         self.weights = {
             name: getattr(self.parts[name.rsplit("/", 1)[0]], name.rsplit("/", 1)[1])
             for name in settings.network.parameter_shapes()
         }
-        self.batch_norms = {n.name: self.parts[n.name] for n in self.named if isinstance(n.layer, BatchNorm)}
+        self.batch_norms = {n.name: self.parts[n.name] for n in self.named if n.batch_norm is not None}
         self.statistics = {
             f"{name}/{statistic}": getattr(layer, statistic)
             for name, layer in self.batch_norms.items()
@@ -88,6 +89,9 @@ class TensorFlowNetwork(tf.Module):
                 return h * masks[named.name] if training else h
             case BatchNorm():
                 return self.parts[named.name](h, training=training)
+            case Unused():
+                self.parts[named.name](h, training=training)
+                return h
         raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
 
@@ -101,8 +105,9 @@ def _step(network: TensorFlowNetwork, optimizer: TensorFlowOptimizer) -> Callabl
     def step(x: tf.Tensor, labels: tf.Tensor, masks: Masks) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = network(x, training=True, masks=masks)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        gradients = tape.gradient(loss, list(network.weights.values()))
+            loss = LOSSES[network.loss](labels, logits)
+        none = tf.UnconnectedGradients.ZERO  # of a batch normalization that nobody reads
+        gradients = tape.gradient(loss, list(network.weights.values()), unconnected_gradients=none)
         optimizer.apply(dict(zip(network.weights, gradients, strict=True)))
         return loss
 

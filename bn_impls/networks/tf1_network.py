@@ -24,8 +24,10 @@ from bn_impls.networks.description import (
     Flatten,
     MaxPool,
     NamedLayer,
+    Unused,
 )
 from bn_impls.networks.optimizers import SGD, Optimizer
+from bn_impls.networks.tensorflow_losses import LOSSES
 from bn_impls.tf1_boundary import STEP, Draw, Drawn, Host, observe
 
 ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
@@ -56,7 +58,7 @@ class Tf1Network:
         """Draw everything, and open the session."""
         self.settings, self.draw = settings, draw
         layers = settings.network.named_layers()
-        self.host = Host(settings.device, [named.name for named in layers if isinstance(named.layer, BatchNorm)])
+        self.host = Host(settings.device, [named.name for named in layers if named.batch_norm is not None])
         self.normalizations: dict[str, Drawn] = {}
         self.weights: dict[str, tf.Variable] = {}
         self.masks: dict[str, tf.Tensor] = {}
@@ -64,8 +66,7 @@ class Tf1Network:
             self.x = v1.placeholder(settings.dtype, [None, *settings.network.input_shape], "x")
             self.labels = v1.placeholder(tf.int32, [None], "labels")
             self.logits = self._forward(self.x)
-            entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self.labels, logits=self.logits)
-            self.loss = tf.reduce_mean(entropies)
+            self.loss = LOSSES[settings.network.loss](self.labels, self.logits)
             self.optimizer = tf1_optimizer(settings.optimizer, settings.dtype)
             minimize = training_operation if updates == "within" else v1.train.Optimizer.minimize
             self.train_operation = minimize(self.optimizer, self.loss)
@@ -99,6 +100,9 @@ class Tf1Network:
                 return h * self._mask(named)
             case BatchNorm():
                 return self._normalize(named, h)
+            case Unused():
+                self._normalize(named, h)
+                return h
         raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
     def _part(self, name: str, kernel: tuple[int, ...]) -> tuple[tf.Variable, tf.Variable]:
@@ -119,8 +123,8 @@ class Tf1Network:
         return self.masks[named.name]
 
     def _normalize(self, named: NamedLayer, h: tf.Tensor) -> tf.Tensor:
-        assert isinstance(named.layer, BatchNorm)
-        layer = self.settings.layer_configuration(named.layer, named.input_shape)
+        assert named.batch_norm is not None
+        layer = self.settings.layer_configuration(named.batch_norm, named.input_shape)
         drawn = self.draw(layer, h, self.host.feeds(named.name), named.name)
         self.normalizations[named.name] = drawn
         self.weights |= {f"{named.name}/{parameter}": v for parameter, v in drawn.parameters.items()}
@@ -134,10 +138,14 @@ class Tf1Network:
             for name, drawn in self.normalizations.items()
             for statistic, variable in drawn.statistics.items()
         }
-        self.slots = {
+        slots = {
             f"{name}/{slot}": self.optimizer.get_slot(variable, slot)
             for name, variable in self.weights.items()
             for slot in self.settings.optimizer.slots
+        }
+        self.slots = {name: variable for name, variable in slots.items() if variable is not None}
+        self.without_gradient = {  # of a batch normalization that nobody reads: the optimizer makes none
+            name: self.weights[name.rsplit("/", 1)[0]].shape for name, variable in slots.items() if variable is None
         }
 
     # ---- the calls --------------------------------------------------------------------------------------------------
@@ -203,8 +211,9 @@ class Tf1Network:
         self.host.counts |= {name: int(weights[name]) for name in self.host.counts if name != STEP}
 
     def export_optimizer(self) -> dict[str, Array]:
-        """Copies of the slots, and the number of steps."""
-        return self.host.read(self.slots) | {"step": np.array(self.host.counts[STEP], np.int64)}
+        """Copies of the slots, and the number of steps; of a weight without a gradient they are 0."""
+        none = {name: np.zeros(shape, self.settings.dtype) for name, shape in self.without_gradient.items()}
+        return self.host.read(self.slots) | none | {"step": np.array(self.host.counts[STEP], np.int64)}
 
     def load_optimizer(self, arrays: Mapping[str, Array]) -> None:
         """Set slots, steps and the powers of beta that TensorFlow keeps."""

@@ -27,6 +27,8 @@ from bn_impls.networks.description import (
     Flatten,
     MaxPool,
     NamedLayer,
+    Unused,
+    swapped_costs,
 )
 from bn_impls.networks.torch_optimizers import TorchOptimizer
 
@@ -55,7 +57,7 @@ class TorchNetwork(nn.Module):
 
     def __init__(self, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> None:
         super().__init__()
-        self.named = tuple(settings.network.named_layers())
+        self.named, self.loss_name = tuple(settings.network.named_layers()), settings.network.loss
         self.parts = nn.ModuleDict()
         for named in self.named:
             if not isinstance(named.layer, Dropout):
@@ -64,15 +66,23 @@ class TorchNetwork(nn.Module):
     def forward(self, h: torch.Tensor, masks: Masks) -> torch.Tensor:
         """Logits; dropout layers multiply by their masks, and do nothing without one."""
         for named in self.named:
-            if not isinstance(named.layer, Dropout):
-                h = self.parts[named.name](h)
-            elif named.name in masks:
-                h = h * masks[named.name]
+            match named.layer:
+                case Dropout():
+                    h = h * masks[named.name] if named.name in masks else h
+                case Unused():
+                    self.parts[named.name](h)
+                case _:
+                    h = self.parts[named.name](h)
         return h
 
     def loss(self, x: torch.Tensor, labels: torch.Tensor, masks: Masks) -> torch.Tensor:
-        """Mean cross-entropy."""
-        return functional.cross_entropy(self(x, masks), labels)
+        """The network's loss, a mean over the batch."""
+        logits = self(x, masks)
+        if self.loss_name == "cross_entropy":
+            return functional.cross_entropy(logits, labels)
+        right, wrong = swapped_costs()
+        chosen = functional.softmax(logits, dim=1).gather(1, labels[:, None])
+        return (wrong - (wrong - right) * chosen).mean()
 
 
 def _module(named: NamedLayer, settings: TrainerConfiguration, make_batch_norm: MakeBatchNorm) -> nn.Module:
@@ -92,8 +102,8 @@ def _module(named: NamedLayer, settings: TrainerConfiguration, make_batch_norm: 
             return FlattenChannelsLast()
         case Activation(function=function):
             return ACTIVATIONS[function]()
-        case BatchNorm():
-            return make_batch_norm(settings.layer_configuration(named.layer, named.input_shape))
+        case (BatchNorm() as norm) | Unused(layer=norm):
+            return make_batch_norm(settings.layer_configuration(norm, named.input_shape))
     raise TypeError(f"{named.name} is a {type(named.layer).__name__}, which this builder does not know")
 
 
@@ -123,7 +133,7 @@ class Training:
         self.statistics = {
             f"{named.name}/{ours}": getattr(self.network.parts[named.name], theirs)
             for named in self.network.named
-            if isinstance(named.layer, BatchNorm)
+            if named.batch_norm is not None
             for ours, theirs in STATISTICS.items()
         }
         self.optimizer = TorchOptimizer(settings.optimizer, self.weights)
@@ -145,8 +155,12 @@ class Training:
     def _step(self, rows: torch.Tensor, masks: Masks) -> torch.Tensor:
         x = self._channels_second(self.inputs[rows], 1)
         loss = self.loss(x, self.labels[rows], masks)
-        self.optimizer.apply(torch.autograd.grad(loss, tuple(self.weights.values())))
+        self.optimizer.apply(self._gradients(loss))
         return loss.detach()
+
+    def _gradients(self, loss: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Of every weight; 0 for those of a batch normalization that nobody reads."""
+        return torch.autograd.grad(loss, tuple(self.weights.values()), materialize_grads=True)
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.tensor(array, dtype=self.dtype, device=self.device)
@@ -208,7 +222,7 @@ class Training:
     def observe(self) -> Mapping[str, Observation]:
         """Look at a weight, and at the loss and its gradients, which change no weight."""
         weight = next(iter(self.weights.values()))
-        size, weights = self.settings.batch_size, tuple(self.weights.values())
+        size = self.settings.batch_size
         x, labels = self._channels_second(self.inputs[:size], 1), self.labels[:size]
         masks = {
             name: self._channels_second(self._tensor(np.ones((size, *shape))), 1)
@@ -216,7 +230,7 @@ class Training:
         }
 
         def gradients() -> Any:
-            return torch.autograd.grad(self.loss(x, labels, masks), weights)
+            return self._gradients(self.loss(x, labels, masks))
 
         with self._kept_statistics():
             gradients()  # compiles, where it must

@@ -26,7 +26,8 @@ from bn_impls.networks.description import (
     NamedLayer,
     Network,
 )
-from bn_impls.networks.numpy_layers import ActivationLayer, Context, MaxPoolLayer, softmax_cross_entropy
+from bn_impls.networks.numpy_layers import ActivationLayer, Context, MaxPoolLayer
+from bn_impls.networks.numpy_losses import softmax_cross_entropy
 from bn_impls.networks.optimizers import SGD
 
 if TYPE_CHECKING:

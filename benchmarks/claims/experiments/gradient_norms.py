@@ -12,7 +12,8 @@ from benchmarks.axes.training import Experiment
 from bn_impls.interface import Array, Implementation
 from bn_impls.networks.description import BatchNorm as Described
 from bn_impls.networks.description import NamedLayer
-from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context, softmax_cross_entropy
+from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context
+from bn_impls.networks.numpy_losses import softmax_cross_entropy
 from bn_impls.numpy_reference import BatchNorm
 
 TRAINING = Context(training=True, statistics="batch", masks={})

@@ -28,8 +28,13 @@ from benchmarks.report.wording import power_of_ten
 MOST_POINTS = 250  # of one line; each drawn point is the largest of its stretch
 MOST_LINES = 8  # implementations in one figure
 FLOOR, CEILING = 1e-9, 10.0  # relative differences beyond these are drawn on the edge
-MODES = ("moving", "batch")
-DASHES: dict[str, object] = {"moving": "-", "batch": (0, (3.5, 1.5)), "without": (0, (1, 1.6))}
+MODES = ("moving", "batch", "population")
+DASHES: dict[str, object] = {
+    "moving": "-",
+    "batch": (0, (3.5, 1.5)),
+    "population": (0, (5, 1.5, 1, 1.5)),
+    "without": (0, (1, 1.6)),
+}
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ def _legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str,
     texts = {
         "moving": "with BN, moving statistics",
         "batch": "with BN, batch statistics",
+        "population": "with BN, exact population statistics",
         "without": "without BN",
     }
     present = {
@@ -176,6 +182,7 @@ def _paint_differences(canvas: Canvas, trainings: Sequence[Training], colours: M
     for axes, (title, part) in zip(panels, parts, strict=True):
         for training in part:
             highest = max(highest, _draw_difference(axes, training, colours))
+        _draw_band(axes, part)
         axes.axhline(part[0].threshold, color=ALARM, linewidth=1, linestyle=(0, (4, 2)))
         axes.set_title(title, color=INK)
         axes.set_xlabel("training step")
@@ -203,7 +210,21 @@ def _draw_difference(axes: Axes, training: Training, colours: Mapping[str, int])
     return float(np.clip(values, FLOOR, CEILING).max(initial=0.0))
 
 
+def _draw_band(axes: Axes, trainings: Sequence[Training]) -> None:
+    """What one ulp and the roundings of every step grow to, and up to where a difference is put down to them."""
+    arrays = next((t.arrays for t in trainings if {"rounding_band", "rounding_limit"} <= set(t.arrays)), None)
+    if arrays is None:
+        return
+    steps, band = envelope(arrays["rounding_band"])
+    axes.fill_between(steps, FLOOR, np.clip(band, FLOOR, CEILING), color=MUTED, alpha=0.25, linewidth=0, zorder=0)
+    steps, limit = envelope(arrays["rounding_limit"])
+    axes.plot(steps, np.clip(limit, FLOOR, CEILING), color=MUTED, linewidth=1, linestyle=(0, (1, 1.6)), zorder=1)
+
+
 def _difference_legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
     split = Line2D([], [], color=MUTED, marker="o", markeredgecolor=INK, linestyle="", label="first split")
     marks = [_dash("threshold of a split", (0, (4, 2)), ALARM), split]
+    if any("rounding_band" in training.arrays for training in trainings):
+        band = Line2D([], [], color=MUTED, alpha=0.25, linewidth=6, label="trainings from one ulp away")
+        marks = [*marks, band, _dash("most that is put down to rounding", (0, (1, 1.6)))]
     legend(canvas, [*_names(trainings, colours), marks])

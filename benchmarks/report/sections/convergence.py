@@ -9,6 +9,7 @@ from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Sec
 from benchmarks.report.document import enumerate_spans, name, say, strong, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
+from benchmarks.report.sections import seeds
 from benchmarks.report.sections.curves import experiment_blocks
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import (
@@ -23,6 +24,7 @@ from benchmarks.report.tables import (
 from benchmarks.report.trainings import (
     PARAMETERS,
     Experiment,
+    departure,
     experiments,
     first_split,
     split_text,
@@ -52,6 +54,8 @@ def build(view: View) -> Section:
     blocks: list[Block] = [Paragraph(lead), bullets(splits), *_benefits(found[0])]
     for place, experiment in enumerate(found[:MOST_EXPERIMENTS]):
         blocks.extend(experiment_blocks(view, experiment, f"convergence-{place}"))
+    for place, experiment in enumerate(found):
+        blocks.extend(seeds.blocks(view, experiment, f"convergence-{place}"))
     if len(found) > MOST_EXPERIMENTS:
         rest = count(len(found) - MOST_EXPERIMENTS, "more experiment")
         blocks.append(Paragraph(say("{rest} without curves here; the table has the figures.", rest=rest)))
@@ -97,7 +101,7 @@ def _split(view: View, implementation: str, records: Sequence[Record]) -> Rich:
 def _why(view: View, implementation: str) -> str:
     if implementation == view.reference:
         return ": it is the reference's own code, in less precision, so this is what rounding alone does"
-    return ", where rounding alone does too"
+    return ", where rounding alone may take it"
 
 
 def _benefits(experiment: Experiment) -> list[Block]:
@@ -115,8 +119,8 @@ def _benefits(experiment: Experiment) -> list[Block]:
             parts.append(say("{who} {figures}", who=name(who), figures=figures))
     if not parts:
         return []
-    seeds = len(experiment.seeds)
-    caution = f" This is the first of {seeds} seeds." if seeds > 1 else " One seed cannot tell chance from effect."
+    number = len(experiment.seeds)
+    caution = f" This is the first of {number} seeds." if number > 1 else " One seed cannot tell chance from effect."
     lead = "Test accuracy with and without batch normalization: {parts}.{caution}"
     return [Paragraph(say(lead, parts=enumerate_spans(parts, 4), caution=caution))]
 
@@ -167,6 +171,8 @@ def _split_cell(view: View, record: Record) -> Cell:
         return Cell(split_text(record), None, "good")
     if view.roundings.explains(record):
         return Cell(f"{split_text(record)}, rounding", split)
+    if departure(record) == "diverged":
+        return Cell(f"{split_text(record)}, diverges as the reference does", split)
     return Cell(split_text(record), split, "warn")
 
 

@@ -12,6 +12,10 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import count, percent, visible
 
 MOST_TROUBLES = 4
+BAND = (
+    "The grey area is how far the reference's own code gets in the same dtype, from weights one ulp away; beyond the "
+    "dotted line it is a different algorithm. "
+)
 WORTH_SAYING = 0.005  # a gap of half a percent point
 
 
@@ -74,12 +78,26 @@ def _lag(trainings: Sequence[figure.Training]) -> list[Block]:
         return [Paragraph(_no_lag(gaps[who]))]
     told = say(
         "After the last epoch the validation accuracy of {who} is {gap} points {side} with the moving "
-        "statistics than with those of the batch, the largest such gap.",
+        "statistics than with those of the batch, the largest such gap.{cause}",
         who=name(who),
         gap=f"{100 * abs(gaps[who]):.1f}",
         side="lower" if gaps[who] > 0 else "higher",
+        cause=_cause(
+            next(training for training in trainings if training.implementation == who and training.batch_norm)
+        ),
     )
     return [Paragraph(told)]
+
+
+def _cause(training: figure.Training) -> str:
+    """Whether exact population statistics close the gap: then the moving average makes it, not the training."""
+    left = _last(training.arrays, "validation_accuracy_batch", "validation_accuracy_population")
+    if left is None:
+        return ""
+    if abs(left) < WORTH_SAYING:
+        return " With exact population statistics of the same weights there is none: it is the moving average's doing."
+    side = "lower" if left > 0 else "higher"
+    return f" With exact population statistics of the same weights it is {100 * abs(left):.1f} points {side}."
 
 
 def _no_lag(gap: float) -> Rich:
@@ -123,8 +141,9 @@ def _differences(view: View, key: str, trainings: Sequence[figure.Training], rem
     caption = say(
         "Relative to the reference's loss of the same step. Implementations round differently and training "
         "amplifies it, so a slow rise is what correct ones show; a jump in the first steps is a different "
-        "computation. The dashed line is at {limit}, and a marker on it is the first step beyond. {remarks}",
+        "computation. The dashed line is at {limit}, and a marker on it is the first step beyond. {band}{remarks}",
         limit=percent(trainings[0].threshold, 1),
+        band=BAND if any("rounding_band" in training.arrays for training in trainings) else "",
         remarks=remarks,
     )
     title = "Difference of each step's loss to the reference's"

@@ -38,8 +38,10 @@ TERMS = {
     "moving, batch statistics": "Inference normalizes with the moving statistics, training with those of its batch.",
     "first split": "The first training step whose loss differs from the reference's by more than the "
     "threshold, counted from 0. Training amplifies rounding, so correct implementations part as well; where "
-    "the reference's own code in the same dtype does so at about that step, the split is put down to "
-    "rounding.",
+    "the reference's own code in the same dtype, from weights one ulp away, does so at about that step, the split is "
+    "put down to rounding.",
+    "population statistics": "Mean and variance of what a layer gets from all training examples at once, with fixed "
+    "weights: what moving statistics are an estimate of.",
 }
 
 

@@ -1,0 +1,103 @@
+"""Trainings from several seeds: does an implementation end elsewhere than the baseline?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.report.document import Block, Cell, Column, say
+from benchmarks.report.tables import BLANK, count_cell, implementation_cell, number_cell, table, text_cell
+from benchmarks.report.trainings import Experiment, uses_batch_norm
+from benchmarks.report.view import View
+from benchmarks.report.wording import significant, visible
+from benchmarks.verdicts.paired_seeds import SeedVerdict, judge_seeds
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a training."""
+
+    metric: str
+    title: str
+    higher_is_better: bool
+
+
+FIGURES = (
+    Figure("final_train_loss", "loss of the last step", False),
+    Figure("final_test_loss", "test loss", False),
+    Figure("final_test_accuracy", "test accuracy", True),
+    Figure("steps_to_level", "steps to a quarter of the first loss", False),
+)
+COLUMNS = (
+    Column("BN"),
+    Column("Implementation"),
+    Column("Figure"),
+    Column("Verdict"),
+    Column("Difference", True, "mean over seeds of this minus the baseline's"),
+    Column("Interval", False, "t interval of the mean difference"),
+    Column("Band", True, "standard deviation of the baseline's figure over its seeds"),
+    Column("Seeds", True),
+)
+TONES = {"same": "good", "better": "good", "worse": "warn", "undecided": ""}
+
+
+def blocks(view: View, experiment: Experiment, key: str) -> list[Block]:
+    """A table of verdicts; nothing where there is one seed."""
+    if len(experiment.seeds) < 2:
+        return []
+    baseline = _baseline(view, experiment)
+    rows = [row for batch_norm in (True, False) for row in _rows(view, experiment, baseline, batch_norm)]
+    if not rows:
+        return []
+    note = say(
+        "Pairs of trainings from the same initial weights on the same batches, against {baseline}. Same: the interval "
+        "lies within the band, so that another seed makes a larger difference; undecided: more seeds are needed.",
+        baseline=visible(baseline),
+    )
+    return [table(f"{key}-seeds", "Where the trainings end, over seeds", COLUMNS, rows, note)]
+
+
+def _baseline(view: View, experiment: Experiment) -> str:
+    names = list(dict.fromkeys(record.implementation for record in experiment.records))
+    wanted = (view.speeds.baseline, view.reference)
+    return next((name for name in wanted if name in names), names[0])
+
+
+def _rows(view: View, experiment: Experiment, baseline: str, batch_norm: bool) -> list[tuple[Cell, ...]]:
+    members = [record for record in experiment.records if uses_batch_norm(record) == batch_norm]
+    names = [name for name in dict.fromkeys(record.implementation for record in members) if name != baseline]
+    found: list[tuple[Cell, ...]] = []
+    for figure in FIGURES:
+        values = {
+            name: {r.text("seed"): r.number(figure.metric) for r in members if r.implementation == name}
+            for name in (baseline, *names)
+        }
+        if len(values[baseline]) < 2:
+            continue
+        for name in names:
+            verdict = judge_seeds(
+                values[name],
+                values[baseline],
+                higher_is_better=figure.higher_is_better,
+                comparisons=len(names) * len(FIGURES),
+            )
+            found.append(_row(view, name, figure, verdict, batch_norm))
+    return found
+
+
+def _row(view: View, name: str, figure: Figure, verdict: SeedVerdict, batch_norm: bool) -> tuple[Cell, ...]:
+    mode = "with" if batch_norm else "without"
+    interval = (
+        BLANK
+        if verdict.low is None or verdict.high is None
+        else text_cell(f"{significant(verdict.low, 2)} to {significant(verdict.high, 2)}")
+    )
+    return (
+        Cell(mode, mode),
+        implementation_cell(view, name),
+        text_cell(figure.title),
+        Cell(verdict.word, verdict.word, TONES[verdict.word]),
+        number_cell(verdict.difference, 2),
+        interval,
+        number_cell(verdict.band, 2),
+        count_cell(verdict.seeds),
+    )
