@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,10 @@ import pytest
 
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
-from benchmarks.claims.model import Claim
 from benchmarks.claims.results import Results
 from benchmarks.claims.verdicts import judge, picture
 from benchmarks.report.figures.canvas import render
-
-Planted = Mapping[str, Any] | Callable[[Case], Mapping[str, Any]]
+from tests.claims.planting import Planted, plant
 
 FINE = 0.5  # of a bound
 SIZES = np.sqrt(np.array([1e-6, 1e-3, 1.0]) / (np.array([1e-6, 1e-3, 1.0]) + 1e-3))
@@ -164,26 +161,13 @@ TABLE: list[tuple[str, str, Planted]] = [
 ]  # fmt: skip
 
 
-def plant(claim: Claim, values: Planted, folder: Path) -> Results:
-    """Results of a claim's quick cases: numbers become metrics, arrays curves."""
-    cases, records = claim.cases("quick"), {}
-    for number, case in enumerate(cases):
-        found = values(case) if callable(values) else values
-        arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
-        np.savez(folder / f"{number}.npz", allow_pickle=False, **arrays)
-        metrics = {name: value for name, value in found.items() if name not in arrays}
-        samples = {"file": f"{number}.npz"}
-        records[case.case_id] = {"status": "ok", "reason": None, "metrics": metrics, "samples": samples}
-    return Results.of("quick", cases, records, folder)
-
-
 @pytest.mark.parametrize(
     ("claim_id", "kind", "values"), TABLE, ids=[f"{row[0]}-{row[1]}-{n}" for n, row in enumerate(TABLE)]
 )
 def test_a_rule_says_what_its_figures_call_for(claim_id: str, kind: str, values: Planted, tmp_path: Path) -> None:
     """One row: planted figures, and the only verdict that they allow; it says on what, and what it means."""
     claim = claims()[claim_id]
-    verdict = judge(claim, plant(claim, values, tmp_path))
+    verdict = judge(claim, plant(claim, values, tmp_path, "quick"))
     assert verdict.kind == kind, verdict.sentence
     assert len(verdict.sentence) > 20
     assert claim.meaning(verdict)
@@ -206,7 +190,7 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
     first = {claim_id: values for claim_id, _, values in reversed(TABLE)}
     for claim_id in sorted(first):
         claim = claims()[claim_id]
-        found = picture(claim, plant(claim, first[claim_id], tmp_path))
+        found = picture(claim, plant(claim, first[claim_id], tmp_path, "quick"))
         if found is not None:
             assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
             drawn.append(claim_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from benchmarks.cases import Case
@@ -50,15 +52,15 @@ def judge(results: Results) -> Verdict:
         return Verdict(kind="confirmed", sentence=sentence, figures=figures)
     told = (
         f"{weights}, but Checkpoint(dnn=network) holds no optimizer: Adam starts again without its averages, the next "
-        f"50 losses differ by up to {own:.0%}, and after {first.number('steps'):.0f} steps they are "
-        f"{figures['documents_checkpoint_mean_loss_excess_percent']:+.0f} % in the mean."
+        f"50 losses are up to {1 + own:.3g} times those without interruption; after {first.number('steps'):.0f} steps "
+        f"their mean is {figures['documents_checkpoint_mean_loss_excess_percent']:+.0f} % off."
     )
     if both <= SAME_LIMIT_REL:
         sentence = f"{told} With the optimizer in the checkpoint, the largest difference is {both:.1g}."
         return Verdict(
             kind="depends", on="the optimizer being in the checkpoint too", sentence=sentence, figures=figures
         )
-    sentence = f"{told} With the optimizer in it, they still differ by up to {both:.0%}."
+    sentence = f"{told} With the optimizer in it, they are still up to {1 + both:.3g} times those."
     return Verdict(kind="refuted", sentence=sentence, figures=figures)
 
 
@@ -70,11 +72,11 @@ def picture(results: Results) -> Picture:
     steps = np.arange(len(result.curve("uninterrupted")))
     bands = [Band(name, steps, result.curve(arm)[None], n, n) for n, (arm, name) in enumerate(arms.items())]
 
-    def paint(canvas: object) -> None:
-        axes = canvas.subplots()  # type: ignore[attr-defined]
+    def paint(canvas: Any) -> None:
+        axes = canvas.subplots()
         draw_bands(axes, bands)
         panel(axes, "Training loss after the checkpoint", "steps after it", "loss in nats")
-        name_bands(canvas, bands)  # type: ignore[arg-type]
+        name_bands(canvas, bands)
 
     return Picture(
         title="Training resumed from document 002's checkpoint",

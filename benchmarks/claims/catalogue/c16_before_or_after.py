@@ -1,0 +1,76 @@
+"""C16, document 003: normalize just before or just after the activation."""
+
+from __future__ import annotations
+
+from benchmarks.cases import Case
+from benchmarks.claims.exact import advice
+from benchmarks.claims.judging import Difference, combined, every, holds, needed, paired
+from benchmarks.claims.model import Claim, Size, Verdict
+from benchmarks.claims.results import Results
+from benchmarks.claims.seeds import seeds
+from benchmarks.claims.training import training
+
+BEFORE, AFTER = "layer-norm-activation", "layer-activation-norm"
+ACTIVATIONS = ("tanh", "relu")
+LOSS_MARGIN, ACCURACY_MARGIN = 0.03, 0.02
+"""Nats of test loss, and share of the test images, that do not matter."""
+LOSS, ACCURACY = "final_test_loss_moving", "final_test_accuracy_moving"
+
+
+def cases(size: Size) -> list[Case]:
+    """The document's network with tanh and with ReLU, normalized before and after."""
+    return [
+        training("003", options={"order": order, "activation": activation}, epochs=20, evaluate_every=5, seed=seed)
+        for seed in seeds(size, 5)
+        for activation in ACTIVATIONS
+        for order in (BEFORE, AFTER)
+    ]
+
+
+def differences(results: Results, activation: str) -> tuple[Difference, Difference]:
+    """Test loss and accuracy of normalizing after the activation less those of before."""
+    after, before = ({"options": {"order": order, "activation": activation}} for order in (AFTER, BEFORE))
+    return (
+        paired(results.values(LOSS, **after), results.values(LOSS, **before), margin=LOSS_MARGIN, family=4),
+        paired(results.values(ACCURACY, **after), results.values(ACCURACY, **before), margin=ACCURACY_MARGIN, family=4),
+    )
+
+
+def judge(results: Results) -> Verdict:
+    """The same within the margins, with either activation."""
+    found = {activation: differences(results, activation) for activation in ACTIVATIONS}
+    kind = combined(*(every(*(holds(one, "same") for one in pair)) for pair in found.values()))
+    told = "; ".join(
+        f"with {activation} by {loss.told('nats', digits=3)} of test loss and {accuracy.told('points', 100, 1)} of "
+        "accuracy"
+        for activation, (loss, accuracy) in found.items()
+    )
+    every_one = [one for pair in found.values() for one in pair]
+    return Verdict(
+        kind=kind,
+        on={"depends": "the activation", "undecided": needed(every_one) if kind == "undecided" else ""}.get(kind, ""),
+        sentence=f"Normalizing after the activation differs from before {told}.",
+        figures={
+            **{f"{name}_test_loss_change_nats": loss.mean for name, (loss, _) in found.items()},
+            **{f"{name}_test_accuracy_change_points": 100 * accuracy.mean for name, (_, accuracy) in found.items()},
+            "seeds": every_one[0].pairs,
+        },
+    )
+
+
+CLAIM = Claim(
+    id="C16",
+    documents=("003",),
+    statement="Batch normalization may stand just before the activation or just after it.",
+    experiment="Its network 3072-100-3 on 32x32 patches of photographs, Adam 0.001, batch 64, 20 epochs, with tanh and "
+    "with ReLU, normalized before and after, paired by seed.",
+    rule=f"Confirmed if test loss and accuracy differ by less than {LOSS_MARGIN:g} nats and {100 * ACCURACY_MARGIN:g} "
+    "points with both activations, intervals included; refuted if with neither; depends if with one.",
+    cases=cases,
+    judge=judge,
+    meaning=advice(
+        confirmed="Take either; before the activation is the usual one.",
+        refuted="Try both: they are not the same network. After the activation, what goes on is centred again.",
+        depends="Try both with your activation.",
+    ),
+)

@@ -1,0 +1,141 @@
+"""The rules of the claims about documents 002, 003 and 004's networks, on planted curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import Case
+from benchmarks.claims.catalogue import claims
+from benchmarks.claims.catalogue.c28_hump import BY_HAND, DECAY, DOCUMENT, LAYERS, NUM_UPDATES, course
+from benchmarks.claims.verdicts import judge, picture
+from benchmarks.report.figures.canvas import render
+from tests.claims.planting import Planted, plant
+
+STEPS = np.arange(16) * 31
+
+
+def wobble(case: Case, size: float = 1e-4) -> float:
+    """A seed's own small deviation."""
+    return size * float(np.sin(3 * case.parameters["seed"] + 1))
+
+
+def ends(case: Case, *, loss: float = 0.2, accuracy: float = 0.95, **more: Any) -> dict[str, Any]:
+    """Final figures with a seed's deviation; one that pairs would share has been subtracted already."""
+    return {
+        "final_test_loss_moving": loss + wobble(case),
+        "final_test_accuracy_moving": accuracy + wobble(case),
+        **more,
+    }
+
+
+def order(case: Case, worse: float = 0.0) -> dict[str, Any]:
+    """C12: the second order is so much worse."""
+    off = worse * (case.parameters["options"]["order"] != "layer-norm-activation")
+    curve = np.linspace(2.3, 0.2 + off, 6)
+    return ends(case, loss=0.2 + off, accuracy=0.95 - off / 4, validation_loss_moving=curve)
+
+
+def epoch(case: Case, gain: float = 0.02, sooner: int = 5) -> dict[str, Any]:
+    """C13: what batch normalization gains, and how many looks sooner it reaches every level."""
+    arm = case.parameters["batch_norm"]
+    curve = np.where(np.arange(16) >= (5 if arm else 5 + sooner), 0.94, 0.5)
+    last = 0.94 + gain * arm
+    return ends(case, accuracy=last, test_accuracy_moving=np.array(curve), evaluated_steps=STEPS)
+
+
+def placed(case: Case, off: tuple[str, ...] = ()) -> dict[str, Any]:
+    """C16: normalizing after the activation is worse with these."""
+    chosen = case.parameters["options"]
+    worse = chosen["order"] == "layer-activation-norm" and chosen["activation"] in off
+    return ends(case, loss=0.8 + 0.2 * worse, accuracy=0.7 - 0.1 * worse)
+
+
+def regularized(case: Case, smaller: tuple[int, ...] = (10,)) -> dict[str, Any]:
+    """C19: batch normalization closes the gap with these batches."""
+    closes = case.parameters["batch_norm"] and case.parameters["batch_size"] in smaller
+    gap = 0.4 - 0.2 * closes + wobble(case)
+    return {f"final_{split}_loss_{mode}": value for mode in ("moving", "population")
+            for split, value in (("test", 0.1 + gap), ("train", 0.1))}  # fmt: skip
+
+
+def spread(case: Case, growing: tuple[str, ...] = ()) -> dict[str, Any]:
+    """C22: without it the spread doubles; with it under these losses too."""
+    grows = not case.parameters["batch_norm"] or case.parameters["options"]["loss"] in growing
+    width = np.linspace(1, 2 + (not case.parameters["batch_norm"]) if grows else 1, 21) * (1 + wobble(case))
+    return {"input_percentiles_activation_0": np.stack([-width, 0 * width, width], axis=1)[:, :, None] * np.ones(3)}
+
+
+def bumped(case: Case, late: tuple[str, ...] = (LAYERS.name, BY_HAND.name), fall: float = 47.0) -> dict[str, Any]:
+    """C28: a plateau at ln 2, a rise to 1.1 and a fall at an epoch, for these variants; the others fall at once."""
+    steps = np.array(case.parameters["looks"])
+    epochs = steps / 14.44
+    own = np.where(epochs > 5, 0.15, np.log(2))
+    high = np.where(epochs > fall, 0.15, np.where(epochs > fall - 10, 1.1, np.log(2)))
+    moving = high if case.parameters["variant"] in late else own
+    return {"step": steps, "validation_loss_moving": moving, "validation_loss_batch": own,
+            "inference_scale": np.full((len(steps), 6), 0.0316)}  # fmt: skip
+
+
+TABLE: list[tuple[str, str, Planted]] = [
+    ("C12", "confirmed", order),
+    ("C12", "refuted", lambda case: order(case, worse=0.1)),
+    ("C13", "confirmed", epoch),
+    ("C13", "depends", lambda case: epoch(case, gain=0.0)),
+    ("C13", "refuted", lambda case: epoch(case, gain=0.0, sooner=0)),
+    ("C16", "confirmed", placed),
+    ("C16", "depends", lambda case: placed(case, ("relu",))),
+    ("C16", "refuted", lambda case: placed(case, ("relu", "tanh"))),
+    ("C19", "depends", regularized),
+    ("C19", "confirmed", lambda case: regularized(case, (10, 125))),
+    ("C19", "refuted", lambda case: regularized(case, ())),
+    ("C22", "confirmed", spread),
+    ("C22", "depends", lambda case: spread(case, ("cross_entropy",))),
+    ("C28", "depends", bumped),
+    ("C28", "confirmed", lambda case: bumped(case, (LAYERS.name,))),
+    ("C28", "refuted", lambda case: bumped(case, ())),
+    ("C28", "refuted", lambda case: bumped(case, fall=20.0)),
+    ("C28", "refuted", lambda case: bumped(case, (LAYERS.name, DOCUMENT.name))),
+]
+
+
+@pytest.mark.parametrize(("claim_id", "kind", "values"), TABLE, ids=[f"{row[0]}-{row[1]}" for row in TABLE])
+def test_a_rule_says_what_its_figures_call_for(claim_id: str, kind: str, values: Planted, tmp_path: Path) -> None:
+    """One row: planted figures, the only verdict that they allow, and a picture where there is one."""
+    claim = claims()[claim_id]
+    results = plant(claim, values, tmp_path)
+    verdict = judge(claim, results)
+    assert verdict.kind == kind, verdict.sentence
+    assert claim.meaning(verdict)
+    found = picture(claim, results)
+    if found is not None:
+        assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
+
+
+def test_a_quick_run_does_not_decide(tmp_path: Path) -> None:
+    """Two seeds are too few, and two trainings name no cause."""
+    for claim_id, values in (("C12", order), ("C13", epoch), ("C16", placed), ("C22", spread), ("C28", bumped)):
+        claim = claims()[claim_id]
+        assert judge(claim, plant(claim, values, tmp_path, "quick")).kind == "undecided", claim_id
+
+
+def test_the_humps_epoch_is_predicted_from_start_decay_and_epsilon() -> None:
+    """ln(1e-3) / ln(0.99) = 687.3 steps of 14.44 an epoch; with num_updates 1 / binomial(14, 9) is below 1e-3 first."""
+    assert LAYERS.predicted_epoch == pytest.approx(47.60, abs=0.01)
+    assert DECAY.predicted_epoch == pytest.approx(4.54, abs=0.01)
+    assert NUM_UPDATES.predicted_epoch == pytest.approx(5 / 14.44)
+    assert DOCUMENT.predicted_epoch == 0
+
+
+def test_the_course_of_a_loss_is_read_from_its_curve(tmp_path: Path) -> None:
+    """Half way down at epoch 48, 42 epochs behind; predicted from the first look's scale, 0.0316 = sqrt(1e-3)."""
+    claim = claims()["C28"]
+    found = course(plant(claim, bumped, tmp_path).one(variant=LAYERS.name, seed=0))
+    assert found.highest_nats == pytest.approx(1.1)
+    assert found.fall_epoch == pytest.approx(48, abs=0.1)
+    assert found.behind_epochs == pytest.approx(42, abs=0.1)
+    assert found.predicted_epoch == pytest.approx(47.6, abs=0.1)
+    assert found.late
