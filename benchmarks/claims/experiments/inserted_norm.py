@@ -16,7 +16,7 @@ from benchmarks.axes.agreement import refused
 from benchmarks.axes.convergence import evaluate
 from benchmarks.axes.outcome import Outcome, Surroundings
 from benchmarks.axes.training import Experiment
-from benchmarks.claims.experiments.inspection import population_statistics
+from benchmarks.claims.experiments.inspection import exact_statistics
 from benchmarks.networks import network
 from bn_impls.interface import Array, Implementation, Trainer, Unsupported
 
@@ -93,7 +93,7 @@ def distances(trainer: Trainer, experiment: Experiment) -> tuple[Array, Array]:
     """
     weights = trainer.export_weights()
     epsilon = next(layer.epsilon for layer in experiment.settings.layer_configurations())
-    exact = population_statistics(experiment.settings.network, weights, experiment.data.train.inputs)
+    exact = exact_statistics(experiment, weights)
     ratios, offsets = [], []
     for name in (n.removesuffix("/moving_mean") for n in exact if n.endswith("/moving_mean")):
         deviation = np.sqrt(exact[f"{name}/moving_variance"] + epsilon)
