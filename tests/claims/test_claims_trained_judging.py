@@ -51,13 +51,13 @@ def always(case: Case, *, small: float = 0.05, sorted_too: float = 0.05) -> dict
     return trained(case, 0.3, 0.85 + gain * chosen["batch_norm"])
 
 
-def inserted(case: Case, *, every: float = 0.95, alone: float = 0.95) -> dict[str, Any]:
-    """C04: how far gamma and beta go with all weights free, and with gamma and beta alone."""
-    share = (every if case.parameters["free"] == "all" else alone) + 0.001 * wobble(case)
+def inserted(case: Case, *, every: float = 0.05, alone: float = 0.05) -> dict[str, Any]:
+    """C04: how far gamma and beta end from undoing with all weights free, and with gamma and beta alone."""
+    end = (every if case.parameters["free"] == "all" else alone) + 0.001 * wobble(case)
     ratios = np.geomspace(0.5, 2, 64)
     return {
-        "undone_gamma": share, "undone_beta": share, "plain_loss": 0.1, "normalized_loss": 0.1,
-        "gamma_ratio_start": ratios, "gamma_ratio_end": ratios, "beta_off_end": ratios,
+        "gamma_distance_start": 0.4, "gamma_distance_end": end, "beta_distance_start": 0.6, "beta_distance_end": end,
+        "plain_loss": 0.1, "normalized_loss": 0.1, "gamma_ratio_start": ratios, "gamma_ratio_end": ratios,
     }  # fmt: skip
 
 
@@ -121,8 +121,8 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C02", "depends", lambda case: always(case, small=-0.2)),
     ("C02", "depends", lambda case: always(case, sorted_too=-0.2)),
     ("C04", "confirmed", inserted),
-    ("C04", "depends", lambda case: inserted(case, every=0.1)),
-    ("C04", "refuted", lambda case: inserted(case, every=0.1, alone=-0.3)),
+    ("C04", "depends", lambda case: inserted(case, every=0.3)),
+    ("C04", "refuted", lambda case: inserted(case, every=0.3, alone=0.4)),
     ("C05", "confirmed", drifting),
     ("C05", "refuted", lambda case: drifting(case, remains=0.8)),
     ("C06", "confirmed", dead),
