@@ -79,7 +79,8 @@ class Variant:
     def predicted_epoch(self) -> float:
         """When the start value weighs as much as epsilon: ``start share(t) = epsilon``.
 
-        The variance of a layer's input is left out: with document 004's initial weights it is far below epsilon.
+        The variance of a layer's input is left out: with document 004's initial weights it is far below epsilon. It
+        grows with the weights, so inference catches up somewhat sooner.
         """
         return self.forgetting_epoch(self.epsilon / self.start if self.start else math.inf)
 
@@ -274,8 +275,7 @@ CLAIM = Claim(
     f"last loss by the rows' own statistics; it is late if that loss does so more than {LATE_EPOCHS:g} epochs sooner. "
     f"Refuted if tf.layers is not late, if it falls more than {SLACK_EPOCHS:g} epochs outside 45 to 50, or if the "
     "document's form is late too; depends if the form by hand is late when it gets the settings of tf.layers; "
-    "otherwise confirmed. (How high the hump is differs between seeds and roundings, so the rule looks at when it "
-    "ends.)",
+    "otherwise confirmed. How high the hump is differs between seeds and roundings: the rule looks at when it ends.",
     cases=cases,
     judge=judge,
     picture=picture,
