@@ -78,12 +78,13 @@ def dead(case: Case, *, without: tuple[float, float] = (1.0, 0.9), slow: float |
 
 
 def gradients(case: Case, *, cured: bool = True, deep: bool = True) -> dict[str, Any]:
-    """C08: sigmoids vanish without; with, all are even, or those of depth 40 are not."""
+    """C08: sigmoids and small starts vanish without; with, all are even, or those of depth 40 are not."""
     sick = case.parameters["start"].startswith("sigmoid")
     ratio = 1e-5 if sick and not (case.parameters["batch_norm"] and cured) else 1.0
     if case.parameters["batch_norm"] and case.parameters["depth"] == 40 and not deep:
         ratio = 1e4
-    return {"first_over_last": ratio * (1 + 0.01 * wobble(case))}
+    small = case.parameters["start"] == "ReLU, N(0, 0.05)" and not (case.parameters["batch_norm"] and cured)
+    return {"first_over_last": ratio * (1 + 0.01 * wobble(case)), "last_norm": 1e-9 if small else 0.5}
 
 
 def lagging(case: Case, *, gap: float = 0.0, early: float = 0.0) -> dict[str, Any]:

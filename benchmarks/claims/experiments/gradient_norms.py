@@ -18,14 +18,15 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
 
     Returns:
         ``first_over_last``: Frobenius norm of the gradient of the second hidden kernel over that of the last hidden
-        one (those two have one shape; the first kernel's depends on the data); curve ``gradient_norms`` of all kernels.
+        one (those two have one shape; the first depends on the data); ``last_norm``: of the last hidden kernel;
+        curve ``gradient_norms`` of all kernels.
     """
     experiment = Experiment.of(implementation, parameters, surroundings)
     with np.errstate(all="ignore"):
         norms = gradient_norms(experiment)
     hidden = norms[1:-1]
     return Outcome(
-        metrics={"first_over_last": float(hidden[0] / hidden[-1])},
+        metrics={"first_over_last": float(hidden[0] / hidden[-1]), "last_norm": float(hidden[-1])},
         samples={"dataset": experiment.data.description()},
         arrays={"gradient_norms": norms},
     )
