@@ -26,6 +26,7 @@ class Settings:
         size: ``quick``, ``default`` or ``full``.
         device: where layers compute.
         dataset: name of the data set of convergence and checkpoint.
+        networks: networks of the convergence axis; empty means those of the size.
         data_dir: folder with the user's own files of that data set.
         download: whether the data set may be fetched over the network.
         yardsticks: implementations that are shown and not recommended, as their descriptors say.
@@ -40,6 +41,7 @@ class Settings:
     size: str = "default"
     device: str = "cpu"
     dataset: str = "mnist-5000"
+    networks: tuple[str, ...] = ()
     data_dir: str | None = None
     download: bool = False
     yardsticks: tuple[str, ...] = ()
@@ -56,7 +58,9 @@ class Settings:
     def from_json(cls, stored: dict[str, Any]) -> Settings:
         """Read back what :meth:`as_json` gave."""
         lists: dict[str, tuple[str, ...]] = {
-            name: tuple(stored[name]) for name in ("axes", "implementations", "yardsticks") if name in stored
+            name: tuple(stored[name])
+            for name in ("axes", "implementations", "networks", "yardsticks")
+            if name in stored
         }
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
         return cls(**{**known, **lists})
@@ -78,6 +82,7 @@ class Settings:
             size=size,
             device=options.device,
             dataset=options.dataset,
+            networks=tuple(options.networks or ()),
             data_dir=data_dir,
             download=options.download,
             baseline=options.baseline,
@@ -148,8 +153,19 @@ def add_options(add: Callable[..., Any]) -> None:
     add("--quick", action="store_true", help="small grid, few passes: a look in a minute and a half")
     add("--full", action="store_true", help="every shape and call style; may take an hour")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="where layers compute; default: cpu")
-    add("--dataset", default="mnist-5000", metavar="NAME", help="mnist-5000 (default), digits, mnist, fashion-mnist")
-    add("--data-dir", metavar="DIR", help="folder with your own files of the data set (IDX or NPZ)")
+    add(
+        "--dataset",
+        default="mnist-5000",
+        metavar="NAME",
+        help="mnist-5000 (default), digits, photographs, mnist, fashion-mnist, cifar10, or an HDF5 file with x and y",
+    )
+    add(
+        "--networks",
+        type=_names,
+        metavar="X,Y",
+        help="networks to train, as 000,004; default: 000, and one epoch of the others; see docs/networks.md",
+    )
+    add("--data-dir", metavar="DIR", help="folder with your own files of the data set (IDX, NPZ, HDF5)")
     add("--download", action="store_true", help="allow fetching the data set; checked by sha256 and cached")
     add("--output", metavar="DIR", help="run folder to write; default: reports/run-DATE")
     add("--resume", metavar="DIR", help="finish an interrupted run; its own settings are used")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from benchmarks.networks import recipe
 
 USUAL = "000"
 OTHERS = ("001", "002", "003", "004", "ioffe-szegedy")
@@ -32,19 +34,27 @@ class Training:
     seed: int
 
 
-def trainings(size: str, implementation: str) -> Iterator[Training]:
+def trainings(size: str, implementation: str, networks: Sequence[str] = ()) -> Iterator[Training]:
     """The trainings of an implementation in a run.
 
     Args:
         size: ``quick``, ``default`` or ``full``.
         implementation: its name.
+        networks: which were asked for by name; each is then trained with and without batch normalization. None asks
+            for those of the size.
+
+    Raises:
+        UnknownName: there is no such network.
     """
     full = size == "full"
-    for batch_norm in (True, False):
-        for seed in range(SEEDS if full and batch_norm else 1):
-            yield Training(USUAL, batch_norm, EPOCHS[size], seed)
-    for network, epochs in EPOCHS_OF_OTHERS.get(size, {}).items():
-        seeded = full and (network != LONGEST or implementation in SEEDED_ON_THE_LONGEST)
-        for batch_norm in (True, False) if full else (True,):
-            for seed in range(SEEDS_OF_OTHERS if seeded and batch_norm else 1):
-                yield Training(network, batch_norm, epochs, seed)
+    epochs = {USUAL: EPOCHS[size], **EPOCHS_OF_OTHERS.get(size, {})}
+    for network in networks or epochs:
+        recipe(network)
+        seeds = 1
+        if full and network == USUAL:
+            seeds = SEEDS
+        elif full and (network != LONGEST or implementation in SEEDED_ON_THE_LONGEST):
+            seeds = SEEDS_OF_OTHERS
+        for batch_norm in (True, False) if full or network == USUAL or networks else (True,):
+            for seed in range(seeds if batch_norm else 1):
+                yield Training(network, batch_norm, epochs.get(network, 1), seed)
