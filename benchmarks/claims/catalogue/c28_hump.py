@@ -189,8 +189,8 @@ def judge(results: Results) -> Verdict:
     heights = [one.highest_nats for one in ours]
     others = {name: courses for name, courses in found.items() if name != LAYERS.name}
     told = (
-        f"With tf.layers the validation loss in inference mode stays at that of who knows nothing, or above (up to "
-        f"{min(heights):.2f} to {max(heights):.2f} nats, ln 2 is 0.69), and falls at epoch {fall:.0f}, "
+        f"With tf.layers the validation loss in inference mode stays at ln 2, that of equal odds, or above (highest "
+        f"{max(heights):.2f} nats over {len(ours)} seeds), and falls at epoch {fall:.0f}, "
         f"{np.mean([one.behind_epochs for one in ours]):.0f} epochs after the same weights normalized by the rows' own "
         f"statistics. Predicted before looking: ln(epsilon / start) / ln(decay) = "
         f"{LAYERS.predicted_epoch * STEPS_AN_EPOCH:.0f} steps, epoch {LAYERS.predicted_epoch:.1f}. One difference at a "
@@ -236,7 +236,7 @@ def picture(results: Results) -> Picture:
         for n, (name, result) in enumerate(ours.items())
     ]
     epochs = base.curve("step") / STEPS_AN_EPOCH
-    own = Band("tf.layers, rows' own statistics", epochs, base.curve("validation_loss_batch")[None], 4, 2)
+    own = Band("tf.layers, rows' own statistics", epochs, base.curve("validation_loss_batch")[None], 4, 0)
     scales = base.curve("inference_scale")
     lines = [Band("scale", epochs, scales[:, place][None], 0, place % 4) for place in (0, scales.shape[1] - 1)]
     found = course(base)
