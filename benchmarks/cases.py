@@ -213,7 +213,7 @@ def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Ca
 
     In the full size the other networks are trained without it too, and with batch normalization from several seeds.
     """
-    for training in trainings(settings.size, descriptor.name):
+    for training in trainings(settings.size, descriptor.name, settings.networks):
         chosen, style = recipe(training.network), descriptor.trainer_styles[0]
         dataset = chosen.dataset_of(settings.dataset)
         parameters = {

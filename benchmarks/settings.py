@@ -26,6 +26,7 @@ class Settings:
         size: ``quick``, ``default`` or ``full``.
         device: where layers compute.
         dataset: name of the data set of convergence and checkpoint.
+        networks: networks of the convergence axis; empty means those of the size.
         data_dir: folder with the user's own files of that data set.
         download: whether the data set may be fetched over the network.
         yardsticks: implementations that are shown and not recommended, as their descriptors say.
@@ -40,6 +41,7 @@ class Settings:
     size: str = "default"
     device: str = "cpu"
     dataset: str = "mnist-5000"
+    networks: tuple[str, ...] = ()
     data_dir: str | None = None
     download: bool = False
     yardsticks: tuple[str, ...] = ()
@@ -56,7 +58,9 @@ class Settings:
     def from_json(cls, stored: dict[str, Any]) -> Settings:
         """Read back what :meth:`as_json` gave."""
         lists: dict[str, tuple[str, ...]] = {
-            name: tuple(stored[name]) for name in ("axes", "implementations", "yardsticks") if name in stored
+            name: tuple(stored[name])
+            for name in ("axes", "implementations", "networks", "yardsticks")
+            if name in stored
         }
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
         return cls(**{**known, **lists})
@@ -99,6 +103,7 @@ OPTIONS = {
     "size": "--quick or --full",
     "device": "--device",
     "dataset": "--dataset",
+    "networks": "--networks",
     "data_dir": "--data-dir",
     "download": "--download",
     "baseline": "--baseline",
@@ -125,6 +130,7 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
         "size": size,
         "device": options.device,
         "dataset": options.dataset,
+        "networks": options.networks and tuple(options.networks),
         "data_dir": None if options.data_dir is None else str(Path(options.data_dir).resolve()),
         "download": options.download or None,
         "baseline": options.baseline,
@@ -199,7 +205,13 @@ def add_options(add: Callable[..., Any]) -> None:
     add(
         "--dataset",
         metavar="NAME",
-        help="mnist-5000 (default), digits, mnist, fashion-mnist, cifar10, or an HDF5 file with x and y",
+        help="mnist-5000 (default), digits, photographs, mnist, fashion-mnist, cifar10, or an HDF5 file with x and y",
+    )
+    add(
+        "--networks",
+        type=_names,
+        metavar="X,Y",
+        help="networks to train, as 000,004; default: 000, with --full all six; see docs/networks.md",
     )
     add(
         "--data-dir",

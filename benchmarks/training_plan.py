@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.networks import recipe
+
 USUAL = "000"
-OTHERS = ("001", "002", "003", "004", "ioffe-szegedy")
-EPOCHS = {"quick": 2, "default": 10, "full": 10}
-"""Of network 000; its document's are 10."""
-EPOCHS_OF_OTHERS = {
-    "default": dict.fromkeys(OTHERS, 1),
-    "full": {"001": 25, "002": 1, "003": 20, "004": 20, "ioffe-szegedy": 20},
-}
-"""Too few to rank networks in the default size: enough to see whether an implementation trains them as the reference
-does. In the full size the documents' own, but 20 of the 250 of 004 and of the 758 that make the paper's 50,000 steps;
-``bn-bench claims`` trains those to the end."""
+EPOCHS = {"000": 10, "001": 25, "002": 1, "003": 20, "004": 20, "ioffe-szegedy": 20}
+"""The documents' own, but 20 of the 250 of 004 and of the 758 that make the paper's 50,000 steps; ``bn-bench claims``
+trains those to the end."""
+QUICK_EPOCHS = 2
 SEEDS, SEEDS_OF_OTHERS = 10, 3
 LONGEST = "ioffe-szegedy"
 SEEDED_ON_THE_LONGEST = ("numpy-reference", "tf-manual", "keras")
@@ -32,19 +28,27 @@ class Training:
     seed: int
 
 
-def trainings(size: str, implementation: str) -> Iterator[Training]:
+def trainings(size: str, implementation: str, networks: Sequence[str] = ()) -> Iterator[Training]:
     """The trainings of an implementation in a run.
 
     Args:
         size: ``quick``, ``default`` or ``full``.
         implementation: its name.
+        networks: which were asked for by name; each is then trained with and without batch normalization. None asks
+            for those of the size.
+
+    Raises:
+        UnknownName: there is no such network.
     """
     full = size == "full"
-    for batch_norm in (True, False):
-        for seed in range(SEEDS if full and batch_norm else 1):
-            yield Training(USUAL, batch_norm, EPOCHS[size], seed)
-    for network, epochs in EPOCHS_OF_OTHERS.get(size, {}).items():
-        seeded = full and (network != LONGEST or implementation in SEEDED_ON_THE_LONGEST)
-        for batch_norm in (True, False) if full else (True,):
-            for seed in range(SEEDS_OF_OTHERS if seeded and batch_norm else 1):
-                yield Training(network, batch_norm, epochs, seed)
+    for network in networks or (EPOCHS if full else (USUAL,)):
+        recipe(network)
+        epochs = EPOCHS.get(network, 1)
+        seeds = 1
+        if full and network == USUAL:
+            seeds = SEEDS
+        elif full and (network != LONGEST or implementation in SEEDED_ON_THE_LONGEST):
+            seeds = SEEDS_OF_OTHERS
+        for batch_norm in (True, False):
+            for seed in range(seeds if batch_norm else 1):
+                yield Training(network, batch_norm, min(epochs, QUICK_EPOCHS) if size == "quick" else epochs, seed)

@@ -65,12 +65,6 @@ def panel(axes: Axes, title: str, x: str = "", y: str = "") -> None:
     axes.set_ylabel(y)
 
 
-def powers(axes: Axes, which: str, low: float, high: float, step: int = 1) -> None:
-    """A logarithmic axis with ticks at powers of ten."""
-    ends = np.floor(np.log10(low)), np.ceil(np.log10(high))
-    logarithmic(axes, which, [10.0**power for power in range(int(ends[0]), int(ends[1]) + 1, step)])
-
-
 def four_curves(canvas: Canvas, panels: Mapping[str, Sequence[Band]], x: str) -> None:
     """Four panels, two by two, with one legend: title -> its bands."""
     axes = canvas.subplots(2, 2, sharex=True)
@@ -104,7 +98,9 @@ def draw_histograms(canvas: Canvas, groups: Mapping[str, Array], x: str, mark: f
     for place, values in enumerate(found.values()):
         axes.stairs(np.histogram(values, edges)[0], edges, color=series(place)[0], linestyle=DASHES[place])
     axes.axvline(mark, color=MUTED, linewidth=0.8)
-    powers(axes, "x", float(edges[0]), float(edges[-1]))
+    ticks = [base * 10.0**power for power in range(-6, 7) for base in (1, 2, 5)]
+    shown = [tick for tick in ticks if edges[0] <= tick <= edges[-1]]
+    logarithmic(axes, "x", shown, [f"{tick:g}" for tick in shown])
     axes.set_xlabel(x)
     axes.set_ylabel("units")
     bare(axes)

@@ -96,8 +96,7 @@ def numpy_losses(experiment: Experiment, epochs: int, weights: Mapping[str, Arra
     assert isinstance(trainer, Trainer), trainer
     trainer.import_weights({**trainer.export_weights(), **weights})
     trainer.load_data(experiment.data.train.inputs, experiment.data.train.labels)
-    with np.errstate(all="ignore"):  # a training that diverges is a result
-        return np.concatenate([trainer.train(indices, masks) for indices, masks in experiment.batches(epochs)])
+    return np.concatenate([trainer.train(indices, masks) for indices, masks in experiment.batches(epochs)])
 
 
 def _numpy_dtype(dtype: str) -> str:

@@ -66,10 +66,11 @@ class NumpyNetwork:
     def train(self, indices: Array, masks: Mapping[str, Array]) -> Array:
         """Run one step for each row of indices."""
         chosen = {name: mask.astype(self.settings.dtype) for name, mask in masks.items()}
-        losses = [
-            self._step(self.inputs[rows], self.labels[rows], {name: mask[step] for name, mask in chosen.items()})
-            for step, rows in enumerate(indices)
-        ]
+        with np.errstate(all="ignore"):  # a training that diverges is a result
+            losses = [
+                self._step(self.inputs[rows], self.labels[rows], {name: mask[step] for name, mask in chosen.items()})
+                for step, rows in enumerate(indices)
+            ]
         return np.array(losses, self.settings.dtype)
 
     def _step(self, x: Array, labels: Array, masks: Mapping[str, Array]) -> Any:
@@ -110,7 +111,8 @@ class NumpyNetwork:
 
     def predict(self, inputs: Array, statistics: Statistics) -> Array:
         """Logits, with dropout off."""
-        return self._forward(inputs.astype(self.settings.dtype), Context(False, statistics, {}))
+        with np.errstate(all="ignore"):
+            return self._forward(inputs.astype(self.settings.dtype), Context(False, statistics, {}))
 
     def export_weights(self) -> dict[str, Array]:
         """Copies of parameters and statistics."""

@@ -36,7 +36,7 @@ def test_a_claim_says_what_it_claims_and_how_it_is_judged(claim: Claim) -> None:
     """Documents, statement, experiment, rule: each a sentence."""
     assert claim.documents and set(claim.documents) <= DOCUMENTS
     for text in (claim.statement, claim.experiment, claim.rule):
-        assert len(text) > 20 and text.endswith("."), text
+        assert len(text) > 20 and text.endswith((".", ".)")), text
 
 
 def test_cases_are_the_same_at_every_call_and_each_once(claim: Claim) -> None:

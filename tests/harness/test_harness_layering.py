@@ -172,6 +172,14 @@ def test_the_harness_uses_the_report_through_its_front_door(graph: dict[str, set
     ]
 
 
+def test_claims_are_run_by_workers_judged_from_records_and_shown_from_files(graph: dict[str, set[str]]) -> None:
+    """Experiments know neither harness nor verdicts; claims know no experiment; the report knows no claim."""
+    experiments = "benchmarks.claims.experiments"
+    assert wrong(graph, experiments, "benchmarks.harness", "benchmarks.report", "benchmarks.claims.catalogue") == []
+    assert wrong(graph, "benchmarks.claims.catalogue", experiments, "benchmarks.axes", *FRAMEWORKS) == []
+    assert wrong(graph, "benchmarks.report", "benchmarks.claims") == []
+
+
 def test_nothing_imports_tests(graph: dict[str, set[str]]) -> None:
     """Nor the examples."""
     assert wrong(graph, "bn_impls", "tests", "examples", "conftest") == []

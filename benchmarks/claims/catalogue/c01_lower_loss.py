@@ -17,11 +17,11 @@ from benchmarks.claims.training import training
 RATE = 0.01
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, RATE, 3e-2)
 QUICK_RATES = (1e-3, RATE)
-SEEDS = 10
-LOSS_MARGIN = 0.01
-"""Nats of test loss that do not matter."""
-ACCURACY_MARGIN = 0.003
-"""Share of the test digits that does not matter: less than two of 500."""
+SEEDS = 20
+LOSS_MARGIN = 0.03
+"""Nats of test loss that do not matter: a tenth of what such a network reaches on 4,000 digits."""
+ACCURACY_MARGIN = 0.01
+"""Share of the test digits that does not matter: the standard error of 92 % of 500 digits is 1.2 points."""
 PRINTED = {True: (0.08934, 0.9737), False: (0.20734, 0.9513)}
 """With or without batch normalization -> document 000's test loss and accuracy after 10 epochs of 55,000 digits."""
 WORDS = {True: "with", False: "without"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
-from benchmarks.claims.judging import Difference, combined, mean_of, on_what
+from benchmarks.claims.judging import Difference, combined, every, holds, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -19,6 +19,8 @@ DEPTHS = (5, 10, 20, 40)
 UNITS = 100
 HEALTHY_DECADES = 2.0
 """A ratio of first to last gradient norm within a factor of 100 is healthy."""
+HEALTHY_SIZE_DECADES = 4.0
+"""So is a gradient norm of the last layer within a factor of 10,000 of 1, for a loss near 2.3 nats."""
 STARTS: Mapping[str, Mapping[str, Any]] = {
     "sigmoid, Glorot": {"activation": "sigmoid", "kernels": "glorot"},
     "tanh, Glorot": {"activation": "tanh", "kernels": "glorot"},
@@ -62,45 +64,56 @@ def cases(size: Size) -> list[Case]:
     ]
 
 
-def decades(results: Results, start: str, depth: int, batch_norm: bool) -> Difference:
-    """Decimal logarithm of the ratio of gradient norms, first over last; ``same`` means healthy."""
-    found = results.values("first_over_last", start=start, depth=depth, batch_norm=batch_norm)
+def decades(results: Results, metric: str, margin: float, start: str, depth: int, batch_norm: bool) -> Difference:
+    """Decimal logarithm of a metric; ``same`` means healthy."""
+    found = results.values(metric, start=start, depth=depth, batch_norm=batch_norm)
     floored = [float(np.log10(np.maximum(value, 1e-300))) for value in found.values()]
-    return mean_of(floored, margin=HEALTHY_DECADES, family=len(STARTS) * len(DEPTHS) * 2)
+    return mean_of(floored, margin=margin, family=len(STARTS) * len(DEPTHS) * 2 * 2)
+
+
+def ratio(results: Results, start: str, depth: int, batch_norm: bool) -> Difference:
+    """Of the first gradient norm over the last."""
+    return decades(results, "first_over_last", HEALTHY_DECADES, start, depth, batch_norm)
+
+
+def size(results: Results, start: str, depth: int, batch_norm: bool) -> Difference:
+    """Of the last gradient norm itself."""
+    return decades(results, "last_norm", HEALTHY_SIZE_DECADES, start, depth, batch_norm)
+
+
+def healthy(measures: tuple[Difference, Difference]) -> bool | None:
+    """Whether ratio and size both are; None where that is undecided."""
+    return every(*(holds(one, "same") for one in measures))
 
 
 def judge(results: Results) -> Verdict:
-    """Every sick network must be cured."""
-    found = {
-        (start, depth, arm): decades(results, start, depth, arm) for start in STARTS for depth in DEPTHS for arm in ARMS
-    }
-    sick = [key[:2] for key, one in found.items() if not key[2] and one.sign in ("above", "below")]
-    cured = [key for key in sick if found[(*key, True)].sign == "same"]
-    not_cured = [key for key in sick if found[(*key, True)].sign in ("above", "below")]
-    harmed = [
-        key[:2]
-        for key, one in found.items()
-        if key[2] and one.sign in ("above", "below") and found[key[0], key[1], False].sign == "same"
-    ]
-    left = [one for one in found.values() if one.sign == "undecided"]
+    """Every sick network must be cured, and no healthy one made sick."""
+    keys = [(start, depth) for start in STARTS for depth in DEPTHS]
+    found = {(*key, arm): (ratio(results, *key, arm), size(results, *key, arm)) for key in keys for arm in ARMS}
+    health = {key: healthy(measures) for key, measures in found.items()}
+    sick = [key for key in keys if health[(*key, False)] is False]
+    cured = [key for key in sick if health[(*key, True)]]
+    not_cured = [key for key in sick if health[(*key, True)] is False]
+    harmed = [key for key in keys if health[(*key, False)] and health[(*key, True)] is False]
+    left = [one for key, measures in found.items() if health[key] is None for one in measures]
     kind = combined(*(True for _ in cured), *(False for _ in (*not_cured, *harmed)))
     if not sick or (left and kind != "depends"):  # what is still open cannot change a depends
         kind = "undecided"
-    deepest = {start: found[start, DEPTHS[-1], True].mean for start in STARTS}
+    deepest = {start: found[start, DEPTHS[-1], True][0].mean for start in STARTS}
     worst = max(deepest, key=lambda start: abs(deepest[start]))
     return Verdict(
         kind=kind,
         on=on_what(kind, "depth and activation", left) if sick else "needs networks that are sick without it",
-        sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it (first over last layer beyond "
-        f"a factor of 100), batch normalization cures {len(cured)} and not {len(not_cured)}; it makes {_told(harmed)} "
-        f"sick that {'was' if len(harmed) == 1 else 'were'} healthy. At depth {DEPTHS[-1]} the ratio with it is 10^"
-        f"{deepest[worst]:.1f} ({worst}), against 10^{found[worst, DEPTHS[-1], False].mean:.1f} without.",
+        sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it, batch normalization cures "
+        f"{len(cured)} and not {len(not_cured)} ({_told(not_cured)}); of those that are healthy without it, it makes "
+        f"sick: {_told(harmed)}. At depth {DEPTHS[-1]} the first layer's gradient norm over the last one's is "
+        f"10^{deepest[worst]:.1f} with it ({worst}), and 10^{found[worst, DEPTHS[-1], False][0].mean:.1f} without.",
         figures={
             "networks_sick_without": len(sick),
             "networks_cured": len(cured),
             "networks_harmed": len(harmed),
             **{
-                f"log10_ratio_{start.replace(',', '').replace(' ', '_')}_{'with' if arm else 'without'}": one.mean
+                f"log10_ratio_{start.replace(',', '').replace(' ', '_')}_{'with' if arm else 'without'}": one[0].mean
                 for (start, depth, arm), one in found.items()
                 if depth == DEPTHS[-1]
             },
@@ -124,8 +137,8 @@ def picture(results: Results) -> Picture:
 
     panels = {words: [band(start, arm, place) for place, start in enumerate(STARTS)] for arm, words in ARMS.items()}
     told = "; ".join(
-        f"{start}: 10^{decades(results, start, DEPTHS[-1], False).mean:.1f} without, "
-        f"10^{decades(results, start, DEPTHS[-1], True).mean:.1f} with"
+        f"{start}: 10^{ratio(results, start, DEPTHS[-1], False).mean:.1f} without, "
+        f"10^{ratio(results, start, DEPTHS[-1], True).mean:.1f} with"
         for start in STARTS
     )
     return Picture(
@@ -155,8 +168,9 @@ CLAIM = Claim(
     experiment="Dense networks of 5 to 40 hidden layers of 100 units from five kinds of initial weights, with and "
     "without; norms of the kernels' gradients for one batch of 250 digits at the start, in float64.",
     rule="A network is sick if the gradient norm of its first full-size hidden kernel over that of its last is beyond "
-    "a factor of 100 either way, interval included. Confirmed if all that are sick without are healthy with, and none "
-    "that is healthy without is sick with; refuted if none is cured; depends otherwise.",
+    "a factor of 100 either way, or the last one beyond a factor of 10,000 of 1, interval included. Confirmed if all "
+    "that are sick without are healthy with, and none that is healthy without is sick with; refuted if none is cured; "
+    "depends otherwise.",
     cases=cases,
     judge=judge,
     meaning=meaning,

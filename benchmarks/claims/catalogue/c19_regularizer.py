@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import Difference, combined, holds, needed, paired
@@ -14,7 +17,7 @@ ROWS, STEPS = 500, 1250
 SMALL, LARGE = 10, 125
 MARGIN_NATS = 0.02
 """Difference of the gap between test and training loss that does not matter."""
-ARMS = {
+ARMS: Mapping[str, dict[str, Any]] = {
     "none": {"batch_norm": False},
     "batch normalization": {"batch_norm": True},
     "dropout": {"batch_norm": False, "options": {"dropout": 0.5}},

@@ -16,7 +16,7 @@ from benchmarks.axes.agreement import refused
 from benchmarks.axes.convergence import evaluate
 from benchmarks.axes.outcome import Outcome, Surroundings
 from benchmarks.axes.training import Experiment
-from benchmarks.claims.experiments.inspection import population_statistics
+from benchmarks.claims.experiments.inspection import exact_statistics
 from benchmarks.networks import network
 from bn_impls.interface import Array, Implementation, Trainer, Unsupported
 
@@ -27,9 +27,9 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     """Train the plain network, put batch normalization in, and train again.
 
     Returns:
-        Metrics ``undone_gamma`` and ``undone_beta``: 1 less the median over units of the distance from undoing after
-        training (of gamma in logarithms, of beta in standard deviations), over that before: 1 is undone, 0 as at the
-        start; ``plain_loss`` and ``normalized_loss``, final training losses with batch statistics. Curves
+        Metrics ``gamma_distance_<start|end>`` and ``beta_distance_<start|end>``: how far gamma is from undoing (in
+        logarithms) and beta (in standard deviations), medians over units, before and after training with it;
+        ``plain_loss`` and ``normalized_loss``, final training losses, the second with batch statistics. Curves
         ``gamma_ratio_start``, ``gamma_ratio_end``: gamma / sqrt(variance + epsilon) of each unit.
     """
     experiment = Experiment.of(implementation, parameters, surroundings)
@@ -70,8 +70,10 @@ def _undone(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, A
     loss, _ = evaluate(trainer, experiment.data.train, "batch")
     return Outcome(
         metrics={
-            "undone_gamma": 1 - _median(np.log(end[0])) / _median(np.log(start[0])),
-            "undone_beta": 1 - _median(end[1]) / _median(start[1]),
+            "gamma_distance_start": _median(np.log(start[0])),
+            "gamma_distance_end": _median(np.log(end[0])),
+            "beta_distance_start": _median(start[1]),
+            "beta_distance_end": _median(end[1]),
             "plain_loss": plain_loss,
             "normalized_loss": loss,
         },
@@ -93,7 +95,7 @@ def distances(trainer: Trainer, experiment: Experiment) -> tuple[Array, Array]:
     """
     weights = trainer.export_weights()
     epsilon = next(layer.epsilon for layer in experiment.settings.layer_configurations())
-    exact = population_statistics(experiment.settings.network, weights, experiment.data.train.inputs)
+    exact = exact_statistics(experiment, weights)
     ratios, offsets = [], []
     for name in (n.removesuffix("/moving_mean") for n in exact if n.endswith("/moving_mean")):
         deviation = np.sqrt(exact[f"{name}/moving_variance"] + epsilon)

@@ -1,21 +1,20 @@
-"""What happens inside a network: inputs and outputs of its layers, and its exact population statistics, in float64.
-
-It reads a description and exported weights, so it looks into a network of any framework.
-"""
+"""What happens inside a network, in float64, from weights that any framework exported."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from bn_impls.interface import Array, Statistics
-from bn_impls.networks.description import BatchNorm, NamedLayer, Network, Unused
-from bn_impls.networks.numpy_layers import PLAIN_LAYERS, Context
-
-PREDICTION = Context(training=False, statistics="moving", masks={})
+from benchmarks.axes.training import Experiment
+from benchmarks.trainings.population import exact_network, population_statistics
+from bn_impls.interface import Array, Statistics, TrainerConfiguration
+from bn_impls.networks.description import NamedLayer, Network
+from bn_impls.networks.numpy_layers import Context
+from bn_impls.networks.numpy_network import NumpyNetwork, numpy_network
+from bn_impls.networks.optimizers import SGD
+from bn_impls.numpy_reference import IMPLEMENTATION as REFERENCE
 
 
 @dataclass(frozen=True)
@@ -42,44 +41,40 @@ def walk(network: Network, weights: Mapping[str, Array], inputs: Array, statisti
     Yields:
         Each layer in turn.
     """
-    x = inputs.astype(np.float64)
-    for named in network.named_layers():
-        own = {name.rpartition("/")[2]: w for name, w in weights.items() if name.rpartition("/")[0] == named.name}
-        if isinstance(named.layer, BatchNorm):
-            passed = _normalized(named, named.layer, own, x, statistics)
-        elif isinstance(named.layer, Unused):
-            beside = _normalized(named, named.layer.layer, own, x, statistics)
-            passed = Passed(named, x, x, beside.mean, beside.variance)
+    built = _built(network, len(inputs))
+    built.load_weights(weights)
+    visited = built.visit(inputs.astype(np.float64), Context(False, statistics, {}))
+    for named, (name, x, y) in zip(network.named_layers(), visited, strict=True):
+        if named.batch_norm is None:
+            yield Passed(named, x, y)
+        elif statistics == "moving":
+            yield Passed(named, x, y, weights[f"{name}/moving_mean"], weights[f"{name}/moving_variance"])
         else:
-            part: Any = PLAIN_LAYERS[type(named.layer)](named, "float64")
-            part.parameters = {name: array.astype(np.float64) for name, array in own.items()}
-            passed = Passed(named, x, part.forward(x, PREDICTION.at(named.name)))
-        yield passed
-        x = passed.output
+            axes = tuple(range(x.ndim - 1))
+            yield Passed(named, x, y, x.mean(axes), x.var(axes))
 
 
-def _normalized(
-    named: NamedLayer, layer: BatchNorm, own: Mapping[str, Array], x: Array, statistics: Statistics
-) -> Passed:
-    axes = tuple(range(x.ndim - 1))
-    mean, variance = own["moving_mean"].astype(np.float64), own["moving_variance"].astype(np.float64)
-    if statistics == "batch":
-        mean, variance = x.mean(axes), x.var(axes)
-    scale = own.get("gamma", np.ones_like(mean)) / np.sqrt(variance + layer.epsilon)
-    return Passed(named, x, (x - mean) * scale + own.get("beta", 0.0), mean, variance)
+def _built(network: Network, rows: int) -> NumpyNetwork:
+    configuration = TrainerConfiguration(
+        network=network,
+        optimizer=SGD(0.0),
+        conventions=REFERENCE.conventions,
+        batch_size=rows,
+        dtype="float64",
+        style="eager",
+        device="cpu",
+    )
+    built = numpy_network(configuration, REFERENCE.build)
+    assert isinstance(built, NumpyNetwork), built
+    return built
 
 
-def population_statistics(network: Network, weights: Mapping[str, Array], inputs: Array) -> dict[str, Array]:
-    """The exact statistics that inference should use: layer by layer, over all rows at once, with these weights.
-
-    Wu and Johnson (2021), "Rethinking 'Batch' in BatchNorm", section 3 (PreciseBN with one batch of all rows).
+def exact_statistics(experiment: Experiment, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """The exact population statistics of weights over all training rows.
 
     Returns:
         ``layer/moving_mean`` and ``layer/moving_variance`` (biased), each (channels,).
     """
-    found = {}
-    for passed in walk(network, weights, inputs, "batch"):
-        if passed.mean is not None and passed.variance is not None:
-            found[f"{passed.named.name}/moving_mean"] = passed.mean
-            found[f"{passed.named.name}/moving_variance"] = passed.variance
-    return found
+    network = exact_network(experiment)
+    network.load_weights(weights)
+    return population_statistics(network, experiment.data.train.inputs)[0]

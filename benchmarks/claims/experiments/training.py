@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.axes.agreement import refused
-from benchmarks.axes.convergence import evaluate
+from benchmarks.axes.convergence import diverged_step, evaluate
 from benchmarks.axes.outcome import Outcome, Surroundings
 from benchmarks.axes.training import Experiment
-from benchmarks.claims.experiments.inspection import population_statistics
+from benchmarks.claims.experiments.inspection import exact_statistics
 from benchmarks.claims.experiments.noise import noise_after
 from benchmarks.claims.experiments.watching import WATCHED
 from benchmarks.datasets import Dataset, Split
+from benchmarks.trainings.population import evaluate_population, exact_network
 from bn_impls.interface import (
     Array,
     Implementation,
@@ -37,11 +38,11 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     """Train, evaluating every few epochs.
 
     Returns:
-        Metrics ``final_<split>_<loss|accuracy>_<mode>`` for the splits train, validation and test and the modes moving,
-        batch and (if ``precise``) population; ``steps``, ``diverged_step`` (of the first loss that is not finite, or
-        None). Curves ``step_loss`` (one a step) and ``<split>_<loss|accuracy>_<mode>`` (one an evaluation, the first
-        before training), ``evaluated_steps``, what ``watch`` names (one an evaluation); and what ``keep`` names, as
-        ``<layer>/<name>``.
+        Metrics: ``final_<split>_<loss|accuracy>_<mode>`` for the splits train, validation and test and the modes moving
+        and batch, and if ``precise`` for train and validation and the mode population; ``steps``; ``diverged_step``
+        (of the first loss that is not finite, or None). Curves: ``step_loss`` (one a step);
+        ``<split>_<loss|accuracy>_<mode>`` (one an evaluation, the first before training), ``evaluated_steps``, what
+        ``watch`` names (one an evaluation); and what ``keep`` names, as ``<layer>/<name>``.
     """
     experiment = prepare(implementation, parameters, surroundings)
     trainer = start(implementation, experiment, parameters)
@@ -104,12 +105,11 @@ def _trained(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
             evaluation(trainer, experiment, parameters, curves)
             evaluated.append(sum(map(len, losses)))
     step_loss = np.concatenate(losses)
-    lost = np.flatnonzero(~np.isfinite(step_loss))
     return Outcome(
         metrics={
             **{f"final_{name}": values[-1] for name, values in curves.items() if np.ndim(values[-1]) == 0},
             "steps": len(step_loss),
-            "diverged_step": int(lost[0]) if len(lost) else None,
+            "diverged_step": diverged_step(step_loss),
         },
         samples={"dataset": experiment.data.description()},
         arrays={
@@ -125,31 +125,25 @@ def evaluation(trainer: Trainer, experiment: Experiment, parameters: Mapping[str
     """Append loss and accuracy of every split, in every mode, to the curves."""
     modes: tuple[Statistics, ...] = ("moving", "batch") if parameters["batch_norm"] else ("moving",)
     for mode in modes:
-        _append(trainer, experiment, mode, mode, curves)
+        for split in SPLITS:
+            loss, accuracy = evaluate(trainer, getattr(experiment.data, split), mode)
+            curves.setdefault(f"{split}_loss_{mode}", []).append(loss)
+            curves.setdefault(f"{split}_accuracy_{mode}", []).append(accuracy)
     taken = len(curves["train_loss_moving"])
     noise = np.random.default_rng((experiment.seed, 4, taken)) if parameters["noise"] else None
     for watch in parameters["watch"]:
         for name, value in WATCHED[watch](experiment, trainer.export_weights(), noise).items():
             curves.setdefault(name, []).append(value)
     if parameters["precise"] and parameters["batch_norm"]:
-        weights = trainer.export_weights()
-        exact = population_statistics(experiment.settings.network, weights, experiment.data.train.inputs)
-        trainer.import_weights({**weights, **exact})
-        _append(trainer, experiment, "moving", "population", curves)
-        trainer.import_weights(weights)
-
-
-def _append(trainer: Trainer, experiment: Experiment, mode: Statistics, name: str, curves: Curves) -> None:
-    for split in SPLITS:
-        loss, accuracy = evaluate(trainer, getattr(experiment.data, split), mode)
-        curves.setdefault(f"{split}_loss_{name}", []).append(loss)
-        curves.setdefault(f"{split}_accuracy_{name}", []).append(accuracy)
+        exact = evaluate_population(trainer, exact_network(experiment), experiment)
+        for name, value in exact.items():
+            curves.setdefault(f"{name}_population", []).append(value)
 
 
 def kept(trainer: Trainer, experiment: Experiment, names: list[str]) -> dict[str, Array]:
     """The weights and statistics whose last part is one of the names."""
     weights = trainer.export_weights()
     if any(name.startswith("population") for name in names):
-        exact = population_statistics(experiment.settings.network, weights, experiment.data.train.inputs)
+        exact = exact_statistics(experiment, weights)
         weights |= {name.replace("/moving_", "/population_"): array for name, array in exact.items()}
     return {name: array for name, array in weights.items() if name.rpartition("/")[2] in names}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.axes.training import Experiment
-from benchmarks.claims.experiments.inspection import population_statistics, walk
+from benchmarks.claims.experiments.inspection import exact_statistics, walk
 from benchmarks.claims.experiments.noise import draw
 from bn_impls.interface import Array
 from bn_impls.networks.description import Activation
@@ -64,7 +64,7 @@ def moving_error(experiment: Experiment, weights: Mapping[str, Array], noise: Ge
     Returns:
         ``moving_variance_error_rel``: median over units of ``|moving / exact - 1|``.
     """
-    exact = population_statistics(experiment.settings.network, weights, experiment.data.train.inputs)
+    exact = exact_statistics(experiment, weights)
     off = [weights[name] / exact[name] - 1 for name in exact if name.endswith("/moving_variance")]
     return {"moving_variance_error_rel": float(np.median(np.abs(np.concatenate(off))))}
 

@@ -95,7 +95,7 @@ def _cause(training: figure.Training) -> str:
     if left is None:
         return ""
     if abs(left) < WORTH_SAYING:
-        return " With exact population statistics of the same weights there is none: it is the moving average's fault."
+        return " With exact population statistics of the same weights there is none: it is the moving average's doing."
     side = "lower" if left > 0 else "higher"
     return f" With exact population statistics of the same weights it is {100 * abs(left):.1f} points {side}."
 

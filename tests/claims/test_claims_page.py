@@ -1,0 +1,44 @@
+"""The page of the docs is written from a run folder, and says so where none is published."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.claims import page
+from benchmarks.claims.model import KINDS
+
+ENTRY = {
+    "id": "C01", "documents": ["000", "003"], "statement": "It is a_b < c.", "experiment": "Two networks.",
+    "rule": "Confirmed if lower.", "kind": "depends", "on": "the rate", "sentence": "It is lower.",
+    "meaning": "Tune it.",
+    "figures": {"loss_change_nats": -0.125}, "picture": None,
+    "printed": [{"what": "accuracy, %", "printed": None, "ours": 91.25, "why": "a picture"}],
+}  # fmt: skip
+
+
+def test_the_page_says_what_the_file_says(tmp_path: Path) -> None:
+    """Table, verdict, figures, the document's own; markup is escaped, and the rest of the page stays."""
+    (tmp_path / "claims.json").write_text(json.dumps({"schema": 1, "size": "full", "claims": [ENTRY]}))
+    before = f"# Top\n\n{page.BEGIN}old\n{page.END}\n\nend\n"
+    text = page.rewritten(before, tmp_path)
+    assert text.startswith("# Top") and text.endswith("end\n") and "old" not in text
+    assert "| [C01](#c01) | 000, 003 | It is a_b &lt; c. | **depends**: the rate |" in text
+    assert "| loss change nats | -0.1250 |" in text
+    assert "| accuracy, % | as a picture | 91.25 | a picture |" in text
+    assert page.rewritten(text, tmp_path) == text
+
+
+def test_without_a_run_the_page_says_how_to_make_one(tmp_path: Path) -> None:
+    """And a page without its markers is an error of ours."""
+    assert page.NOTHING in page.rewritten(f"{page.BEGIN}{page.END}", tmp_path / "none")
+    with pytest.raises(ValueError, match="should have the block"):
+        page.rewritten("# Top\n", tmp_path)
+
+
+def test_the_page_explains_every_kind_of_verdict() -> None:
+    """In the page as it stands."""
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert all(f"| {kind} |" in text for kind in KINDS)
