@@ -71,10 +71,15 @@ class Settings:
 
         Raises:
             BadConfiguration: two of them contradict each other.
+            BadData: a folder is given for a data set that is read from none.
         """
         if options.quick and options.full:
             raise BadConfiguration("got --quick and --full, but should get at most one of them")
         chosen = cls(**given(options))
+        if chosen.data_dir is not None:
+            from benchmarks.datasets.loading import refuse_useless_folder  # NumPy: not for --help
+
+            refuse_useless_folder(chosen.dataset, chosen.data_dir)
         return chosen if options.budget is not None else replace(chosen, budget_min=TOP_UP_MIN[chosen.size])
 
     def refuse_others(self, options: argparse.Namespace) -> None:

@@ -28,6 +28,19 @@ WAY_OUT = (
 SYSTEM_DIR = Path("/usr/share/datasets")  # Debian's dataset-fashion-mnist installs into fashion-mnist/ here
 
 
+def refuse_useless_folder(name: str, folder: str) -> None:
+    """Whoever gives a folder wants what is in it.
+
+    Raises:
+        BadData: the data set of that name comes with a package, and is read from no folder.
+    """
+    if name in _TABLES:
+        raise BadData(
+            f"got --data-dir {folder}, but the data set {name} comes with a package and is read from no folder: leave "
+            f"it out, or name the data set that lies there with --dataset {'|'.join(EDITIONS)}|FILE.h5"
+        )
+
+
 def load(
     name: str = DEFAULT_NAME,
     data_dir: Path | None = None,
@@ -41,7 +54,7 @@ def load(
             either may be followed by views (``mnist+binary``).
         data_dir: folder that holds the files of a complete data set, directly or in a folder of its name; if
             given, the only place to look. None looks into the system's data sets and the cache. The packaged
-            ones (``mnist-5000``, ``digits``) have no files of their own, and refuse it.
+            ones (``mnist-5000``, ``digits``) have no use for it.
         allow_download: whether a data set that is found nowhere may be downloaded.
         cache_dir: where downloads are kept; None is `default_cache_dir`.
 
@@ -63,11 +76,6 @@ def _load_base(name: str, data_dir: Path | None, allow_download: bool, cache_dir
     if name.endswith(SUFFIXES):
         return load_hdf5((data_dir or Path()) / name)
     if name in _TABLES:
-        if data_dir is not None:
-            raise BadData(
-                f"got --data-dir {data_dir}, but the data set {name} comes with a package and is read from no folder: "
-                f"leave it out, or name the data set that lies there with --dataset {'|'.join(EDITIONS)}|FILE.h5"
-            )
         return load_table(_TABLES[name])
     if name == PHOTOGRAPHS:
         return load_photographs()

@@ -193,12 +193,15 @@ SHARED_BUILDER = (
 """Their networks come of a builder that another implementation's tests go through: each compiles for seconds."""
 SLOW_NETWORKS = {("flax", "eager"), ("torch", "graph")}
 """Another style of the same network is tested; these take the longest of all."""
+SLOW_LAYERS = {("haiku", "eager"), ("sonnet", "xla"), ("tf-keras", "xla"), ("tf-fused", "xla")}
+"""Another layer of the same framework is tested in this style; these compile or trace for seconds."""
 FEATURES = ("maps-scale-only", "maps-center-only")
 """Shapes of test_layer_results: in another than the usual style their graphs are built of the same lines again."""
 
 
 def _param(offer: Offer, *, network: bool) -> Any:
-    slow = network and (offer.name in SHARED_BUILDER or (offer.name, offer.style) in SLOW_NETWORKS)
+    one = offer.name, offer.style
+    slow = one in SLOW_NETWORKS or offer.name in SHARED_BUILDER if network else one in SLOW_LAYERS
     return pytest.param(offer, id=str(offer), marks=[pytest.mark.slow] if slow else [])
 
 

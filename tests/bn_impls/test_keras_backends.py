@@ -24,14 +24,16 @@ HERE = "KERAS_BACKEND"
 
 
 @pytest.mark.skipif(os.environ.get(HERE) != "tensorflow", reason="this is one of those processes")
+@pytest.mark.parametrize("which", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["keras-jax", "keras-torch"])
-def test_the_implementation_passes_every_test_in_a_process_of_its_own(name: str) -> None:
-    """The shared tests, and the ones by value of its own file."""
+def test_the_implementation_passes_every_test_in_a_process_of_its_own(name: str, which: str) -> None:
+    """The shared tests, and the ones by value of its own file: those that are slow where slow tests are run."""
     descriptor = descriptors()[name]
     if reason := descriptor.missing():
         pytest.skip(reason)
     own = f"tests/bn_impls/test_{name.replace('-', '_')}_layer.py"
-    command = [sys.executable, "-m", "pytest", "-q", "-k", f"{name} or test_{name.replace('-', '_')}", "tests/bn_impls"]
+    chosen = ["-m", which, "-k", f"{name} or test_{name.replace('-', '_')}"]
+    command = [sys.executable, "-m", "pytest", "-q", *chosen, "tests/bn_impls"]
     found = subprocess.run(
         command,
         cwd=ROOT,

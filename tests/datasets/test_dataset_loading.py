@@ -127,12 +127,6 @@ def test_an_empty_folder_is_an_error_with_the_names_looked_for(tmp_path: Path, n
     assert "use mnist-5000" in str(caught.value)
 
 
-def test_a_folder_for_a_data_set_that_comes_with_a_package_is_refused(tmp_path: Path) -> None:
-    """Not ignored: whoever gives a folder wants what is in it."""
-    with pytest.raises(BadData, match=r"digits comes with a package and is read from no folder: .* --dataset mnist\|"):
-        load("digits", data_dir=tmp_path)
-
-
 def test_a_data_directory_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
     """A path that was mistyped, or that leads to a file."""
     (tmp_path / "file").write_bytes(b"")

@@ -52,7 +52,13 @@ EXPLAINED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", EXPLAINED, ids=lambda command: command.text)
+SHOWN = [
+    pytest.param(command, id=command.text, marks=[pytest.mark.slow] if place else [])  # two frameworks' processes each
+    for place, command in enumerate(EXPLAINED)
+]
+
+
+@pytest.mark.parametrize("command", SHOWN)
 def test_explain_prints_what_its_page_shows(command: Command, tmp_path: Path) -> None:
     """Where both sides are installed; each ends with 0."""
     assert len(names(command)) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.datasets import NAMES
 from benchmarks.settings import AXES, OPTIONS, TOP_UP_MIN, Settings, add_options
-from bn_impls.errors import BadConfiguration
+from bn_impls.errors import BadConfiguration, BadData
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -28,6 +28,13 @@ def test_what_is_left_out_has_its_default() -> None:
     assert Settings.from_options(parsed("--axes", "checkpoint,agreement", "--threads", "0")) == Settings(
         axes=("agreement", "checkpoint"), threads=0, budget_min=TOP_UP_MIN["default"]
     )
+
+
+def test_a_folder_for_a_data_set_that_comes_with_a_package_is_refused() -> None:
+    """Not ignored, also where the data set is the default."""
+    with pytest.raises(BadData, match=r"mnist-5000 comes with a package and is read from no folder: .* mnist\|"):
+        Settings.from_options(parsed("--data-dir", "d"))
+    assert Settings.from_options(parsed("--data-dir", "d", "--dataset", "mnist")).dataset == "mnist"
 
 
 @pytest.mark.parametrize(
