@@ -169,7 +169,7 @@ class Timing:
         baseline = self.scheduler.folder.settings.baseline
         values = {case.case_id: self.values(case) for case in cases}
         last = self.next_round() - 1
-        for case in top_up.choose(cases, values, baseline, partial(top_up.round_s, self.lines), self.work.top_up_s):
+        for case in top_up.choose(cases, values, baseline, self.lines, self.work.top_up_s):
             self._keep(case, {"kind": "top_up", "round": last, "rounds": top_up.ROUNDS})
 
     def values(self, case: Case) -> PassValues:

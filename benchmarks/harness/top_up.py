@@ -7,7 +7,7 @@ decision and never looks a third time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -19,13 +19,14 @@ ROUNDS = 3
 LOOKS = 2
 
 Pair = tuple[Case, Case]
+Lines = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def choose(
     cases: Iterable[Case],
     values: Mapping[str, PassValues],
     baseline: str,
-    cost_s: Callable[[Sequence[Case]], float],
+    lines: Lines,
     budget_s: float,
 ) -> list[Case]:
     """The cases that are measured once more: those of the open comparisons that are cheapest to decide.
@@ -34,17 +35,22 @@ def choose(
         cases: every case that could be measured again.
         values: case id -> pass values of the planned rounds.
         baseline: the implementation that ratios are against.
-        cost_s: what one round of some cases takes, in seconds.
+        lines: case id -> its lines of ``passes.jsonl``; they say what a round takes.
         budget_s: what all rounds of the top-up may take, in seconds.
 
     Returns:
         The cases, both sides of each comparison, in the order of their first comparison.
     """
     chosen: dict[str, Case] = {}
+    started: set[str] = set()
+    taken_s = 0.0
     for pair in open_pairs(cases, values, baseline):
-        wider = {**chosen, **{case.case_id: case for case in pair}}
-        if ROUNDS * cost_s(list(wider.values())) <= budget_s:
-            chosen = wider
+        more = [case for case in pair if case.case_id not in chosen]
+        further_s = ROUNDS * round_s(lines, more, started)
+        if taken_s + further_s <= budget_s:
+            taken_s += further_s
+            chosen |= {case.case_id: case for case in more}
+            started |= {case.implementation for case in more}
     return list(chosen.values())
 
 
@@ -63,12 +69,13 @@ def open_pairs(cases: Iterable[Case], values: Mapping[str, PassValues], baseline
     return [pair for _, pair in sorted(found, key=lambda entry: entry[0])]
 
 
-def round_s(lines: Mapping[str, Sequence[Mapping[str, Any]]], cases: Iterable[Case]) -> float:
+def round_s(lines: Lines, cases: Iterable[Case], started: Collection[str] = ()) -> float:
     """Seconds that a round of some cases takes, by what their rounds took: starting workers, preparing, passes.
 
     Args:
         lines: case id -> its lines of ``passes.jsonl``.
         cases: what is measured in the round; cases of one implementation share a worker.
+        started: implementations whose workers the round has anyway.
     """
     starts: dict[str, float] = {}
     total = 0.0
@@ -78,4 +85,4 @@ def round_s(lines: Mapping[str, Sequence[Mapping[str, Any]]], cases: Iterable[Ca
             took[line["round"]] += line.get("took_s", 0.0)
             starts[case.implementation] = line.get("start_s", starts.get(case.implementation, 0.0))
         total += median(took.values()) if took else 0.0
-    return total + sum(starts.values())
+    return total + sum(seconds for name, seconds in starts.items() if name not in started)

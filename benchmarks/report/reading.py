@@ -41,7 +41,7 @@ def read_run(folder: Path) -> Run:
     plan = _read_plan(plan_path, damage)
     records = _in_plan_order(_read_records(records_path, damage), plan)
     environment = _read_object(folder / "environment.json", damage)
-    machine = folder / "machine.json"  # runs of older versions, and those that time nothing, have none
+    machine, ledger = folder / "machine.json", folder / "ledger.json"  # not in every run
     return Run(
         folder,
         plan,
@@ -51,6 +51,7 @@ def read_run(folder: Path) -> Run:
         semantics=read_semantics(folder / "semantics.json", damage),
         calibration=read_calibration(folder / "calibration.json", damage),
         machine=_read_object(machine, damage) if machine.exists() else {},
+        ledger=_read_object(ledger, damage) if ledger.exists() else {},
     )
 
 

@@ -107,6 +107,7 @@ class Run:
     semantics: Semantics = NOTHING_ASKED
     calibration: Calibration | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
+    ledger: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def looks(self) -> int:

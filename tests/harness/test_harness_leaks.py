@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.axes import memory
 from benchmarks.harness.folder import RunFolder
 from benchmarks.report.growth import Growth, growth
 
@@ -94,3 +97,29 @@ def passes(*grown: int, loops: int = 10, objects: int = 0) -> dict[str, Any]:
 def test_growth_by_value(samples: dict[str, Any], expected: Growth | None) -> None:
     """A leak grows in most passes; chance and a pool do not."""
     assert growth(samples) == expected
+
+
+class Cycle:
+    """Garbage for the collector alone."""
+
+    def __init__(self) -> None:
+        """Refer to itself."""
+        self.itself = self
+
+
+def test_what_a_case_left_is_collected_although_lasting_objects_are_set_aside() -> None:
+    """Enough objects to be set aside, and a cycle among them that is garbage only after that."""
+    settled, lasting = memory.Settled(), [[number] for number in range(memory.MANY_OBJECTS)]
+    cycle = Cycle()
+    alive = weakref.ref(cycle)
+    try:
+        settled.once_prepared()
+        assert len(gc.get_objects()) < len(lasting) < gc.get_freeze_count()
+        del cycle
+        gc.collect()
+        assert alive() is not None
+        settled.before_a_case()
+        assert alive() is None
+        assert gc.get_freeze_count() > len(lasting)
+    finally:
+        gc.unfreeze()

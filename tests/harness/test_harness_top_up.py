@@ -69,6 +69,8 @@ def test_the_undecided_and_the_baseline_get_three_more_rounds(
     (record,) = ran.of("far:OBJECT", "throughput")
     assert record["metrics"]["round_s"] > 9 * FAR_MS / 1000  # a round of nine samples cannot take less
     assert record["reason"] is None
+    prepared = [line for line in ran.lines("passes.jsonl") if line["kind"] == "prepared"]
+    assert {(line["round"] == 0, line["alone"]) for line in prepared} == {(True, True), (False, False)}
 
 
 def test_without_time_nothing_is_measured_again(
@@ -152,8 +154,10 @@ def test_the_cheapest_decisions_come_first_and_hopeless_ones_not_at_all() -> Non
      (12.0, ["near 32x32", "base 32x32", "wild 8x8", "base 8x8"])],
 )  # fmt: skip
 def test_the_budget_holds_for_all_three_rounds(budget_s: float, chosen: list[str]) -> None:
-    """A second a case and round: two cases take six seconds."""
-    found = top_up.choose(CASES, VALUES, "base", lambda cases: float(len(cases)), budget_s)
+    """A second a case and round, starting a worker included: two cases take six seconds."""
+    lines = {one.case_id: [{"round": 0, "took_s": 0.75, "start_s": 0.25}] for one in CASES[:4]}
+    lines |= {one.case_id: [{"round": 0, "took_s": 1.0, "start_s": 0.0}] for one in CASES[4:]}
+    found = top_up.choose(CASES, VALUES, "base", lines, budget_s)
     assert names_of(found) == chosen
 
 

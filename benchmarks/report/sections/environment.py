@@ -17,6 +17,7 @@ from benchmarks.report.document import (
     Terms,
     say,
 )
+from benchmarks.report.sections.ledger import where_time_went
 from benchmarks.report.sections.machine_watch import machine_watch
 from benchmarks.report.tables import count_cell, implementation_cell, table, text_cell
 from benchmarks.report.view import View
@@ -40,6 +41,7 @@ def build(view: View) -> Section:
     blocks: list[Block] = [
         _machine(view),
         *machine_watch(view),
+        *where_time_went(view),
         Heading("Settings of the run", "environment-settings"),
         _settings(view),
     ]
