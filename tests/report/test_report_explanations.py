@@ -69,7 +69,8 @@ def test_pairs_with_the_same_causes_are_a_row_with_their_largest_difference(view
     ]
     columns = ("Circumstances", "Explained by", "Pairs", "Other", "Over bound")
     assert [tuple(row[column] for column in columns) for row in rows] == [
-        ("dense 32\N{MULTIPLICATION SIGN}8", "ddof", "2", "c", "31,800"), ("dense 32\N{MULTIPLICATION SIGN}8", "ddof, warm-up", "1", "d", "50.0"),
+        ("dense 32\N{MULTIPLICATION SIGN}8", "ddof", "2", "c", "31,800"),
+        ("dense 32\N{MULTIPLICATION SIGN}8", "ddof, warm-up", "1", "d", "50.0"),
         ("4x4 float16", "ddof of the moving variance 99.98 %", "1", "<b>", "5.00"),
     ]  # fmt: skip
 
