@@ -114,6 +114,12 @@ FIXED = (
         "you divide by sqrt(max(variance, epsilon)), but should add: sqrt(variance + epsilon)",
     ),
     Hypothesis(
+        "epsilon_summed",
+        Semantics(epsilon_place="summed"),
+        "you add epsilon to the sum of squares before it is divided by n, so its part is epsilon / n; add it to the "
+        "variance: sqrt(variance + epsilon)",
+    ),
+    Hypothesis(
         "no_update",
         Semantics(updates=0),
         "this call leaves the moving statistics as they were; each training call should move them once",
@@ -148,6 +154,12 @@ FIXED = (
         "moving_deviation",
         Semantics(moving_of="deviation"),
         "your moving variance averages standard deviations; it should average variances (without the root)",
+    ),
+    Hypothesis(
+        "moving_around_moving_mean",
+        Semantics(moving_around="moving"),
+        "your moving variance averages squared deviations from the moving mean; they should be taken from the batch's "
+        "own mean",
     ),
     Hypothesis(
         "gamma_beta_swapped",
@@ -200,6 +212,12 @@ FIXED = (
         "gamma_gradient_of_centered",
         Semantics(gamma_gradient_of="centered"),
         "your gradient of gamma is sum dy (x - mean); it should be sum dy xhat, divided by the deviation",
+    ),
+    Hypothesis(
+        "gamma_gradient_of_output",
+        Semantics(gamma_gradient_of="output"),
+        "your gradient of gamma is sum dy y, with the layer's output; it should be sum dy xhat, with the input "
+        "normalized but neither scaled nor offset",
     ),
     Hypothesis(
         "parameter_gradient_mean",

@@ -23,6 +23,7 @@ FIELD_WORDS = {
     "normalizing_ddof": "ddof of the variance that normalizes",
     "moving_ddof": "ddof of the moving variance",
     "moving_of": "what is averaged beside the mean",
+    "moving_around": "from which mean the averaged variance is taken",
     "initial_mean": "the start value of the moving mean",
     "initial_variance": "the start value of the moving variance",
     "warm_up": "the warm-up of the moving average",
@@ -53,6 +54,7 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     "epsilon_place": {
         "inside": "sqrt(variance + epsilon)", "outside": "sqrt(variance) + epsilon",
         "maximum": "sqrt(max(variance, epsilon))", "none": "sqrt(variance)",
+        "summed": "sqrt((sum of squares + epsilon) / n)",
     },
     "decay_weighs": {"old": "gives the decay to the old value", "new": "gives the decay to the new value"},
     "decay_rounding": {
@@ -61,6 +63,7 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     "normalizing_ddof": _DDOF,
     "moving_ddof": _DDOF,
     "moving_of": {"variance": "averages variances", "deviation": "averages standard deviations"},
+    "moving_around": {"batch": "from the batch's", "moving": "from the moving one"},
     "warm_up": {
         "never": "keeps the decay constant", "count": "uses min(decay, (1 + t) / (10 + t))",
         "debias": "divides by 1 - decay^t where it is read", "debiased": "keeps the average divided by 1 - decay^t",
@@ -90,7 +93,7 @@ VALUE_WORDS: Mapping[str, Mapping[Any, str]] = {
     "constant": {"none": "nothing", "mean": "the mean", "variance": "the variance", "both": "mean and variance"},
     "gradient": {"derived": "the derivative of its own output", "usual": "the usual formula"},
     "gamma_in_gradient": {True: "multiplies by gamma", False: "leaves gamma out"},
-    "gamma_gradient_of": {"normalized": "dy xhat", "centered": "dy (x - mean)", "input": "dy x"},
+    "gamma_gradient_of": {"normalized": "dy xhat", "centered": "dy (x - mean)", "input": "dy x", "output": "dy y"},
     "parameter_gradients": {"sum": "sums", "mean": "averages"},
 }  # fmt: skip
 

@@ -18,7 +18,8 @@ class Semantics:
 
     Attributes:
         epsilon: added to the variance.
-        epsilon_place: ``inside`` sqrt(v + e), ``outside`` sqrt(v) + e, ``maximum`` sqrt(max(v, e)), ``none`` sqrt(v).
+        epsilon_place: ``inside`` sqrt(v + e), ``outside`` sqrt(v) + e, ``maximum`` sqrt(max(v, e)), ``none`` sqrt(v),
+            ``summed`` sqrt((sum (x - m)^2 + e) / n) of a batch and sqrt(v + e) of moving statistics.
         decay: weight of the old moving value.
         decay_weighs: which value the decay multiplies, the ``old`` one or the ``new`` one.
         decay_rounding: what is rounded to float32: ``none``; ``both``, decay and 1 - decay; ``complement``, 1 - decay
@@ -26,6 +27,8 @@ class Semantics:
         normalizing_ddof: 1 if the variance that normalizes divides by n - 1.
         moving_ddof: the same for the variance that enters the moving average.
         moving_of: what is averaged beside the mean: the ``variance``, or its root, the ``deviation``.
+        moving_around: from what the deviations of the averaged variance are taken: the ``batch``'s mean, or the
+            ``moving`` one before its update.
         initial_mean: moving mean before the first update.
         initial_variance: moving variance before the first update.
         warm_up: ``never``; ``count``, min(decay, (1 + t) / (10 + t)); ``debias``, the average divided by 1 - decay^t
@@ -59,18 +62,20 @@ class Semantics:
             gamma / s (dy - mean dy - xhat mean(dy xhat)). They differ where epsilon or n stands elsewhere.
         gradient_ddof: 1 if the sums in the input gradient are divided by n - 1.
         gamma_in_gradient: whether the input gradient is multiplied by gamma.
-        gamma_gradient_of: ``normalized``, sum dy xhat; ``centered``, sum dy (x - mean); ``input``, sum dy x.
+        gamma_gradient_of: ``normalized``, sum dy xhat; ``centered``, sum dy (x - mean); ``input``, sum dy x;
+            ``output``, sum dy y.
         parameter_gradients: ``sum`` over the batch, or ``mean``.
     """
 
     epsilon: float | None = None
-    epsilon_place: Literal["inside", "outside", "maximum", "none"] = "inside"
+    epsilon_place: Literal["inside", "outside", "maximum", "none", "summed"] = "inside"
     decay: float | None = None
     decay_weighs: Literal["old", "new"] = "old"
     decay_rounding: Literal["none", "both", "complement"] | None = None
     normalizing_ddof: Literal[0, 1] = 0
     moving_ddof: Literal[0, 1] | None = None
     moving_of: Literal["variance", "deviation"] = "variance"
+    moving_around: Literal["batch", "moving"] = "batch"
     initial_mean: float | None = None
     initial_variance: float | None = None
     warm_up: Literal["never", "count", "debias", "debiased", "replace"] | None = None
@@ -95,7 +100,7 @@ class Semantics:
     gradient: Literal["derived", "usual"] = "derived"
     gradient_ddof: Literal[0, 1] = 0
     gamma_in_gradient: bool = True
-    gamma_gradient_of: Literal["normalized", "centered", "input"] = "normalized"
+    gamma_gradient_of: Literal["normalized", "centered", "input", "output"] = "normalized"
     parameter_gradients: Literal["sum", "mean"] = "sum"
 
     def changes(self) -> dict[str, Any]:

@@ -65,8 +65,9 @@ class VariedBatchNorm:
         """Normalize by the moving statistics, or as the semantics say."""
         if self.semantics.inference_updates:
             self._update(*self._moments(x))
-        used = self._moments(x) if self.semantics.inference_uses == "batch" else self.read_statistics()
-        return self._normalized(x, *used, self.inference_dtype)[0]
+        of_batch = self.semantics.inference_uses == "batch"
+        used = self._moments(x) if of_batch else self.read_statistics()
+        return self._normalized(x, *used, self.inference_dtype, of_batch=of_batch)[0]
 
     @QUIET
     def forward(self, x: Array) -> Array:
@@ -76,10 +77,10 @@ class VariedBatchNorm:
         for _ in range(self.semantics.updates):
             self._update(mean, variance)
         choices = {"batch": (mean, variance), "before": before, "after": self.read_statistics()}
-        used = choices[self.semantics.training_uses]
-        y, *of_output = self._normalized(x, *used, self.dtype)
-        kept = (array.astype(self.gradient_dtype) for array in (*of_output, x, *used))
-        self.xhat, self.inverse, self.x, self.mean, self.variance = kept
+        used, of_batch = choices[self.semantics.training_uses], self.semantics.training_uses == "batch"
+        y, *of_output = self._normalized(x, *used, self.dtype, of_batch=of_batch)
+        kept = (array.astype(self.gradient_dtype) for array in (y, *of_output, x, *used))
+        self.y, self.xhat, self.inverse, self.x, self.mean, self.variance = kept
         return y
 
     @QUIET
@@ -101,7 +102,9 @@ class VariedBatchNorm:
 
     def _parameter_gradients(self, dy: Array) -> tuple[Array, Array]:
         chosen, reduced = self.semantics, self.parameter_axes
-        of = {"normalized": self.xhat, "centered": self.x - self.mean, "input": self.x}[chosen.gamma_gradient_of]
+        of = {"normalized": self.xhat, "centered": self.x - self.mean, "input": self.x, "output": self.y}[
+            chosen.gamma_gradient_of
+        ]
         of_scale = self._sum(dy * of, reduced) * self.gradient_dtype.type(chosen.gamma != "ignored")
         if chosen.gamma == "absolute":
             of_scale = of_scale * np.sign(self.beta if chosen.swapped else self.gamma).reshape(of_scale.shape)
@@ -214,6 +217,8 @@ class VariedBatchNorm:
 
     def _update(self, mean: Array, variance: Array) -> None:
         chosen = self.semantics
+        if chosen.moving_around == "moving":
+            variance = variance + np.square(mean - self.moving_mean.astype(self.dtype))
         if chosen.moving_ddof != chosen.normalizing_ddof:
             correction = self._unbiased() if chosen.moving_ddof else 1 / self._unbiased()
             variance = variance * self.dtype.type(correction)
@@ -266,10 +271,13 @@ class VariedBatchNorm:
         ignored = self.semantics.beta == "ignored" or not self.settings.center
         return np.zeros_like(beta) if ignored else beta
 
-    def _normalized(self, x: Array, mean: Array, variance: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    def _normalized(
+        self, x: Array, mean: Array, variance: Array, dtype: np.dtype[Any], *, of_batch: bool
+    ) -> tuple[Array, Array, Array]:
         """Output, xhat and 1 / s."""
         x, mean, variance = x.astype(dtype), mean.astype(dtype), variance.astype(dtype)
-        inverse = self._inverse(variance, dtype.type(self.semantics.epsilon))
+        count = self._count(self.axes) if of_batch and self.semantics.epsilon_place == "summed" else 1
+        inverse = self._inverse(variance, dtype.type(self.semantics.epsilon) / dtype.type(count))
         scale, offset = self._wide(self._scale(), dtype), self._wide(self._offset(), dtype)
         xhat = (x - mean) * inverse
         if self.semantics.output == "centered":
@@ -281,7 +289,7 @@ class VariedBatchNorm:
     def _inverse(self, variance: Array, epsilon: Any) -> Array:
         inverse: Array
         match self.semantics.epsilon_place:
-            case "inside":
+            case "inside" | "summed":
                 inverse = 1 / np.sqrt(variance + epsilon)
             case "outside":
                 inverse = 1 / (np.sqrt(variance) + epsilon)

@@ -16,7 +16,7 @@ from bn_impls.registry import BUILT_IN
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROGUES = "tests.conformance.mutants.rogues"
-FIELDS = {"name", "status", "got", "expected", "message"}
+FIELDS = {"name", "status", "got", "expected", "message", "cause"}
 
 
 def check(*arguments: str, folder: Path = CHECKOUT, timeout: float = 400) -> subprocess.CompletedProcess[str]:
@@ -55,6 +55,8 @@ def test_a_right_implementation_passes_with_code_0() -> None:
 def test_a_wrong_implementation_fails_with_code_1_and_the_text_names_the_mistake() -> None:
     """Once, with the other checks that it fails."""
     done = check("tests.axes.batch_norm_mutants:SWAPPED_DECAY")
+    assert done.stderr.splitlines()[0] == f"0 of {len(CHECKS) + 1} done, now loads"
+    assert f"{len(CHECKS)} of {len(CHECKS) + 1} done, now {CHECKS[-1].name}" in done.stderr
     words = " ".join(done.stdout.split())
     assert done.returncode == 1
     assert words.count("decay weighs the new value in your update, but should weigh the old one") == 1
@@ -103,7 +105,19 @@ def test_what_does_not_load_is_named_and_every_other_check_is_skipped(specificat
     assert (first["name"], first["status"]) == ("loads", "failed")
     assert part in first["message"]
     assert {result["status"] for result in others} == {"skipped"}
+    assert first["cause"] in ("does_not_load", "builds_nothing")
     assert len(others) == sum(c.quick for c in CHECKS)
+
+
+def test_a_module_that_raises_on_import_is_a_failed_check_told_once(tmp_path: Path) -> None:
+    """With what it raised and where; the checks that were not run are one line."""
+    (tmp_path / "raising_bn.py").write_text("\nnumber = 1 / 0\n")
+    done = check("raising_bn:IMPLEMENTATION", folder=tmp_path)
+    assert done.returncode == 1
+    words = " ".join(done.stdout.split())
+    assert "its module raised ZeroDivisionError: division by zero [raising_bn.py line 2]" in words
+    assert f"skipped: {len(CHECKS)} checks (the implementation did not load)" in words
+    assert len(done.stdout.splitlines()) < 10
 
 
 @pytest.mark.parametrize(("name", "part"), [

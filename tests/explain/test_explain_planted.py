@@ -57,7 +57,8 @@ SINGLES: list[Semantics] = [
     Semantics(inference_uses="batch"), Semantics(gamma="plus_one"), Semantics(gamma="ignored"),
     Semantics(beta="ignored"), Semantics(swapped=True), Semantics(constant="mean"), Semantics(constant="variance"),
     Semantics(constant="both"), Semantics(gamma_in_gradient=False), Semantics(gamma_gradient_of="centered"),
-    Semantics(gamma_gradient_of="input"), Semantics(parameter_gradients="mean"),
+    Semantics(gamma_gradient_of="input"), Semantics(gamma_gradient_of="output"), Semantics(epsilon_place="summed"),
+    Semantics(moving_around="moving"), Semantics(parameter_gradients="mean"),
 ]  # fmt: skip
 
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bn_impls.semantics.asking import Question
 from bn_impls.semantics.questions import BY_KEY, QUESTIONS
 from bn_impls.semantics.table import as_text, most
@@ -63,6 +65,15 @@ def test_the_exit_code_tells_of_contradictions_and_failures() -> None:
     assert "  ! mean 0, variance 0" in done.stdout
     assert bn_bench("no_such_module:OBJECT", "--question", "start_values").returncode == 3
     assert bn_bench("tests.conformance.mutants.rogues:KILLS", "--question", "start_values").returncode == 3
+
+
+@pytest.mark.slow  # PyTorch is started three times
+def test_every_call_style_is_asked_unless_the_usual_one_is_wanted() -> None:
+    """Each in a process of its own."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    asked = ["torch", "--question", "start_values"]
+    assert bn_bench(*asked).stderr.split("\n")[:2] == ["asking torch eager", "asking torch graph"]
+    assert bn_bench(*asked, "--styles", "usual").stderr.strip() == "asking torch eager"
 
 
 def test_unknown_names_and_questions_are_usage_errors() -> None:
