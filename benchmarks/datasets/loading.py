@@ -22,8 +22,9 @@ _TABLES = {table.name: table for table in (MNIST_5000, DIGITS)}
 DEFAULT_NAME = MNIST_5000.name
 NAMES = (*_TABLES, PHOTOGRAPHS, *EDITIONS)
 WAY_OUT = (
-    f"The data sets {', '.join(_TABLES)} and {PHOTOGRAPHS} come with packages of the suite; {', '.join(EDITIONS)} are "
-    "fetched with --download, or read from a folder with --data-dir DIR; a name that ends in .h5 is an HDF5 file with x and y."
+    f"The data sets {', '.join(_TABLES)} and {PHOTOGRAPHS} come with packages of the suite; {', '.join(EDITIONS)} "
+    "are fetched with --download, or read from a folder with --data-dir DIR; a name that ends in .h5 is an HDF5 file "
+    "with x and y."
 )
 SYSTEM_DIR = Path("/usr/share/datasets")  # Debian's dataset-fashion-mnist installs into fashion-mnist/ here
 

@@ -44,7 +44,7 @@ def test_the_number_of_cases_by_hand() -> None:
     ten more: conditions of rank 2, ranks 3 and 5, one map, without beta, without gamma, float16, second order of
     rank 2, one value, an empty batch. Full has 32 more, of which the next test says which. The network runs compiled,
     so three of its layers' shapes are compared in that style too. Full trains all six networks with batch normalization
-    and without, and with it from 10 seeds for network 000, 3 for others; and it has two APIs on two replicas, four ways.
+    and without, and with it from 10 seeds for network 000, 3 for others; two APIs also run on two replicas.
     """
     assert counts("quick", MANUAL) == {"agreement": 10 + 3, "throughput": 5, "convergence": 2, "checkpoint": 1}
     assert counts("default", MANUAL) == {
