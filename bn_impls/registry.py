@@ -30,6 +30,7 @@ class Descriptor:
         styles: the call styles that it offers for a layer, its users' usual one first.
         trainer_styles: the same for a network in training.
         formats: the checkpoint formats of its networks, the usual one first.
+        partial_formats: ways to save a part of a network, as ``format:part``.
         environment: variables that its process must be started with, as pairs.
         yardstick: whether others are measured by it and nobody would build with it; it is shown and not recommended.
         problem: why the descriptor itself cannot be used; None if it can.
@@ -44,6 +45,7 @@ class Descriptor:
     styles: tuple[str, ...] = ("eager",)
     trainer_styles: tuple[str, ...] = ("eager",)
     formats: tuple[str, ...] = ("npz",)
+    partial_formats: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     yardstick: bool = False
     problem: str | None = None
@@ -71,12 +73,22 @@ _TENSORFLOW: dict[str, Any] = {
     "styles": ("graph", "eager", "xla"),
     "trainer_styles": ("xla", "graph", "eager"),
 }
+_TF_FORMATS: dict[str, Any] = {
+    "formats": ("tf-checkpoint", "saved-model"),
+    "partial_formats": ("tf-checkpoint:network",),
+}
+_TORCH_FORMATS: dict[str, Any] = {
+    "formats": ("state-dict", "torch-pt"),
+    "partial_formats": ("state-dict:network", "state-dict:parameters"),
+}
+_JAX_FORMATS: dict[str, Any] = {"formats": ("orbax",), "partial_formats": ("orbax:parameters",)}
 
 _TF1: dict[str, Any] = {
     "framework": "TensorFlow, in the style of version 1",
     "styles": ("session",),
     "trainer_styles": ("session",),
-    "formats": ("tf1-saver",),
+    "formats": ("tf1-saver", "saved-model"),
+    "partial_formats": ("tf1-saver:trainable", "tf1-saver:variables"),
 }
 _TF_KERAS: dict[str, Any] = {
     "modules": ("tensorflow", "tf_keras"),
@@ -96,7 +108,7 @@ BUILT_IN = (
         framework="TensorFlow",
         summary="tf.nn.moments + tf.nn.batch_normalization + ExponentialMovingAverage with num_updates",
         target="bn_impls.tf_manual:IMPLEMENTATION",
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
         **_TENSORFLOW,
     ),
     Descriptor(
@@ -104,7 +116,8 @@ BUILT_IN = (
         framework="Keras 3 on TensorFlow",
         summary="tf.keras.layers.BatchNormalization",
         target="bn_impls.keras_layer:IMPLEMENTATION",
-        formats=("keras", "weights-h5"),
+        formats=("keras", "weights-h5", "tf-checkpoint", "saved-model"),
+        partial_formats=("keras:network", "tf-checkpoint:network"),
         environment=(("KERAS_BACKEND", "tensorflow"),),
         **_TENSORFLOW | {"styles": (*_TENSORFLOW["styles"], "subclassed")},
     ),
@@ -131,7 +144,7 @@ BUILT_IN = (
         framework="TensorFlow",
         summary="tf.compat.v1.nn.fused_batch_norm, its returned statistics assigned by the caller",
         target="bn_impls.tf_fused:IMPLEMENTATION",
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
         **_TENSORFLOW,
     ),
     Descriptor(
@@ -139,7 +152,7 @@ BUILT_IN = (
         framework="Keras 2",
         summary="tf_keras.layers.BatchNormalization: fused for maps, by moments for rank 2",
         target="bn_impls.tf_keras_layer:IMPLEMENTATION",
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
         **_TENSORFLOW | _TF_KERAS,
     ),
     Descriptor(
@@ -151,7 +164,7 @@ BUILT_IN = (
         install='pip install "bn-bench[torch]"',
         styles=("eager", "graph"),
         trainer_styles=("eager", "graph"),
-        formats=("state-dict", "torch-pt"),
+        **_TORCH_FORMATS,
     ),
     Descriptor(
         name="flax",
@@ -162,7 +175,7 @@ BUILT_IN = (
         install='pip install "bn-bench[jax]"',
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
-        formats=("orbax",),
+        **_JAX_FORMATS,
     ),
     Descriptor(
         name="keras-jax",
@@ -173,7 +186,7 @@ BUILT_IN = (
         install='pip install "bn-bench[keras-jax]"',
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
-        formats=("orbax",),
+        **_JAX_FORMATS,
         environment=(("KERAS_BACKEND", "jax"),),
     ),
     Descriptor(
@@ -183,7 +196,7 @@ BUILT_IN = (
         target="bn_impls.keras_torch_layer:IMPLEMENTATION",
         modules=("torch", "safetensors", "keras"),
         install='pip install "bn-bench[keras-torch]"',
-        formats=("state-dict", "torch-pt"),
+        **_TORCH_FORMATS,
         environment=(("KERAS_BACKEND", "torch"),),
     ),
     Descriptor(
@@ -206,7 +219,7 @@ BUILT_IN = (
         install='pip install "bn-bench[sonnet]"',
         styles=_TENSORFLOW["styles"],
         trainer_styles=_TENSORFLOW["trainer_styles"],
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
     ),
     Descriptor(
         name="haiku",
@@ -217,7 +230,7 @@ BUILT_IN = (
         install='pip install "bn-bench[haiku]"',
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
-        formats=("orbax",),
+        **_JAX_FORMATS,
     ),
     Descriptor(
         name="numba",

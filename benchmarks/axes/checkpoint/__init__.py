@@ -1,0 +1,48 @@
+"""Checkpoint: after save and restore in a fresh process, is everything back?
+
+Two stages, each in a process of its own. The first trains, saves, and goes on training without interruption. The
+second builds the same again from other values, restores, and goes on training on the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.axes.checkpoint.figures import hidden_loss, judge, restored_figures, resumed_figures
+from benchmarks.axes.checkpoint.restoring import restore
+from benchmarks.axes.checkpoint.saving import save
+from benchmarks.axes.checkpoint.subjects import subject
+from benchmarks.axes.outcome import Outcome, Surroundings
+from benchmarks.checkpoints.situations import SITUATIONS
+from bn_impls.interface import Implementation
+
+__all__ = ["STAGES", "hidden_loss", "judge", "restored_figures", "resumed_figures", "run_stage"]
+
+STAGES = ("save", "restore")
+
+
+def run_stage(
+    stage: str, implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings
+) -> Outcome:
+    """Run one stage; the second gives the figures.
+
+    Args:
+        stage: ``save`` or ``restore``.
+        implementation: what is measured.
+        parameters: of the case.
+        surroundings: gives the data set and the folder that both stages see.
+
+    Returns:
+        The outcome of the stage.
+    """
+    if "not_offered" in parameters:
+        return Outcome(status="unsupported", reason=parameters["not_offered"])
+    if stage == "save":
+        return save(lambda: subject(implementation, parameters, surroundings, fresh=False), parameters,
+                    surroundings.scratch)  # fmt: skip
+    situation, into = parameters.get("situation", "new"), parameters.get("into", {})
+    if situation.startswith("another_") and not into:
+        return Outcome(status="unsupported", reason=f"there is no {SITUATIONS[situation].removeprefix('an')} to choose")
+    there = {**parameters, **into}
+    return restore(lambda: subject(implementation, there, surroundings, fresh=True), parameters, surroundings.scratch)

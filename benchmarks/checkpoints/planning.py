@@ -1,0 +1,67 @@
+"""Which checkpoint cases a run has, as labels and parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.checkpoints.situations import NEW, SITUATIONS, changes
+from benchmarks.checkpoints.ways import FORMATS, not_offered
+from bn_impls.registry import Descriptor
+
+Planned = tuple[str, dict[str, Any]]
+OWN_FORMAT = "npz"  # every implementation's state can be saved in it
+UNSAVED = ("situation", "into", "format", "partial", "damage", "not_offered")
+"""Parameters that change nothing in what is trained before it is saved."""
+
+
+def cases(descriptor: Descriptor, common: Mapping[str, Any], *, full: bool) -> Iterator[Planned]:
+    """The cases of one implementation.
+
+    Args:
+        descriptor: the implementation.
+        common: parameters that all of them share: network, data, training constants, dtype, device.
+        full: every format, situation and damage; otherwise the usual format in a new object.
+
+    Yields:
+        Label and parameters.
+    """
+    style = descriptor.trainer_styles[0]
+    common = {**common, "style": style}
+    end = f"{style}-{common['device']}"
+    formats = tuple(dict.fromkeys((*descriptor.formats, OWN_FORMAT)))
+    for chosen in formats if full else descriptor.formats[:1]:
+        yield f"000-{chosen}-{end}", {"format": chosen, **common}
+    if not full:
+        return
+    for part in descriptor.partial_formats:
+        yield f"000-{part}-{end}", {"format": part, "partial": True, **common}
+    for absent in (name for name in FORMATS if name not in formats):
+        why = not_offered(absent, descriptor.name, descriptor.framework)
+        yield f"000-{absent}-{end}", {"format": absent, "not_offered": why, **common}
+    for situation in SITUATIONS:
+        if situation == NEW:
+            continue
+        into = changes(situation, common, descriptor.trainer_styles)
+        for chosen in formats:
+            parameters = {"format": chosen, "situation": situation, "into": into, **common}
+            yield f"000-{chosen}-{end}-into_{situation}", parameters
+    layer = {**common, "part": "layer", "layer_style": descriptor.styles[0]}
+    for chosen in formats:
+        yield f"layer-{chosen}-{descriptor.styles[0]}-{common['device']}", {"format": chosen, **layer}
+
+
+def trained_key(parameters: Mapping[str, Any]) -> str:
+    """The same for cases that restore what one training has saved."""
+    return json.dumps({name: value for name, value in parameters.items() if name not in UNSAVED}, sort_keys=True)
+
+
+def is_timed(parameters: Mapping[str, Any]) -> bool:
+    """Whether the durations of a case are results: saving a whole network, restoring it into a new object."""
+    return not any(name in parameters for name in ("situation", "damage", "not_offered", "part"))
+
+
+def decides(parameters: Mapping[str, Any]) -> bool:
+    """Whether a disagreement decides the exit code; to save a part, or to damage a file, is done on purpose."""
+    return not ("partial" in parameters or "damage" in parameters)
