@@ -11,8 +11,10 @@ from benchmarks.checkpoints.ways import FORMATS, not_offered
 from bn_impls.registry import Descriptor
 
 Planned = tuple[str, dict[str, Any]]
+LAYER_SITUATIONS = ("unbuilt",)  # which frameworks decide layer by layer
+INFERENCE_FORMATS = ("onnx",)  # whoever usually saves in one of them trains no network
 OWN_FORMAT = "npz"  # every implementation's state can be saved in it
-UNSAVED = ("situation", "into", "format", "partial", "damage", "not_offered")
+UNSAVED = ("situation", "into", "format", "partial", "damage", "specification", "not_offered")
 """Parameters that change nothing in what is trained before it is saved."""
 
 
@@ -40,16 +42,24 @@ def cases(descriptor: Descriptor, common: Mapping[str, Any], *, full: bool) -> I
     for absent in (name for name in FORMATS if name not in formats):
         why = not_offered(absent, descriptor.name, descriptor.framework)
         yield f"000-{absent}-{end}", {"format": absent, "not_offered": why, **common}
-    for situation in SITUATIONS:
-        if situation == NEW:
-            continue
-        into = changes(situation, common, descriptor.trainer_styles)
-        for chosen in formats:
-            parameters = {"format": chosen, "situation": situation, "into": into, **common}
-            yield f"000-{chosen}-{end}-into_{situation}", parameters
     layer = {**common, "part": "layer", "layer_style": descriptor.styles[0]}
+    layer_end = f"{descriptor.styles[0]}-{common['device']}"
     for chosen in formats:
-        yield f"layer-{chosen}-{descriptor.styles[0]}-{common['device']}", {"format": chosen, **layer}
+        yield f"layer-{chosen}-{layer_end}", {"format": chosen, **layer}
+    for chosen in descriptor.formats:
+        damaged = {"format": chosen, "damage": "all", "specification": descriptor.name, **layer}
+        yield f"layer-{chosen}-{layer_end}-damaged", damaged
+    for situation in SITUATIONS:
+        of_layer = situation in LAYER_SITUATIONS or descriptor.formats[0] in INFERENCE_FORMATS
+        for chosen in () if situation == NEW else formats:
+            if of_layer:
+                into = changes(situation, layer, descriptor.styles, "layer_style")
+                what, whose, place = "layer", layer, layer_end
+            else:
+                into = changes(situation, common, descriptor.trainer_styles)
+                what, whose, place = "000", common, end
+            parameters = {"format": chosen, "situation": situation, "into": into, **whose}
+            yield f"{what}-{chosen}-{place}-into_{situation}", parameters
 
 
 def trained_key(parameters: Mapping[str, Any]) -> str:
@@ -61,7 +71,3 @@ def is_timed(parameters: Mapping[str, Any]) -> bool:
     """Whether the durations of a case are results: saving a whole network, restoring it into a new object."""
     return not any(name in parameters for name in ("situation", "damage", "not_offered", "part"))
 
-
-def decides(parameters: Mapping[str, Any]) -> bool:
-    """Whether a disagreement decides the exit code; to save a part, or to damage a file, is done on purpose."""
-    return not ("partial" in parameters or "damage" in parameters)

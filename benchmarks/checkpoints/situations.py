@@ -21,19 +21,22 @@ OTHER_DTYPE = {"float32": "float64", "float64": "float32"}
 OTHER_DEVICE = {"cpu": "gpu", "gpu": "cpu"}
 
 
-def changes(situation: str, parameters: Mapping[str, Any], styles: Sequence[str]) -> dict[str, Any]:
+def changes(
+    situation: str, parameters: Mapping[str, Any], styles: Sequence[str], style_key: str = "style"
+) -> dict[str, Any]:
     """What is different where a checkpoint is restored.
 
     Args:
         situation: one of :data:`SITUATIONS`.
         parameters: of the case, as saved.
-        styles: the call styles that the implementation's networks have.
+        styles: the call styles that there are.
+        style_key: the parameter that names the style.
 
     Returns:
         Parameters to their values there; empty where nothing differs, or where there is nothing else to choose.
     """
     others = {
-        "another_style": {"style": next((style for style in styles if style != parameters["style"]), None)},
+        "another_style": {style_key: next((style for style in styles if style != parameters[style_key]), None)},
         "another_dtype": {"dtype": OTHER_DTYPE[parameters["dtype"]]},
         "another_batch_size": {"batch_size": max(parameters["batch_size"] // 2, 2)},
         "another_device": {"device": OTHER_DEVICE[parameters["device"]]},

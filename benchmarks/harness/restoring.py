@@ -51,7 +51,7 @@ class Trainings:
         self.scheduler, self.name = scheduler, name
         self.formats: dict[str, dict[str, None]] = {}
         for case in cases:
-            if "not_offered" not in case.parameters:
+            if not {"not_offered", "damage"} & set(case.parameters):
                 self.formats.setdefault(trained_key(case.parameters), {})[case.parameters["format"]] = None
         self.saved: dict[str, tuple[Path, dict[str, Any]]] = {}
 
@@ -74,9 +74,11 @@ class Trainings:
 
     def _saved(self, case: Case) -> tuple[Path, dict[str, Any]]:
         """Where the case's training lies, and what became of it."""
-        key = trained_key(case.parameters)
-        if key not in self.formats:  # nothing of this key is saved: each case has a reason of its own
+        if "not_offered" in case.parameters:  # nothing to save: the worker has the reason
             return Path(), self._ask(case, SAVE, {}, Path())
+        key = trained_key(case.parameters)
+        if "damage" in case.parameters:  # its checkpoints are made where they are damaged
+            return self.scheduler.scratch_folder(), {"status": "ok"}
         if key not in self.saved:
             folder = self.scheduler.scratch_folder()
             self.saved[key] = folder, self._ask(case, SAVE, {"formats": list(self.formats[key])}, folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.axes.checkpoint import trials
 from benchmarks.axes.checkpoint.figures import hidden_loss, judge, restored_figures, resumed_figures
 from benchmarks.axes.checkpoint.restoring import restore
 from benchmarks.axes.checkpoint.saving import save
@@ -38,6 +39,8 @@ def run_stage(
     """
     if "not_offered" in parameters:
         return Outcome(status="unsupported", reason=parameters["not_offered"])
+    if "damage" in parameters:
+        return trials.run(parameters, surroundings.scratch)
     if stage == "save":
         return save(lambda: subject(implementation, parameters, surroundings, fresh=False), parameters,
                     surroundings.scratch)  # fmt: skip
