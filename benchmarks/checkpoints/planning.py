@@ -48,6 +48,8 @@ def cases(descriptor: Descriptor, common: Mapping[str, Any], *, full: bool) -> I
         yield f"layer-{chosen}-{layer_end}", {"format": chosen, **layer}
     for chosen in descriptor.formats:
         damaged = {"format": chosen, "damage": "all", "specification": descriptor.name, **layer}
+        if "eager" in descriptor.styles:  # a layer is built anew after each refusal; tracing it would take longest
+            damaged["layer_style"] = "eager"
         yield f"layer-{chosen}-{layer_end}-damaged", damaged
     for situation in SITUATIONS:
         of_layer = situation in LAYER_SITUATIONS or descriptor.formats[0] in INFERENCE_FORMATS

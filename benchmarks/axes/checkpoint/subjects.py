@@ -85,7 +85,7 @@ def _network(
         return trainer.train(indices[steps], {name: mask[steps] for name, mask in masks.items()})
 
     return Subject(
-        formats={**trainer.formats, **trainer.partial_formats, "npz": trainer_format(trainer)},
+        formats={"npz": trainer_format(trainer), **trainer.formats, **trainer.partial_formats},
         everything=lambda: everything(trainer),
         infer=lambda: trainer.predict(test, "moving"),
         advance=advance,
@@ -145,7 +145,7 @@ def _layer(implementation: Implementation, parameters: Mapping[str, Any], *, fre
         return found
 
     return Subject(
-        formats={**layer.formats, "npz": layer_format(layer)},
+        formats={"npz": layer_format(layer), **layer.formats},
         everything=lambda: exported(layer),
         infer=infer,
         advance=advance,

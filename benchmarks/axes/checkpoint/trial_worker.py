@@ -65,12 +65,12 @@ class Server:
         return self.layers[variant]
 
     def _format(self, layer: Layer) -> Format:
-        return {**layer.formats, "npz": layer_format(layer)}[self.format]
+        return {"npz": layer_format(layer), **layer.formats}[self.format]
 
     def do_save(self, folder: str, variant: str, seed: int, times: int = 1, limit: int | None = None) -> dict[str, Any]:
         """Save a layer of drawn values; ``limit`` is the most bytes that a file may have, as on a full disk."""
         layer = self._layer(variant)
-        if isinstance(layer, Unsupported) or self.format not in {**layer.formats, "npz": None}:
+        if isinstance(layer, Unsupported) or self.format not in {"npz": None, **layer.formats}:
             return {"status": "unsupported", "reason": getattr(layer, "reason", "the layer has no such format")}
         _draw(layer, seed)
         for _ in range(times):
