@@ -128,7 +128,6 @@ REFUSES_ITS_OWN = losing(refuse)
 RESTORES_NOTHING = losing(nothing)
 RESTORES_TRAINABLE_VARIABLES = losing(all_but("moving_|num_updates|^optimizer/"))
 RENAMED_A_VARIABLE = losing(all_but("^dense_1/kernel$"))
-SWAPS_THE_STATISTICS = losing(exchanging("moving_", ("moving_mean", "moving_variance")))
 SWAPS_THE_LAYERS = losing(exchanging("moving_", ("batch_norm_0", "batch_norm_1")))
 SWAPS_THE_SLOTS = losing(exchanging("^optimizer/.*/[mv]$", ("/m", "/v")))
 CUTS_TO_BFLOAT16 = losing(changing("moving_", cut_to_bfloat16))
@@ -179,6 +178,21 @@ def _of_one_replica(configuration: Configuration) -> Layer | Unsupported:
 
 
 SAVES_ONE_REPLICA = replace(GOOD, build=_of_one_replica)
+
+
+def _swapping(configuration: Configuration) -> Layer | Unsupported:
+    """Restores each statistic into the other; means above 0 pass for variances."""
+    layer = GOOD.build(configuration)
+    assert isinstance(layer, Layer)
+
+    def swap(state: Mapping[str, Any]) -> None:
+        swapped = {"moving_mean": state["moving_variance"], "moving_variance": state["moving_mean"]}
+        layer.import_state({**state, **swapped})
+
+    return replace(layer, formats={"npz": npz_format(lambda: {**layer.export_state()}, swap)})
+
+
+SWAPS_THE_STATISTICS = replace(GOOD, build=_swapping)
 
 
 def _stale(configuration: TrainerConfiguration) -> Trainer | Unsupported:

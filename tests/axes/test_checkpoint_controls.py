@@ -45,11 +45,12 @@ PLANTED: dict[str, str] = {
 """Planted loss -> how its reason begins."""
 CHANGES: dict[str, dict[str, Any]] = {
     "INITIALISES_GAMMA_AFTERWARDS": {"situation": "trained"},  # otherwise it had gamma 1 before
+    "SWAPS_THE_STATISTICS": {"part": "layer", "layer_style": "eager"},
     "SAVES_ONE_REPLICA": {"part": "layer", "layer_style": "eager"},
 }
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt")  # a mean in a variance's place
+@pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt")  # a negative m in the place of v
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_loss_is_detected_and_named(name: str, mutant: Any, network_case: Any, surroundings: Any) -> None:
     """It disagrees, and its reason says which mistake was made; nothing but the planted loss is told."""
