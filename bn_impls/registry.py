@@ -31,6 +31,7 @@ class Descriptor:
         trainer_styles: the same for a network in training.
         formats: the checkpoint formats of its networks, the usual one first.
         partial_formats: ways to save a part of a network, as ``format:part``.
+        checkpoint_probes: what only this API's checkpoints can be asked.
         environment: variables that its process must be started with, as pairs.
         yardstick: whether others are measured by it and nobody would build with it; it is shown and not recommended.
         problem: why the descriptor itself cannot be used; None if it can.
@@ -46,6 +47,7 @@ class Descriptor:
     trainer_styles: tuple[str, ...] = ("eager",)
     formats: tuple[str, ...] = ("npz",)
     partial_formats: tuple[str, ...] = ()
+    checkpoint_probes: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     yardstick: bool = False
     problem: str | None = None
@@ -90,6 +92,12 @@ _TF1: dict[str, Any] = {
     "formats": ("tf1-saver", "saved-model"),
     "partial_formats": ("tf1-saver:trainable", "tf1-saver:variables"),
 }
+_AVERAGES: dict[str, Any] = {
+    "partial_formats": (
+        *_TF1["partial_formats"], "tf1-saver:variables_to_restore", "tf1-saver:variables_to_restore-none",
+    ),
+    "checkpoint_probes": ("averaged_weights",),
+}  # fmt: skip
 _TF_KERAS: dict[str, Any] = {
     "modules": ("tensorflow", "tf_keras"),
     "install": 'pip install "bn-bench[tf-keras]"',
@@ -125,13 +133,13 @@ BUILT_IN = (
         name="tf1-manual",
         summary="document 004's function: placeholders, ExponentialMovingAverage of tensors, tf.cond, one call a step",
         target="bn_impls.tf1_manual:ONE_CALL",
-        **_TF1 | {name: _TENSORFLOW[name] for name in ("modules", "install")},
+        **_TF1 | _AVERAGES | {name: _TENSORFLOW[name] for name in ("modules", "install")},
     ),
     Descriptor(
         name="tf1-manual-two-call",
         summary="the same, trained as document 004 does: the update in a second call, with isTraining false",
         target="bn_impls.tf1_manual:TWO_CALLS",
-        **_TF1 | {name: _TENSORFLOW[name] for name in ("modules", "install")},
+        **_TF1 | _AVERAGES | {name: _TENSORFLOW[name] for name in ("modules", "install")},
     ),
     Descriptor(
         name="tf1-layers",

@@ -14,7 +14,7 @@ Planned = tuple[str, dict[str, Any]]
 LAYER_SITUATIONS = ("unbuilt",)  # which frameworks decide layer by layer
 INFERENCE_FORMATS = ("onnx",)  # whoever usually saves in one of them trains no network
 OWN_FORMAT = "npz"  # every implementation's state can be saved in it
-UNSAVED = ("situation", "into", "format", "partial", "damage", "specification", "not_offered")
+UNSAVED = ("situation", "into", "format", "partial", "probe", "damage", "specification", "not_offered")
 """Parameters that change nothing in what is trained before it is saved."""
 
 
@@ -42,6 +42,9 @@ def cases(descriptor: Descriptor, common: Mapping[str, Any], *, full: bool) -> I
     for absent in (name for name in FORMATS if name not in formats):
         why = not_offered(absent, descriptor.name, descriptor.framework)
         yield f"000-{absent}-{end}", {"format": absent, "not_offered": why, **common}
+    for probe in descriptor.checkpoint_probes:
+        parameters = {"format": descriptor.formats[0], "probe": probe, **common}
+        yield f"probe-{probe}-{end}", parameters
     layer = {**common, "part": "layer", "layer_style": descriptor.styles[0]}
     layer_end = f"{descriptor.styles[0]}-{common['device']}"
     for chosen in formats:
@@ -71,5 +74,5 @@ def trained_key(parameters: Mapping[str, Any]) -> str:
 
 def is_timed(parameters: Mapping[str, Any]) -> bool:
     """Whether the durations of a case are results: saving a whole network, restoring it into a new object."""
-    return not any(name in parameters for name in ("situation", "damage", "not_offered", "part"))
+    return not any(name in parameters for name in ("situation", "damage", "probe", "not_offered", "part"))
 

@@ -18,6 +18,7 @@ from benchmarks.harness import lanes
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
 
+SELF_CONTAINED = {"not_offered", "damage", "probe"}  # whoever runs these makes its own checkpoints, or needs none
 AXIS, SAVE, RESTORE = "checkpoint", "save", "restore"
 
 
@@ -51,7 +52,7 @@ class Trainings:
         self.scheduler, self.name = scheduler, name
         self.formats: dict[str, dict[str, None]] = {}
         for case in cases:
-            if not {"not_offered", "damage"} & set(case.parameters):
+            if not SELF_CONTAINED & set(case.parameters):
                 self.formats.setdefault(trained_key(case.parameters), {})[case.parameters["format"]] = None
         self.saved: dict[str, tuple[Path, dict[str, Any]]] = {}
 
@@ -74,11 +75,9 @@ class Trainings:
 
     def _saved(self, case: Case) -> tuple[Path, dict[str, Any]]:
         """Where the case's training lies, and what became of it."""
-        if "not_offered" in case.parameters:  # nothing to save: the worker has the reason
-            return Path(), self._ask(case, SAVE, {}, Path())
-        key = trained_key(case.parameters)
-        if "damage" in case.parameters:  # its checkpoints are made where they are damaged
+        if SELF_CONTAINED & set(case.parameters):
             return self.scheduler.scratch_folder(), {"status": "ok"}
+        key = trained_key(case.parameters)
         if key not in self.saved:
             folder = self.scheduler.scratch_folder()
             self.saved[key] = folder, self._ask(case, SAVE, {"formats": list(self.formats[key])}, folder)

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.axes.checkpoint import trials
 from benchmarks.axes.checkpoint.figures import hidden_loss, judge, restored_figures, resumed_figures
+from benchmarks.axes.checkpoint.probing import probe
 from benchmarks.axes.checkpoint.restoring import restore
 from benchmarks.axes.checkpoint.saving import save
 from benchmarks.axes.checkpoint.subjects import subject
@@ -39,6 +40,8 @@ def run_stage(
     """
     if "not_offered" in parameters:
         return Outcome(status="unsupported", reason=parameters["not_offered"])
+    if "probe" in parameters:
+        return probe(implementation, parameters["probe"], surroundings.scratch)
     if "damage" in parameters:
         return trials.run(parameters, surroundings.scratch)
     if stage == "save":

@@ -68,7 +68,7 @@ def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, fa
     try:
         subject.formats[parameters["format"]].restore(folder_of(scratch, parameters["format"]))
     except BadCheckpoint as error:
-        return _refused(situation, error)
+        return _refused(situation, error, bool(parameters.get("partial")))
     restore_ns = time.perf_counter_ns() - began
     found, predicted = subject.everything(), subject.infer()
     same_batches = "batch_size" not in parameters.get("into", {})
@@ -121,8 +121,10 @@ def _inference(predicted: Array, inference: Array) -> dict[str, Any]:
     }
 
 
-def _refused(situation: str, error: BadCheckpoint) -> Outcome:
-    """A checkpoint that its own maker refuses is a disagreement; in another situation it is an honest answer."""
+def _refused(situation: str, error: BadCheckpoint, partial: bool) -> Outcome:
+    """A checkpoint that its own maker refuses is a disagreement; elsewhere a refusal is an honest answer."""
+    if partial:
+        return Outcome(status="unsupported", reason=f"restoring in this way is refused: {error}")
     if situation == NEW:
         return Outcome(status="disagrees", reason=f"its own checkpoint was refused in a fresh process: {error}")
     return Outcome(status="unsupported", reason=f"restoring into {SITUATIONS[situation]} is refused: {error}")
