@@ -222,7 +222,9 @@ def checkpoint_format(
 
 
 def saved_model_format(
-    root: tf.Module, serve: Callable[[], tf.types.experimental.ConcreteFunction], refresh: Callable[[], None] = lambda: None
+    root: tf.Module,
+    serve: Callable[[], tf.types.experimental.ConcreteFunction],
+    refresh: Callable[[], None] = lambda: None,
 ) -> Format:
     """A SavedModel, which serves inference and holds a checkpoint of the same objects, from which training goes on.
 

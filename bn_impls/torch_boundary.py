@@ -219,7 +219,9 @@ def formats(export: Callable[[], Tensors], load: Callable[[Tensors], None]) -> M
 
     return {
         "state-dict": Format(
-            save_safetensors, restore(SAFETENSORS, load_file), lambda directory: list(load_file(directory / SAFETENSORS))
+            save_safetensors,
+            restore(SAFETENSORS, load_file),
+            lambda directory: list(load_file(directory / SAFETENSORS)),
         ),
         "torch-pt": Format(save_pt, restore(PT, read_pt), lambda directory: list(read_pt(directory / PT))),
     }

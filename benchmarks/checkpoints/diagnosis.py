@@ -114,7 +114,7 @@ def _left_out(untouched: set[str], everything: Sequence[str]) -> list[str]:
 
 def _not_restored(parts: Sequence[str]) -> str:
     words = [PARTS[part] for part in parts]
-    plural = len(words) > 1 or words[0].endswith("s") and words[0] != PARTS["counters"]
+    plural = len(words) > 1 or (words[0].endswith("s") and words[0] != PARTS["counters"])
     listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
     return f"{listed} {'were' if plural else 'was'} not restored and {'are' if plural else 'is'} as before"
 

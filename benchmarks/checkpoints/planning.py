@@ -75,4 +75,3 @@ def trained_key(parameters: Mapping[str, Any]) -> str:
 def is_timed(parameters: Mapping[str, Any]) -> bool:
     """Whether the durations of a case are results: saving a whole network, restoring it into a new object."""
     return not any(name in parameters for name in ("situation", "damage", "probe", "not_offered", "part"))
-

@@ -35,7 +35,7 @@ def changes(
     Returns:
         Parameters to their values there; empty where nothing differs, or where there is nothing else to choose.
     """
-    others = {
+    others: dict[str, dict[str, Any]] = {
         "another_style": {style_key: next((style for style in styles if style != parameters[style_key]), None)},
         "another_dtype": {"dtype": OTHER_DTYPE[parameters["dtype"]]},
         "another_batch_size": {"batch_size": max(parameters["batch_size"] // 2, 2)},

@@ -23,7 +23,10 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "keras:network": ("model.save(include_optimizer=False)", "the model alone"),
     "tf1-saver:trainable": ("Saver(tf.trainable_variables())", "the trainable variables"),
     "tf1-saver:variables": ("Saver() of a graph whose step is fed", "the variables, not the step that Python counts"),
-    "tf1-saver:variables_to_restore": ("Saver(ema.variables_to_restore())", "what the averages' documentation suggests"),
+    "tf1-saver:variables_to_restore": (
+        "Saver(ema.variables_to_restore())",
+        "what the averages' documentation suggests",
+    ),
     "tf1-saver:variables_to_restore-none": (
         "Saver(ema.variables_to_restore([]))",
         "all variables by their own names, as a plain Saver() does",

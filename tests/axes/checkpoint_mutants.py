@@ -95,7 +95,9 @@ def changing(pattern: str, change: Callable[[Array], Array]) -> Spoil:
     """Restore everything, and the arrays in whose names the pattern is found changed."""
 
     def spoil(trainer: Trainer, fresh: dict[str, Array], saved: dict[str, Array]) -> None:
-        load(trainer, saved | {name: change(a).astype(a.dtype) for name, a in saved.items() if re.search(pattern, name)})
+        load(
+            trainer, saved | {name: change(a).astype(a.dtype) for name, a in saved.items() if re.search(pattern, name)}
+        )
 
     return spoil
 

@@ -46,9 +46,7 @@ def test_a_planted_loss_disagrees_and_the_reason_names_what_is_lost(
     assert outcome.status == "disagrees"
     assert [part for part in LOSSES[name] if part not in outcome.reason] == []
     told = outcome.reason.partition(" (")[2] or outcome.reason  # the figures, after the diagnosis
-    assert {word for word in NAMES if word in told} == {
-        word for word in NAMES if word in "".join(LOSSES[name])
-    }
+    assert {word for word in NAMES if word in told} == {word for word in NAMES if word in "".join(LOSSES[name])}
 
 
 def test_a_complete_checkpoint_comes_back_to_the_bit(mutant: Any, network_case: Any, surroundings: Any) -> None:

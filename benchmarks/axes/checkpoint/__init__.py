@@ -45,8 +45,8 @@ def run_stage(
     if "damage" in parameters:
         return trials.run(parameters, surroundings.scratch)
     if stage == "save":
-        return save(lambda: subject(implementation, parameters, surroundings, fresh=False), parameters,
-                    surroundings.scratch)  # fmt: skip
+        saved = {name: value for name, value in parameters.items() if name != "situation"}
+        return save(lambda: subject(implementation, saved, surroundings, fresh=False), saved, surroundings.scratch)
     situation, into = parameters.get("situation", "new"), parameters.get("into", {})
     if situation.startswith("another_") and not into:
         return Outcome(status="unsupported", reason=f"there is no {SITUATIONS[situation].removeprefix('an')} to choose")

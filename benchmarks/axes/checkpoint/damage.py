@@ -98,7 +98,10 @@ def _cut(file: Path, share: float) -> Callable[[Path], None]:
 
 
 def _replace(file: Path, content: bytes) -> Callable[[Path], None]:
-    return lambda copy: (copy / file).write_bytes(content) and None
+    def inflict(copy: Path) -> None:
+        (copy / file).write_bytes(content)
+
+    return inflict
 
 
 def _directory(file: Path) -> Callable[[Path], None]:

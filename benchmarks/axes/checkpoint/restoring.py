@@ -71,6 +71,7 @@ def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, fa
         return _refused(situation, error, bool(parameters.get("partial")))
     restore_ns = time.perf_counter_ns() - began
     found, predicted = subject.everything(), subject.infer()
+    inference = inference[: len(predicted)]  # a layer for smaller batches has got the first rows
     same_batches = "batch_size" not in parameters.get("into", {})
     steps = parameters["steps_after"] if same_batches else 0
     resumed = subject.advance(parameters["steps_before"], steps) if steps else np.empty(0, losses.dtype)

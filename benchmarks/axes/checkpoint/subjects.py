@@ -117,14 +117,18 @@ def _layer(implementation: Implementation, parameters: Mapping[str, Any], *, fre
         style=parameters["layer_style"],
         device=parameters["device"],
     )
-    layer = implementation.build(settings)
+    layer = _build(implementation, settings, parameters)
     if isinstance(layer, Unsupported):
         return layer
     seed = OTHER_SEED if fresh else parameters["seed"]
-    _start(layer, np.random.default_rng((seed, 3)))
+    if parameters.get("situation") != "unbuilt":
+        _start(layer, np.random.default_rng((seed, 3)))
     total = parameters["steps_before"] + parameters["steps_after"]
     drawn = np.random.default_rng((parameters["seed"], 4)).normal(2.0, 3.0, (total, *settings.input_shape))
-    native = layer.to_native(drawn[0].astype(settings.dtype))
+    fixed = np.random.default_rng((parameters["seed"], 5)).normal(
+        2.0, 3.0, settings.input_shape
+    )  # fewer rows: the first
+    native = layer.to_native(fixed.astype(settings.dtype))
 
     def infer() -> Array:
         return layer.to_numpy(layer.inference(native))
@@ -153,6 +157,17 @@ def _layer(implementation: Implementation, parameters: Mapping[str, Any], *, fre
         close=layer.close,
         replica=replica,
     )
+
+
+def _build(
+    implementation: Implementation, settings: Configuration, parameters: Mapping[str, Any]
+) -> Layer | Unsupported:
+    if parameters.get("situation") != "unbuilt":
+        return implementation.build(settings)
+    unbuilt = implementation.variants.get("unbuilt")
+    if unbuilt is None:
+        return Unsupported("its variables are there as soon as it is made; nothing can be restored before")
+    return unbuilt(settings)
 
 
 def _start(layer: Layer, generator: np.random.Generator) -> None:

@@ -80,6 +80,7 @@ class Bench:
         self.scratch.mkdir()
         self.trials: list[dict[str, Any]] = []
         self.not_tried: dict[str, str] = {}
+        self.folders: dict[str, Path] = {}
         self.stopped: str | None = None
         self.crashes = 0
         self.worker = self._started()
@@ -103,7 +104,6 @@ class Bench:
 
     def prepare(self) -> str | None:
         """Save the checkpoint that is damaged, and one of other values; returns why there is none."""
-        self.folders = {}
         for name, variant, seed in (("good", "plain", 0), ("other", "plain", 1)):
             reply = self._save(name, variant, seed)
             if reply["status"] != "ok" or not reply["saved"]:
@@ -154,7 +154,7 @@ class Bench:
         if "end" not in reply:
             self.not_tried[kind] = reply["reason"]
             return
-        told = {name: reply[name] for name in ("end", "error", "named") if name in reply}
+        told: dict[str, Any] = {str(name): reply[name] for name in ("end", "error", "named") if name in reply}
         self.trials.append({"kind": kind, "where": where, **told})
 
     def _other_contents(self) -> None:

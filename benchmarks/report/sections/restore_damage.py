@@ -71,7 +71,8 @@ def _table(view: View, records: Sequence[Record]) -> Table:
     ]
     note = say(
         "In the columns of damages: trials refused / bit-identical / wrong. Checkpoints of one layer with 256 channels; "
-        "bits are flipped one at a time, spread over all files."
+        "bits are flipped one at a time, spread over all files. Where saving was disturbed, bit-identical is the "
+        "earlier checkpoint or the new one, and refused means that both are lost, and that this is noticed."
     )
     rows = [_row(view, record) for record in records]
     return table("checkpoint-damage", "What became of damaged checkpoints", columns, rows, note)

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.checkpoints.diagnosis import PARTS, Lost, part_of
-from benchmarks.checkpoints.ways import FORMATS
+from benchmarks.checkpoints.ways import FORMATS, title
 from benchmarks.checkpoints.ways import PARTS as WAYS
-from benchmarks.checkpoints.ways import title
 from benchmarks.report.document import Bullets, Cell, Column, Rich, Table, enumerate_spans, name, say, verdict
 from benchmarks.report.run import Record
 from benchmarks.report.tables import BLANK, implementation_cell, table
