@@ -217,13 +217,12 @@ def formats(export: Callable[[], Tensors], load: Callable[[Tensors], None]) -> M
     def read_pt(path: Path) -> Any:
         return torch.load(path, weights_only=True, map_location="cpu")
 
+    def names(file: str, read: Callable[[Path], Any]) -> Callable[[Path], list[str]]:
+        return lambda directory: list(read(directory / file))
+
     return {
-        "state-dict": Format(
-            save_safetensors,
-            restore(SAFETENSORS, load_file),
-            lambda directory: list(load_file(directory / SAFETENSORS)),
-        ),
-        "torch-pt": Format(save_pt, restore(PT, read_pt), lambda directory: list(read_pt(directory / PT))),
+        "state-dict": Format(save_safetensors, restore(SAFETENSORS, load_file), names(SAFETENSORS, load_file)),
+        "torch-pt": Format(save_pt, restore(PT, read_pt), names(PT, read_pt)),
     }
 
 

@@ -100,7 +100,7 @@ class View:
         return found
 
     def measured(self, axis: str) -> list[Record]:
-        """Records of an axis that hold figures, in the order of the plan; of checkpoints, only :func:`is_usual` ones."""
+        """Records of an axis that hold figures, in the order of the plan; of checkpoints, the usual ones."""
         return [one for one in self.run.records if one.axis == axis and one.measured and _judges(one)]
 
     def by_implementation(self, axis: str) -> Mapping[str, list[Record]]:

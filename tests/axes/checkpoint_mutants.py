@@ -75,7 +75,7 @@ def refuse(trainer: Trainer, fresh: dict[str, Array], saved: dict[str, Array]) -
 
 
 def exchanging(pattern: str, *exchanged: tuple[str, str]) -> Spoil:
-    """Restore arrays under each other's names: those in which a name of a pair is found, with the other in its place."""
+    """Restore arrays under each other's names: those in which a name of a pair is found, with the other there."""
 
     def other(name: str) -> str:
         for one, two in exchanged:

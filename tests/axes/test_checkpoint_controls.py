@@ -37,7 +37,8 @@ PLANTED: dict[str, str] = {
     "POISONS_A_MEAN": "batch_norm_0/moving_mean is not a number",
     "INITIALISES_GAMMA_AFTERWARDS": "batch_norm_0/gamma, batch_norm_1/gamma are at the values of a new variable, "
     "although the object held others: initialised after the restore",
-    "SAVES_ONE_REPLICA": "layer/moving_mean, layer/moving_variance are as one replica's share of the batches gives them",
+    "SAVES_ONE_REPLICA": "layer/moving_mean, layer/moving_variance are as one replica's share of the batches "
+    "gives them",
     "PREDICTS_WITH_A_STALE_COPY": "everything exported came back, but inference is ",
     "TRAINS_ON_AT_ANOTHER_RATE": "everything exported came back, but the second resumed loss is ",
     "REFUSES_ITS_OWN": "its own checkpoint was refused in a fresh process: written on a Tuesday",

@@ -70,7 +70,7 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         *(Column(kind.replace("_", " ").capitalize(), help=words) for kind, words in KINDS.items()),
     ]
     note = say(
-        "In the columns of damages: trials refused / bit-identical / wrong. Checkpoints of one layer with 256 channels; "
+        "In the columns of damages: trials refused / bit-identical / wrong. Checkpoints of one layer, 256 channels; "
         "bits are flipped one at a time, spread over all files. Where saving was disturbed, bit-identical is the "
         "earlier checkpoint or the new one, and refused means that both are lost, and that this is noticed."
     )

@@ -10,7 +10,7 @@ from benchmarks.report.restores import lost, parts
 from benchmarks.report.run import Record
 from benchmarks.report.tables import BLANK, implementation_cell, table, text_cell
 from benchmarks.report.view import View
-from benchmarks.report.wording import shorten, visible
+from benchmarks.report.wording import DASH, shorten, visible
 
 LONGEST_REASON = 90
 
@@ -34,7 +34,8 @@ def situations_table(view: View, records: Sequence[Record]) -> Table | None:
     columns += [Column(f"Into {SITUATIONS[situation]}", long=True) for situation in tried if situation != NEW]
     note = say(
         "✓ bitwise: state, inference and resumed training are the same. ✓ state: every array came back, and what "
-        "follows is rounded otherwise or was not compared. –: the reason why nothing was restored."
+        "follows is rounded otherwise or was not compared. {dash}: the reason why nothing was restored.",
+        dash=DASH,
     )
     return table("checkpoint-situations", "Restored into something else than a new object", columns, rows, note)
 
@@ -44,7 +45,7 @@ def _cell(record: Record | None) -> Cell:
         return BLANK
     if not record.measured:
         tone = "quiet" if record.status in ("unsupported", "no_device", "not_installed") else "bad"
-        return Cell(f"– {shorten(visible(record.reason or record.status), LONGEST_REASON)}", "c", tone)
+        return Cell(f"{DASH} {shorten(visible(record.reason or record.status), LONGEST_REASON)}", "c", tone)
     wrong = [part.title for part in parts(record) if part.whole is False]
     kept = [title for title in wrong if title not in ("inference", "resumed training")]
     if kept or record.status == "disagrees":

@@ -12,7 +12,7 @@ from benchmarks.report.document import Bullets, Cell, Column, Rich, Table, enume
 from benchmarks.report.run import Record
 from benchmarks.report.tables import BLANK, implementation_cell, table
 from benchmarks.report.view import View
-from benchmarks.report.wording import shorten, visible
+from benchmarks.report.wording import DASH, shorten, visible
 
 SHORT = {"weights": "weights", "statistics": "statistics", "counters": "num_updates", "slots": "slots", "step": "step"}
 NOT_HERE = ("unsupported", "not_installed", "no_device")
@@ -51,8 +51,10 @@ def ways_table(view: View, records: Sequence[Record]) -> Table | None:
     ]
     columns = [Column("Implementation"), *(Column(way, help=title(way)) for way in ways)]
     note = say(
-        "✓: weights, statistics, num_updates and optimizer all come back. ✗: what does not. –: not offered; the list of "
-        "cases without figures has the reasons. A column with a colon is a part that users often save by itself."
+        "✓: weights, statistics, num_updates and optimizer all come back. ✗: what does not. {dash}: not offered; the "
+        "list of cases without figures has the reasons. A column with a colon is a part that users often save by "
+        "itself.",
+        dash=DASH,
     )
     return table("checkpoint-ways", "Which API restores what", columns, rows, note)
 
@@ -62,7 +64,7 @@ def _cell(record: Record | None) -> Cell:
         return BLANK
     if record.status in NOT_HERE:
         tried = "partial" in record.case
-        return Cell("✗ refused" if tried else "–", "b" if tried else "c", "warn" if tried else "quiet")
+        return Cell("✗ refused" if tried else DASH, "b" if tried else "c", "warn" if tried else "quiet")
     if not record.measured:
         return Cell(record.status.replace("_", " "), "b", "bad")
     parts = lost_parts(record)
