@@ -15,6 +15,7 @@ from benchmarks.axes.checkpoint.damage import BIT_FLIPS, Trial, file_trials
 from benchmarks.axes.outcome import Outcome
 from benchmarks.checkpoints.damages import CRASHED, IDENTICAL, KINDS, REFUSED, WRONG
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
+from bn_impls.isolation.variables import IMPORTED_FROM
 
 MODULE = "benchmarks.axes.checkpoint.trial_worker"
 START_S, TRIAL_S = 120.0, 20.0
@@ -87,7 +88,8 @@ class Bench:
         self.worker.started(START_S)
 
     def _started(self) -> WorkerProcess:
-        return WorkerProcess(MODULE, self.start, os.environ, self.scratch / "trials.log")
+        path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
+        return WorkerProcess(MODULE, self.start, {**os.environ, "PYTHONPATH": path}, self.scratch / "trials.log")
 
     def close(self) -> None:
         """End the process and remove the copies."""
