@@ -87,9 +87,7 @@ def test_an_earlier_canonical_checkpoint_survives_whatever_disturbs_saving(outco
 CARELESS = "checkpoint_careless:CARELESS"
 
 
-def test_a_careless_format_is_seen_to_restore_something_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_careless_format_is_seen_to_restore_something_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raw bytes without a checksum: flips pass unnoticed, and a kill of the process costs one trial each."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     case = {"specification": CARELESS, "format": "raw", "layer_style": "eager", "bit_flips": 16}
