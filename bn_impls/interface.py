@@ -456,6 +456,8 @@ class Implementation:
         variants: what explicit callables cannot show, by a name of :data:`VARIANTS`; a name left out is not offered.
         documented: checks of the conformance kit that find what this API does on purpose -> that behaviour; the kit
             shows it beside what it found, and fails where it finds nothing or something else.
+        unbuilt: a layer without variables before a checkpoint is restored into it; left out where variables are there
+            as soon as a layer is made.
         checkpoint_probes: what only this API's checkpoints can be asked, by name: an experiment in an empty folder that
             returns figures by name; the ones named ``..._bitwise`` should be true.
     """
@@ -466,6 +468,7 @@ class Implementation:
     build_trainer: Callable[[TrainerConfiguration], Trainer | Unsupported] | None = field(default=None)
     variants: Mapping[str, Callable[[Configuration], Layer | Unsupported]] = field(default_factory=dict)
     documented: Mapping[str, Documented] = field(default_factory=dict)
+    unbuilt: Callable[[Configuration], Layer | Unsupported] | None = None
     checkpoint_probes: Mapping[str, Callable[[Path], Mapping[str, Any]]] = field(default_factory=dict)
 
 

@@ -6,7 +6,7 @@ Nothing here knows batch normalization.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +219,23 @@ def checkpoint_format(
         return [name for name, _ in tf.train.list_variables(str(prefix_of(directory)))]
 
     return Format(lambda directory: checkpoint.write(str(prefix_of(directory))), restore, names)
+
+
+@contextlib.contextmanager
+def deferred(checkpoint: tf.train.Checkpoint, directory: Path) -> Iterator[None]:
+    """Read a checkpoint of objects without variables, which are made inside and get their values as they come.
+
+    Raises:
+        BadCheckpoint: it cannot be read, or something of it was not matched by then.
+    """
+    prefix = str(directory / CHECKPOINT)
+    try:
+        status = checkpoint.read(prefix)
+        yield
+        status.assert_consumed()
+    except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
+        why = f"{type(error).__name__}: {str(error)[:300]}"
+        raise BadCheckpoint(f"{prefix} is no checkpoint of what was made after it was read ({why})") from error
 
 
 def saved_model_format(

@@ -42,12 +42,14 @@ def restore(build: Callable[[], Subject | Unsupported], parameters: Mapping[str,
     facts = json.loads((scratch / FACTS).read_text()).get(parameters["format"])
     if facts is not None and "error" in facts:
         return Outcome(status="failed", reason=facts["error"])
-    subject = build()
+    subject, situation = build(), parameters.get("situation", NEW)
     if isinstance(subject, Unsupported):
         return refused(subject)
     try:
         if facts is None and parameters.get("part") == "layer":
             return Outcome(status="unsupported", reason=f"a layer alone is saved as {', '.join(subject.formats)}")
+        if situation == "unbuilt" and parameters["format"] not in subject.formats:
+            return Outcome(status="unsupported", reason="this format makes the object itself, or sets what there is")
         if parameters["format"] not in subject.formats or facts is None:
             why = f"it offers {', '.join(subject.formats)}, but its descriptor declares {parameters['format']}"
             return Outcome(status="failed", reason=why)

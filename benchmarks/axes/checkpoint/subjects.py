@@ -149,7 +149,9 @@ def _layer(implementation: Implementation, parameters: Mapping[str, Any], *, fre
         return found
 
     return Subject(
-        formats={"npz": layer_format(layer), **layer.formats},
+        formats=layer.formats
+        if parameters.get("situation") == "unbuilt"
+        else {"npz": layer_format(layer), **layer.formats},
         everything=lambda: exported(layer),
         infer=infer,
         advance=advance,
@@ -164,10 +166,9 @@ def _build(
 ) -> Layer | Unsupported:
     if parameters.get("situation") != "unbuilt":
         return implementation.build(settings)
-    unbuilt = implementation.variants.get("unbuilt")
-    if unbuilt is None:
+    if implementation.unbuilt is None:
         return Unsupported("its variables are there as soon as it is made; nothing can be restored before")
-    return unbuilt(settings)
+    return implementation.unbuilt(settings)
 
 
 def _start(layer: Layer, generator: np.random.Generator) -> None:

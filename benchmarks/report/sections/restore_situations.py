@@ -48,6 +48,8 @@ def _cell(record: Record | None) -> Cell:
         return Cell(f"{DASH} {shorten(visible(record.reason or record.status), LONGEST_REASON)}", "c", tone)
     wrong = [part.title for part in parts(record) if part.whole is False]
     kept = [title for title in wrong if title not in ("inference", "resumed training")]
+    if record.status == "ok" and record.reason:
+        return Cell(f"✓ but {', '.join(kept)}", "a", "good")
     if kept or record.status == "disagrees":
         return Cell(f"✗ {', '.join(kept or lost(record))}", "b", "bad")
     if wrong or record.flag("resumed_bitwise") is None:
