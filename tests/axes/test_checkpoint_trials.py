@@ -94,7 +94,8 @@ def test_a_careless_format_is_seen_to_restore_something_wrong(tmp_path: Path, mo
     found = trials.run(case, tmp_path)
     assert found.status == "ok"  # a finding about a format that promises nothing
     assert found.reason.startswith("restored without complaint and wrong: state.raw, bit ")
-    assert found.samples["by_kind"]["bit_flip"] == {"wrong": 16}
+    # it writes float64, of which half of the flipped bits are below the digits of the float32 that is restored
+    assert found.samples["by_kind"]["bit_flip"] == {"identical": 8, "wrong": 8}
     assert found.samples["by_kind"]["empty"] == {"crashed": 1}  # it aborts on an empty file
     assert found.samples["by_kind"]["removed"] == {"refused": 1}
     assert found.metrics["refused_by_other_errors"] >= 1  # FileNotFoundError is no BadCheckpoint

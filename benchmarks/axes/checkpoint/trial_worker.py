@@ -81,11 +81,12 @@ class Server:
                 return {"status": "ok", "saved": False, "error": _said(error)}
         return {"status": "ok", "saved": True}
 
-    def do_export(self, path: str, variant: str, seed: int) -> dict[str, Any]:
-        """Write what a layer of drawn values comes to: its state and its inference."""
+    def do_export(self, path: str, variant: str, folder: str) -> dict[str, Any]:
+        """Write what an undamaged checkpoint brings back; a count that the API does not keep stays as it was."""
         layer = self._layer(variant)
         assert isinstance(layer, Layer)
-        _draw(layer, seed)
+        _draw(layer, -1)
+        self._format(layer).restore(Path(folder))
         canonical.write(Path(path), _seen(layer))
         return {"status": "ok"}
 
@@ -126,7 +127,7 @@ def _draw(layer: Layer, seed: int) -> None:
 
 
 def _seen(layer: Layer) -> dict[str, Array]:
-    """State and inference; an implementation without a counter restores none, and nothing in it depends on one."""
+    """State and inference."""
     x = np.linspace(-3, 3, int(np.prod(layer.configuration.input_shape)), dtype=layer.configuration.dtype)
     y = layer.inference(layer.to_native(x.reshape(layer.configuration.input_shape)))
     state = {name: np.array(value) for name, value in layer.export_state().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -101,8 +102,13 @@ class Bench:
         self.worker = self._started()
         self.worker.started(START_S)
 
-    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return self.worker.ask(request, TRIAL_S * 3)
+    def _ask(self, request: Mapping[str, Any], timeout_s: float = TRIAL_S * 3) -> dict[str, Any]:
+        """Ask the process; where it is lost, raise that with a new one in its place."""
+        try:
+            return self.worker.ask(request, timeout_s)
+        except WorkerLost:
+            self._again()
+            raise
 
     def prepare(self) -> str | None:
         """Save the checkpoint that is damaged, and one of other values; returns why there is none."""
@@ -110,8 +116,14 @@ class Bench:
             reply = self._save(name, variant, seed)
             if reply["status"] != "ok" or not reply["saved"]:
                 return str(reply.get("reason") or reply.get("error"))
-            self._ask({"do": "export", "path": str(self._state(name)), "variant": variant, "seed": seed})
+            exported = self._export(name, variant)
+            if exported["status"] != "ok":
+                return f"its undamaged checkpoint does not come back: {exported['reason']}"
         return None
+
+    def _export(self, name: str, variant: str) -> dict[str, Any]:
+        request = {"do": "export", "path": str(self._state(name)), "variant": variant}
+        return self._ask({**request, "folder": str(self.folders[name])})
 
     def _save(self, name: str, variant: str, seed: int) -> dict[str, Any]:
         folder = self.scratch / name
@@ -142,17 +154,17 @@ class Bench:
 
     def _restore(self, kind: str, where: str, folder: Path, variant: str, expected: list[str]) -> None:
         """Restore a folder and note how it ended."""
+        if self.stopped:
+            return
         paths = [str(self._state(name)) for name in expected]
         request = {"do": "restore", "folder": str(folder), "variant": variant, "expected": paths}
         try:
-            reply = self.worker.ask(request, TRIAL_S)
+            reply = self._ask(request, TRIAL_S)
         except WorkerLost as lost:
             reply = {"end": CRASHED, "error": lost.reason[:200]}
             self.crashes += 1
             if self.crashes >= MOST_CRASHES:
                 self.stopped = f"stopped after {self.crashes} crashes, the last at {where}: {lost.reason[:200]}"
-            else:
-                self._again()
         if "end" not in reply:
             self.not_tried[kind] = reply["reason"]
             return
@@ -170,7 +182,7 @@ class Bench:
             if reply["status"] != "ok" or not reply["saved"]:
                 self.not_tried[kind] = str(reply.get("reason") or reply.get("error"))
                 continue
-            self._ask({"do": "export", "path": str(self._state(kind)), "variant": variant, "seed": 0})
+            self._export(kind, variant)
             self._restore(kind, KINDS[kind], self.folders[kind], "plain", ["good", kind])
         self._restore("extra_variable", KINDS["extra_variable"], self.folders["good"], "without_gamma", ["good"])
 
@@ -184,8 +196,9 @@ class Bench:
         largest = max(path.stat().st_size for path in self.folders["good"].rglob("*") if path.is_file())
         for share in (0.1, 0.5, 0.9):
             folder = self._over_an_earlier(f"full-{share}")
-            self._ask({"do": "save", "folder": str(folder), "variant": "plain", "seed": 1,
-                       "limit": int(largest * share)})  # fmt: skip
+            request = {"do": "save", "folder": str(folder), "variant": "plain", "seed": 1}
+            with contextlib.suppress(WorkerLost):  # whatever became of it: what it left is the question
+                self._ask({**request, "limit": int(largest * share)})
             self._restore("disk_full", f"files end at {share:.0%} of the largest", folder, "plain", ["good", "other"])
 
     def _two_writers(self) -> None:
@@ -196,7 +209,7 @@ class Bench:
             save = {"do": "save", "folder": str(folder), "variant": "plain", "times": SAVES_AT_ONCE}
             beside = threading.Thread(target=lambda: other.ask({**save, "seed": 1}, START_S))
             beside.start()
-            self.worker.ask({**save, "seed": 0}, START_S)
+            self._ask({**save, "seed": 0}, START_S)
             beside.join()
         except WorkerLost as lost:
             self.not_tried["two_writers"] = lost.reason
@@ -209,8 +222,6 @@ class Bench:
         """Kill the process while it saves other values over an earlier checkpoint."""
         folder = self._over_an_earlier("killed")
         save = {"do": "save", "folder": str(folder), "variant": "plain", "seed": 1, "times": 10**6}
-        try:
-            self.worker.ask(save, 0.5)  # no answer comes: after this time the process is killed
-        except WorkerLost:
-            self._again()
+        with contextlib.suppress(WorkerLost):
+            self._ask(save, 0.5)  # no answer comes: after this time the process is killed
         self._restore("killed", "after half a second of saving", folder, "plain", ["good", "other"])
