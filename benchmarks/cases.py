@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.agreement_grid import SMALL_SHAPES, Agreement, Shape, small
+from benchmarks.checkpoints import planning
 from benchmarks.networks import recipe
 from benchmarks.settings import Settings
 from benchmarks.training_plan import trainings
@@ -233,18 +234,15 @@ def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Ca
 
 
 def checkpoint_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
-    """Save and restore of network 000, in the implementation's usual format or in all of them."""
-    style = descriptor.trainer_styles[0]
-    for chosen in descriptor.formats if settings.size == "full" else descriptor.formats[:1]:
-        parameters = {
-            "format": chosen,
-            "network": "000",
-            **_data(settings),
-            "steps_before": 100,
-            "steps_after": 50,
-            **TRAINING_CONSTANTS,
-            "dtype": "float32",
-            "style": style,
-            "device": settings.device,
-        }
-        yield Case("checkpoint", descriptor.name, f"000-{chosen}-{style}-{settings.device}", parameters)
+    """Save and restore of network 000: the usual format, or every format in every situation."""
+    common = {
+        "network": "000",
+        **_data(settings),
+        "steps_before": 100,
+        "steps_after": 50,
+        **TRAINING_CONSTANTS,
+        "dtype": "float32",
+        "device": settings.device,
+    }
+    for label, parameters in planning.cases(descriptor, common, full=settings.size == "full"):
+        yield Case("checkpoint", descriptor.name, label, parameters)

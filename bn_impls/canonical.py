@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import uuid
+import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bn_impls.errors import BadCheckpoint, BadState
-from bn_impls.interface import Format
+from bn_impls.interface import Format, Layer, Trainer
 
 Array = npt.NDArray[Any]
 FILE = "state.npz"
 CHECKSUM = "sha256"
+OPTIMIZER = "optimizer/"
 
 
 def npz_format(export: Callable[[], Mapping[str, Any]], restore: Callable[[Mapping[str, Any]], None]) -> Format:
@@ -40,7 +43,27 @@ def npz_format(export: Callable[[], Mapping[str, Any]], restore: Callable[[Mappi
         except BadState as error:
             raise BadCheckpoint(f"{directory / FILE}: {error}") from error
 
-    return Format(save, load)
+    return Format(save, load, lambda directory: sorted(read(directory / FILE)))
+
+
+def layer_format(layer: Layer) -> Format:
+    """The canonical state of any implementation's layer as a checkpoint."""
+    return npz_format(lambda: {**layer.export_state()}, layer.import_state)
+
+
+def trainer_format(trainer: Trainer) -> Format:
+    """Weights, statistics and optimizer of any implementation's network, by the names that all of them export."""
+
+    def export() -> dict[str, Array]:
+        slots = {f"{OPTIMIZER}{name}": array for name, array in trainer.export_optimizer().items()}
+        return trainer.export_weights() | slots
+
+    def restore(arrays: Mapping[str, Any]) -> None:
+        trainer.import_weights({name: array for name, array in arrays.items() if not name.startswith(OPTIMIZER)})
+        slots = {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)}
+        trainer.import_optimizer(slots)
+
+    return npz_format(export, restore)
 
 
 def write(path: Path, arrays: Mapping[str, Array]) -> None:
@@ -65,24 +88,62 @@ def write(path: Path, arrays: Mapping[str, Array]) -> None:
 def read(path: Path) -> dict[str, Array]:
     """Read named arrays and compare their checksum.
 
+    No byte is unpickled, nothing is written anywhere, and no more memory is asked for than the file is long.
+
     Raises:
-        BadCheckpoint: the file is missing, damaged, pickled or carries no or another checksum.
+        BadCheckpoint: the file is missing, damaged, pickled, compressed, or carries no or another checksum.
     """
     try:
-        with (
-            open(path, "rb") as stream,
-            np.load(stream, allow_pickle=False) as archive,
-        ):  # NumPy leaks a bad file's handle
-            arrays = {name: archive[name] for name in archive.files}
+        with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:
+            members = _harmless(archive.infolist(), os.fstat(stream.fileno()).st_size)
+            arrays = {name: _array(archive.read(member)) for name, member in members.items()}
     except FileNotFoundError as error:
         raise BadCheckpoint(f"{path} does not exist; was the checkpoint saved in another format?") from error
-    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds over damaged bytes; all mean the same
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds over damaged bytes; all mean the same
         why = f"{type(error).__name__}: {error}"
         raise BadCheckpoint(f"{path} cannot be read as NPZ without pickles ({why}); save it again") from error
     stored = str(arrays.pop(CHECKSUM, "none"))
     if stored != checksum(arrays):
         raise BadCheckpoint(f"{path} has checksum {checksum(arrays)}, but should have {stored}; it is damaged")
     return arrays
+
+
+def _harmless(members: list[zipfile.ZipInfo], file_size: int) -> dict[str, zipfile.ZipInfo]:
+    """Members by the names of their arrays, refused where a member is no plain array of this file's own size.
+
+    What is stored and not compressed cannot grow when it is read; members that overlap would together be longer than
+    the file.
+    """
+    found: dict[str, zipfile.ZipInfo] = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        steps = PurePosixPath(member.filename.replace("\\", "/"))
+        if name == member.filename or steps.is_absolute() or ".." in steps.parts or name in found:
+            raise ValueError(f"the member {member.filename!r} is no array with a name of its own")
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"the member {member.filename!r} is compressed; this format never is")
+        found[name] = member
+    if (total := sum(member.file_size for member in found.values())) > file_size:
+        raise ValueError(f"its members claim {total} bytes, but the file has {file_size}")
+    return found
+
+
+def _array(content: bytes) -> Array:
+    """One array in NumPy's format, whose header must describe exactly the bytes that follow."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if header is None:
+        raise ValueError(f"an array has the format's version {version}, but should have 1.0 or 2.0")
+    shape, _, dtype = header(stream)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded")
+    claimed, left = int(np.prod(shape, dtype=object)) * dtype.itemsize, len(content) - stream.tell()
+    if claimed != left:
+        raise ValueError(f"an array claims {claimed} bytes, but {left} follow")
+    stream.seek(0)
+    array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
 
 
 def checksum(arrays: Mapping[str, Array]) -> str:

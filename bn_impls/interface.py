@@ -11,7 +11,7 @@ The module is long because a contract is read in one place; most of it is docstr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -230,10 +230,12 @@ class Format:
 
     ``restore`` raises :class:`bn_impls.errors.BadCheckpoint` for anything that is missing, damaged or does not fit;
     what it was restoring is then to be thrown away, because frameworks notice some misfits only half way through.
+    ``names`` tells under which names a saved directory holds its arrays, where the format can tell.
     """
 
     save: Callable[[Path], None]
     restore: Callable[[Path], None]
+    names: Callable[[Path], Sequence[str]] = lambda directory: ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,6 +375,8 @@ class Trainer:
         observe: look at the real device, dtype and style of the training call.
         formats: checkpoint formats by name (weights, statistics and optimizer), the framework's usual one first.
         close: release what the trainer holds.
+        partial_formats: ways in which users save a part only, as ``format:part``; the checkpoint axis shows what each
+            of them loses.
     """
 
     configuration: TrainerConfiguration
@@ -386,6 +390,7 @@ class Trainer:
     observe: Callable[[], Mapping[str, Observation]]
     formats: Mapping[str, Format]
     close: Callable[[], None] = lambda: None
+    partial_formats: Mapping[str, Format] = field(default_factory=dict)
 
     def import_weights(self, weights: Mapping[str, Any]) -> None:
         """Check weights against the network's own names and shapes, then set them.
@@ -453,6 +458,10 @@ class Implementation:
         variants: what explicit callables cannot show, by a name of :data:`VARIANTS`; a name left out is not offered.
         documented: checks of the conformance kit that find what this API does on purpose -> that behaviour; the kit
             shows it beside what it found, and fails where it finds nothing or something else.
+        unbuilt: a layer without variables before a checkpoint is restored into it; left out where variables are there
+            as soon as a layer is made.
+        checkpoint_probes: what only this API's checkpoints can be asked, by name: an experiment in an empty folder that
+            returns figures by name; the ones named ``..._bitwise`` should be true.
     """
 
     conventions: Conventions
@@ -462,6 +471,8 @@ class Implementation:
     variants: Mapping[str, Callable[[Configuration], Layer | Unsupported]] = field(default_factory=dict)
     documented: Mapping[str, Documented] = field(default_factory=dict)
     narrow_statistics: bool | None = None
+    unbuilt: Callable[[Configuration], Layer | Unsupported] | None = None
+    checkpoint_probes: Mapping[str, Callable[[Path], Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def build_trainer(implementation: Implementation, configuration: TrainerConfiguration) -> Trainer | Unsupported:

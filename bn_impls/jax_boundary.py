@@ -191,7 +191,11 @@ def orbax_format(export: Callable[[], Mapping[str, Array]], load: Callable[[Mapp
         except (ValueError, KeyError, OSError, BadState) as error:
             raise _refused(path, f"{type(error).__name__}: {str(error)[:300]}") from error
 
-    return Format(save, restore)
+    def names(directory: Path) -> list[str]:
+        with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+            return sorted(checkpointer.metadata((directory / TREE).resolve()).item_metadata)
+
+    return Format(save, restore, names)
 
 
 def _digests(folder: Path) -> dict[str, str]:

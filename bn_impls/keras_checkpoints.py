@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from bn_impls.errors import BadCheckpoint
@@ -38,9 +41,49 @@ def keras_formats(
         restored()
 
     return {
-        "keras": Format(lambda directory: model().save(directory / ARCHIVE), restore_archive),
-        "weights-h5": Format(lambda directory: model().save_weights(directory / WEIGHTS), restore_weights),
+        "keras": Format(
+            lambda directory: model().save(directory / ARCHIVE),
+            restore_archive,
+            lambda directory: _names_in(directory / ARCHIVE),
+        ),
+        "weights-h5": Format(
+            lambda directory: model().save_weights(directory / WEIGHTS),
+            restore_weights,
+            lambda directory: _names_in(directory / WEIGHTS),
+        ),
     }
+
+
+def without_optimizer(model: Callable[[], keras.Model], restored: Callable[[], None] = lambda: None) -> Format:
+    """``model.save(..., include_optimizer=False)``, as for a model that is handed on; arguments as above."""
+
+    def restore(directory: Path) -> None:
+        loaded = _reading(directory / ARCHIVE, keras.models.load_model)
+        by_name = {_short(variable): variable for variable in loaded.variables}
+        for variable in model().variables:
+            variable.assign(by_name[_short(variable)])
+        restored()
+
+    def save(directory: Path) -> None:
+        model().save(directory / ARCHIVE, include_optimizer=False)
+
+    return Format(save, restore, lambda directory: _names_in(directory / ARCHIVE))
+
+
+def _names_in(path: Path) -> list[str]:
+    """Names of the arrays in a weights file, or in the one inside an archive."""
+    content: Any = path
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            content = io.BytesIO(archive.read(WEIGHTS))
+    found: list[str] = []
+    with h5py.File(content) as file:
+        file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def _short(variable: keras.Variable) -> str:
+    return "/".join(variable.path.split("/")[-2:])  # layer/variable
 
 
 def _reading(path: Path, read: Callable[[Path], Any]) -> Any:
@@ -60,7 +103,7 @@ def _refused(path: Path, why: str) -> BadCheckpoint:
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     slots = model.optimizer.variables if getattr(model, "optimizer", None) is not None else []
-    weights = {"/".join(variable.path.split("/")[-2:]): variable for variable in model.variables}  # layer/variable
+    weights = {_short(variable): variable for variable in model.variables}
     return weights | {f"optimizer/{variable.name}": variable for variable in slots}
 
 

@@ -14,6 +14,7 @@ What its user must remember:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -22,6 +23,7 @@ import tensorflow as tf
 
 from bn_impls import keras_api as api
 from bn_impls import tensorflow_boundary as boundary
+from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import (
     Configuration,
     Documented,
@@ -36,6 +38,7 @@ from bn_impls.interface import (
 from bn_impls.keras_checkpoints import keras_formats
 from bn_impls.networks.keras_network import keras_trainer
 from bn_impls.state import State
+from bn_impls.unbuilt import unbuilt_layer
 from bn_impls.variants import found_in
 
 
@@ -117,6 +120,17 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     )
 
 
+def unbuilt(configuration: Configuration) -> Layer | Unsupported:
+    """A layer into which weights are loaded before it is built: Keras refuses, and says so."""
+
+    def load_weights(directory: Path) -> Layer:
+        model = keras.Sequential([api.batch_norm(configuration, "layer")])
+        keras_formats(lambda: model)["weights-h5"].restore(directory)
+        raise BadCheckpoint(f"{directory}: an unbuilt model took weights; what it has built from them is not known")
+
+    return unbuilt_layer(build(configuration), {"weights-h5": load_weights})
+
+
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a Keras model around :func:`bn_impls.keras_api.batch_norm`, with a Keras optimizer."""
     if reason := api.refusal(configuration.conventions, "tensorflow", "TensorFlow"):
@@ -131,6 +145,7 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=False,
     variants=found_in("bn_impls.variants.keras_layer"),
+    unbuilt=unbuilt,
     documented={
         "checkpoint_counter": Documented(
             "checkpoint_counter",

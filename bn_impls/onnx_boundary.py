@@ -114,7 +114,11 @@ def onnx_format(
                 "same implementation and configuration"
             ) from error
 
-    return Format(save, load)
+    def names(directory: Path) -> list[str]:
+        found = onnx.load_model_from_string((directory / FILE).read_bytes())
+        return [tensor.name for tensor in found.graph.initializer]
+
+    return Format(save, load, names)
 
 
 def _compare(found: onnx.ModelProto, own: onnx.ModelProto, arrays: Mapping[str, Array], names: set[str]) -> None:

@@ -32,6 +32,8 @@ class Descriptor:
         styles: the call styles that it offers for a layer, its users' usual one first.
         trainer_styles: the same for a network in training.
         formats: the checkpoint formats of its networks, the usual one first.
+        partial_formats: ways to save a part of a network, as ``format:part``.
+        checkpoint_probes: what only this API's checkpoints can be asked.
         environment: variables that its process must be started with, as pairs.
         yardstick: whether others are measured by it and nobody would build with it; it is shown and not recommended.
         problem: why the descriptor itself cannot be used; None if it can.
@@ -46,6 +48,8 @@ class Descriptor:
     styles: tuple[str, ...] = ("eager",)
     trainer_styles: tuple[str, ...] = ("eager",)
     formats: tuple[str, ...] = ("npz",)
+    partial_formats: tuple[str, ...] = ()
+    checkpoint_probes: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     yardstick: bool = False
     problem: str | None = None
@@ -78,13 +82,29 @@ _TENSORFLOW: dict[str, Any] = {
     "styles": ("graph", "eager", "xla"),
     "trainer_styles": ("xla", "graph", "eager"),
 }
+_TF_FORMATS: dict[str, Any] = {
+    "formats": ("tf-checkpoint", "saved-model"),
+    "partial_formats": ("tf-checkpoint:network",),
+}
+_TORCH_FORMATS: dict[str, Any] = {
+    "formats": ("state-dict", "torch-pt"),
+    "partial_formats": ("state-dict:network", "state-dict:parameters"),
+}
+_JAX_FORMATS: dict[str, Any] = {"formats": ("orbax",), "partial_formats": ("orbax:parameters",)}
 
 _TF1: dict[str, Any] = {
     "framework": "TensorFlow, in the style of version 1",
     "styles": ("session",),
     "trainer_styles": ("session",),
-    "formats": ("tf1-saver",),
+    "formats": ("tf1-saver", "saved-model"),
+    "partial_formats": ("tf1-saver:trainable", "tf1-saver:variables"),
 }
+_AVERAGES: dict[str, Any] = {
+    "partial_formats": (
+        *_TF1["partial_formats"], "tf1-saver:variables_to_restore", "tf1-saver:variables_to_restore-none",
+    ),
+    "checkpoint_probes": ("averaged_weights",),
+}  # fmt: skip
 _TF_KERAS: dict[str, Any] = {
     "modules": ("tensorflow", "tf_keras"),
     "install": from_checkout("tf-keras"),
@@ -103,7 +123,7 @@ BUILT_IN = (
         framework="TensorFlow",
         summary="tf.nn.moments + tf.nn.batch_normalization + ExponentialMovingAverage with num_updates",
         target="bn_impls.tf_manual:IMPLEMENTATION",
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
         **_TENSORFLOW,
     ),
     Descriptor(
@@ -111,7 +131,8 @@ BUILT_IN = (
         framework="Keras 3 on TensorFlow",
         summary="tf.keras.layers.BatchNormalization",
         target="bn_impls.keras_layer:IMPLEMENTATION",
-        formats=("keras", "weights-h5"),
+        formats=("keras", "weights-h5", "tf-checkpoint", "saved-model"),
+        partial_formats=("keras:network", "tf-checkpoint:network"),
         environment=(("KERAS_BACKEND", "tensorflow"),),
         **_TENSORFLOW | {"styles": (*_TENSORFLOW["styles"], "subclassed")},
     ),
@@ -119,13 +140,13 @@ BUILT_IN = (
         name="tf1-manual",
         summary="document 004's function: placeholders, ExponentialMovingAverage of tensors, tf.cond, one call a step",
         target="bn_impls.tf1_manual:ONE_CALL",
-        **_TF1 | {name: _TENSORFLOW[name] for name in ("modules", "install")},
+        **_TF1 | _AVERAGES | {name: _TENSORFLOW[name] for name in ("modules", "install")},
     ),
     Descriptor(
         name="tf1-manual-two-call",
         summary="the same, trained as document 004 does: the update in a second call, with isTraining false",
         target="bn_impls.tf1_manual:TWO_CALLS",
-        **_TF1 | {name: _TENSORFLOW[name] for name in ("modules", "install")},
+        **_TF1 | _AVERAGES | {name: _TENSORFLOW[name] for name in ("modules", "install")},
     ),
     Descriptor(
         name="tf1-layers",
@@ -138,7 +159,7 @@ BUILT_IN = (
         framework="TensorFlow",
         summary="tf.compat.v1.nn.fused_batch_norm, its returned statistics assigned by the caller",
         target="bn_impls.tf_fused:IMPLEMENTATION",
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
         **_TENSORFLOW,
     ),
     Descriptor(
@@ -146,7 +167,7 @@ BUILT_IN = (
         framework="Keras 2",
         summary="tf_keras.layers.BatchNormalization: fused for maps, by moments for rank 2",
         target="bn_impls.tf_keras_layer:IMPLEMENTATION",
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
         **_TENSORFLOW | _TF_KERAS,
     ),
     Descriptor(
@@ -158,7 +179,7 @@ BUILT_IN = (
         install=from_checkout("torch"),
         styles=("eager", "graph"),
         trainer_styles=("eager", "graph"),
-        formats=("state-dict", "torch-pt"),
+        **_TORCH_FORMATS,
     ),
     Descriptor(
         name="flax",
@@ -169,7 +190,7 @@ BUILT_IN = (
         install=from_checkout("jax"),
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
-        formats=("orbax",),
+        **_JAX_FORMATS,
     ),
     Descriptor(
         name="keras-jax",
@@ -180,7 +201,7 @@ BUILT_IN = (
         install=from_checkout("keras-jax"),
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
-        formats=("orbax",),
+        **_JAX_FORMATS,
         environment=(("KERAS_BACKEND", "jax"),),
     ),
     Descriptor(
@@ -190,7 +211,7 @@ BUILT_IN = (
         target="bn_impls.keras_torch_layer:IMPLEMENTATION",
         modules=("torch", "safetensors", "keras"),
         install=from_checkout("keras-torch"),
-        formats=("state-dict", "torch-pt"),
+        **_TORCH_FORMATS,
         environment=(("KERAS_BACKEND", "torch"),),
     ),
     Descriptor(
@@ -213,7 +234,7 @@ BUILT_IN = (
         install=from_checkout("sonnet"),
         styles=_TENSORFLOW["styles"],
         trainer_styles=_TENSORFLOW["trainer_styles"],
-        formats=("tf-checkpoint",),
+        **_TF_FORMATS,
     ),
     Descriptor(
         name="haiku",
@@ -224,7 +245,7 @@ BUILT_IN = (
         install=from_checkout("haiku"),
         styles=("xla", "eager"),
         trainer_styles=("xla", "eager"),
-        formats=("orbax",),
+        **_JAX_FORMATS,
     ),
     Descriptor(
         name="numba",

@@ -6,7 +6,7 @@ Nothing here knows batch normalization.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,16 +191,21 @@ def graph_style(definition: Any) -> Observation:
     return Observation("graph", f"a graph of {count} operations ran in one call")
 
 
-def checkpoint_format(checkpoint: tf.train.Checkpoint, refresh: Callable[[], None] = lambda: None) -> Format:
+def checkpoint_format(
+    checkpoint: tf.train.Checkpoint,
+    refresh: Callable[[], None] = lambda: None,
+    prefix_of: Callable[[Path], Path] = lambda directory: directory / CHECKPOINT,
+) -> Format:
     """``tf.train.Checkpoint`` in object-based form, refused unless all of it matches.
 
     Args:
         checkpoint: of the objects to save.
         refresh: called after a restore.
+        prefix_of: where the files lie in a saved directory.
     """
 
     def restore(directory: Path) -> None:
-        prefix = str(directory / CHECKPOINT)
+        prefix = str(prefix_of(directory))
         try:
             checkpoint.read(prefix).assert_consumed()
         except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:  # IndexError: a cut data file
@@ -210,4 +215,44 @@ def checkpoint_format(checkpoint: tf.train.Checkpoint, refresh: Callable[[], Non
             ) from error
         refresh()
 
-    return Format(lambda directory: checkpoint.write(str(directory / CHECKPOINT)), restore)
+    def names(directory: Path) -> list[str]:
+        return [name for name, _ in tf.train.list_variables(str(prefix_of(directory)))]
+
+    return Format(lambda directory: checkpoint.write(str(prefix_of(directory))), restore, names)
+
+
+@contextlib.contextmanager
+def deferred(checkpoint: tf.train.Checkpoint, directory: Path) -> Iterator[None]:
+    """Read a checkpoint of objects without variables, which are made inside and get their values as they come.
+
+    Raises:
+        BadCheckpoint: it cannot be read, or something of it was not matched by then.
+    """
+    prefix = str(directory / CHECKPOINT)
+    try:
+        status = checkpoint.read(prefix)
+        yield
+        status.assert_consumed()
+    except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
+        why = f"{type(error).__name__}: {str(error)[:300]}"
+        raise BadCheckpoint(f"{prefix} is no checkpoint of what was made after it was read ({why})") from error
+
+
+def saved_model_format(
+    root: tf.Module,
+    serve: Callable[[], tf.types.experimental.ConcreteFunction],
+    refresh: Callable[[], None] = lambda: None,
+) -> Format:
+    """A SavedModel, which serves inference and holds a checkpoint of the same objects, from which training goes on.
+
+    Args:
+        root: holds what is saved as attributes.
+        serve: makes the function that the model serves.
+        refresh: called after a restore.
+    """
+    inside = checkpoint_format(
+        tf.train.Checkpoint(root=root), refresh, lambda directory: directory / "variables" / "variables"
+    )
+    return Format(
+        lambda directory: tf.saved_model.save(root, str(directory), signatures=serve()), inside.restore, inside.names
+    )

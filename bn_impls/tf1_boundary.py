@@ -6,6 +6,7 @@ A batch normalization is handed in as a function that draws itself into a graph 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,7 +35,7 @@ from bn_impls.kernels import kernel
 from bn_impls.state import State
 from bn_impls.tensorflow_boundary import TENSORFLOW_DTYPES, placed
 
-CHECKPOINT = "model.ckpt"
+CHECKPOINT, EXPORTED = "model.ckpt", "saved_model"
 STEP = "optimizer_step"
 
 
@@ -101,6 +102,34 @@ def refusal(device: Device, style: Style, dtype: str) -> Unsupported | None:
     return None
 
 
+SHADOW = "/ExponentialMovingAverage"
+MISSING_KEY = re.compile(r"Key \S+ not found in checkpoint")
+
+
+def partial_savers(variables: Mapping[str, tf.Variable], counts: set[str]) -> dict[str, v1.train.Saver]:
+    """Savers as users write them that leave something out, or look for what is not there.
+
+    Args:
+        variables: of the default graph, by name.
+        counts: names of the variables that hold what Python counts.
+
+    Returns:
+        By part; where there are averages, also the two ways to call ``variables_to_restore``, whose result depends on
+        the names of variables alone: as documented, which takes it that the weights are averaged, and without any.
+    """
+    if not v1.trainable_variables():
+        return {}
+    savers = {
+        "trainable": v1.train.Saver(v1.trainable_variables()),
+        "variables": v1.train.Saver([v for name, v in variables.items() if name not in counts]),
+    }
+    if any(name.endswith(SHADOW) for name in variables):
+        average = tf.train.ExponentialMovingAverage(0.9)
+        savers["variables_to_restore"] = v1.train.Saver(average.variables_to_restore())
+        savers["variables_to_restore-none"] = v1.train.Saver(average.variables_to_restore([]))
+    return savers
+
+
 class Host:
     """A graph under construction, and then its session."""
 
@@ -150,6 +179,8 @@ class Host:
         with self.drawing():
             self.variables = {variable.op.name: variable for variable in v1.global_variables()}
             self.saver = v1.train.Saver(list(self.variables.values()))
+            counts = {variable.op.name for variable in self.saved_counts}
+            self.partial_savers = partial_savers(self.variables, counts)
             self.given = {name: v1.placeholder(v.dtype, v.shape) for name, v in self.variables.items()}
             self.assignments = {name: v.assign(self.given[name]) for name, v in self.variables.items()}
             initializer = v1.global_variables_initializer()
@@ -170,28 +201,83 @@ class Host:
         self.session.run([self.assignments[name] for name in names], feed)
 
     def formats(self) -> Mapping[str, Format]:
-        """``tf1-saver``: ``tf.train.Saver``, refused unless its variables are exactly the graph's."""
+        """``tf1-saver``: ``tf.train.Saver``; ``saved-model``: the same files inside a SavedModel.
+
+        Both are refused unless their variables are exactly the graph's.
+        """
 
         def save(directory: Path) -> None:
-            self.write(list(zip(self.saved_counts, self.counts.values(), strict=True)))
+            self._keep_counts()
             with self.graph.as_default():  # Saver asks "is eager on?" when saving, not when built
                 self.saver.save(self.session, str(directory / CHECKPOINT), write_meta_graph=False, write_state=False)
+
+        def export(directory: Path) -> None:
+            self._keep_counts()
+            inner = directory / EXPORTED  # the builder makes its folder itself
+            builder = v1.saved_model.Builder(str(inner))
+            with self.graph.as_default():
+                builder.add_meta_graph_and_variables(self.session, ["serve"], saver=self.saver)
+                builder.save()
+
+        def restore_from(prefix_of: Callable[[Path], Path]) -> Callable[[Path], None]:
+            return lambda directory: self._restore(str(prefix_of(directory)))
+
+        def names_in(prefix_of: Callable[[Path], Path]) -> Callable[[Path], list[str]]:
+            return lambda directory: [name for name, _ in tf.train.list_variables(str(prefix_of(directory)))]
+
+        def plain(directory: Path) -> Path:
+            return directory / CHECKPOINT
+
+        def exported(directory: Path) -> Path:
+            return directory / EXPORTED / "variables" / "variables"
+
+        return {
+            "tf1-saver": Format(save, restore_from(plain), names_in(plain)),
+            "saved-model": Format(export, restore_from(exported), names_in(exported)),
+        }
+
+    def _keep_counts(self) -> None:
+        self.write(list(zip(self.saved_counts, self.counts.values(), strict=True)))
+
+    def _restore(self, prefix: str) -> None:
+        try:
+            self._refuse_other_variables(tf.train.load_checkpoint(prefix))
+            with self.graph.as_default():
+                self.saver.restore(self.session, prefix)
+        except Exception as error:  # the reader raises half a dozen kinds over damaged bytes; all mean the same
+            raise BadCheckpoint(
+                f"{prefix} is no checkpoint of this graph ({type(error).__name__}: {str(error)[:300]}); "
+                "it must come from the same implementation and network"
+            ) from error
+        found = (int(count) for count in self.session.run(self.saved_counts))
+        self.counts = dict(zip(self.counts, found, strict=True))
+
+    def partial_formats(self) -> Mapping[str, Format]:
+        """Savers of a part: of the trainable variables, and of all variables without the counts that Python feeds."""
+        return {f"tf1-saver:{part}": self._saver_format(part, saver) for part, saver in self.partial_savers.items()}
+
+    def _saver_format(self, part: str, saver: v1.train.Saver) -> Format:
+        saving = self.saver if part.startswith("variables_to_restore") else saver
+
+        def save(directory: Path) -> None:
+            self._keep_counts()
+            with self.graph.as_default():
+                saving.save(self.session, str(directory / CHECKPOINT), write_meta_graph=False, write_state=False)
 
         def restore(directory: Path) -> None:
             prefix = str(directory / CHECKPOINT)
             try:
-                self._refuse_other_variables(tf.train.load_checkpoint(prefix))
                 with self.graph.as_default():
-                    self.saver.restore(self.session, prefix)
-            except Exception as error:  # the reader raises half a dozen kinds over damaged bytes; all mean the same
-                raise BadCheckpoint(
-                    f"{prefix} is no checkpoint of this graph ({type(error).__name__}: {str(error)[:300]}); "
-                    "it must come from the same implementation and network"
-                ) from error
-            found = (int(count) for count in self.session.run(self.saved_counts))
-            self.counts = dict(zip(self.counts, found, strict=True))
+                    saver.restore(self.session, prefix)
+            except Exception as error:  # as in _restore; the key that is missing stands far below the first line
+                missing = MISSING_KEY.search(str(error))
+                why = f"{type(error).__name__}: {missing[0] if missing else str(error)[:300]}"
+                raise BadCheckpoint(f"{prefix} does not have what this Saver wants ({why})") from error
+            if part == "variables_to_restore-none":
+                found = (int(count) for count in self.session.run(self.saved_counts))
+                self.counts = dict(zip(self.counts, found, strict=True))
 
-        return {"tf1-saver": Format(save, restore)}
+        return Format(save, restore, lambda folder: [n for n, _ in tf.train.list_variables(str(folder / CHECKPOINT))])
 
     def _refuse_other_variables(self, reader: Any) -> None:
         dtypes = reader.get_variable_to_dtype_map()

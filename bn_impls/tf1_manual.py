@@ -13,7 +13,10 @@ What its user must remember:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -98,6 +101,12 @@ def build_trainer(configuration: TrainerConfiguration, *, updates: Updates) -> T
     return configuration_refusal(configuration) or tf1_trainer(configuration, draw, updates)
 
 
+def _averaged_weights(folder: Path) -> Mapping[str, Any]:
+    from bn_impls.tf1_averages import evaluation_with_averaged_weights  # it imports this module's function
+
+    return evaluation_with_averaged_weights(folder)
+
+
 def _implementation(updates: Updates) -> Implementation:
     return Implementation(
         conventions=Conventions(ddof=0, initial_mean=0.0, initial_variance=0.0, warm_up=True, decay_in_float32=True),
@@ -105,6 +114,7 @@ def _implementation(updates: Updates) -> Implementation:
         build=partial(build, updates=updates),
         build_trainer=partial(build_trainer, updates=updates),
         variants=found_in("bn_impls.variants.tf1_manual"),
+        checkpoint_probes={"averaged_weights": _averaged_weights},
     )
 
 

@@ -10,6 +10,8 @@ What its user must remember:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import tensorflow as tf
 import tf_keras
 
@@ -26,12 +28,20 @@ from bn_impls.interface import (
 from bn_impls.keras2_kernels import BY_RANK, kernel_refusal
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.tensorflow_layer import Counting, counted_layer
+from bn_impls.unbuilt import unbuilt_layer
 from bn_impls.variants import found_in
 
 
 def batch_norm(settings: Configuration) -> tf_keras.layers.BatchNormalization:
     """The layer as Keras 2's users write it, with its variables made."""
-    layer = tf_keras.layers.BatchNormalization(
+    layer = without_variables(settings)
+    layer.build(_shape(settings))  # or the first call would
+    return layer
+
+
+def without_variables(settings: Configuration) -> tf_keras.layers.BatchNormalization:
+    """The layer before its first call."""
+    return tf_keras.layers.BatchNormalization(
         axis=settings.usual_axis,
         momentum=settings.decay,
         epsilon=settings.epsilon,
@@ -41,8 +51,10 @@ def batch_norm(settings: Configuration) -> tf_keras.layers.BatchNormalization:
         moving_variance_initializer=tf_keras.initializers.Constant(settings.conventions.initial_variance),
         dtype=settings.dtype if settings.parameter_dtype == settings.dtype else f"mixed_{settings.dtype}",
     )
-    layer.build(tf.TensorShape([None, *settings.input_shape[1:]]))  # or the first call would
-    return layer
+
+
+def _shape(settings: Configuration) -> tf.TensorShape:
+    return tf.TensorShape([None, *settings.input_shape[1:]])
 
 
 # ---- the adapter ----------------------------------------------------------------------------------------------------
@@ -60,6 +72,21 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     with boundary.placed(configuration.device):
         layer = batch_norm(configuration)
     return counted_layer(configuration, layer)
+
+
+def unbuilt(configuration: Configuration) -> Layer | Unsupported:
+    """A layer whose variables are made after the checkpoint was read, which waits for them."""
+
+    def restore(directory: Path) -> Layer:
+        layer, count = without_variables(configuration), tf.Variable(0, trainable=False, dtype=tf.int64)
+        checkpoint = tf.train.Checkpoint(layer=layer, num_updates=count)
+        with boundary.deferred(checkpoint, directory):
+            layer.build(_shape(configuration))
+        built = counted_layer(configuration, layer)
+        built.import_state({**built.export_state(), "num_updates": int(count.numpy())})
+        return built
+
+    return unbuilt_layer(build(configuration), {"tf-checkpoint": restore})
 
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
@@ -84,4 +111,5 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=False,
     variants=found_in("bn_impls.variants.tf_keras_layer"),
+    unbuilt=unbuilt,
 )

@@ -214,9 +214,15 @@ def formats(export: Callable[[], Tensors], load: Callable[[Tensors], None]) -> M
     def restore(file: str, read: Callable[[Path], Any]) -> Callable[[Path], None]:
         return lambda directory: load(_checked(directory / file, read, export()))
 
+    def read_pt(path: Path) -> Any:
+        return torch.load(path, weights_only=True, map_location="cpu")
+
+    def names(file: str, read: Callable[[Path], Any]) -> Callable[[Path], list[str]]:
+        return lambda directory: list(read(directory / file))
+
     return {
-        "state-dict": Format(save_safetensors, restore(SAFETENSORS, load_file)),
-        "torch-pt": Format(save_pt, restore(PT, lambda path: torch.load(path, weights_only=True, map_location="cpu"))),
+        "state-dict": Format(save_safetensors, restore(SAFETENSORS, load_file), names(SAFETENSORS, load_file)),
+        "torch-pt": Format(save_pt, restore(PT, read_pt), names(PT, read_pt)),
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.axes.stages import STAGES
 from benchmarks.cases import UNTIMED, Case, gates
-from benchmarks.harness import lanes, rounds
+from benchmarks.harness import lanes, restoring, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.ledger import Ledger
@@ -198,6 +198,15 @@ class Scheduler:
             self.workers.pop(name, None)
             return {"status": lost.status, "reason": lost.reason, "lost": True}
 
+    def request(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask, and book what it took beyond the worker's start."""
+        self.start([name])
+        began = time.monotonic()
+        reply = self.ask(name, request)
+        measured_s = sum(reply.get("samples", {}).get("durations_ns", ())) / 1e9
+        self.ledger.book_request(time.monotonic() - began, measured_s)
+        return reply
+
     def scratch_folder(self) -> Path:
         """A new empty folder that lives as long as the run.
 
@@ -216,11 +225,14 @@ class Scheduler:
 
     def _run_lane(self, name: str, cases: Sequence[Case]) -> None:
         """Run one implementation's cases in their order, in a worker that ends with the last."""
+        saved = [case for case in cases if case.axis == restoring.AXIS]
         for case in cases:
-            self.show(case.case_id)
-            self.record(case, self.run_case(case))
-            with self.writing:
-                self.display.advance()
+            if case not in saved:
+                self.show(case.case_id)
+                self.record(case, self.run_case(case))
+                with self.writing:
+                    self.display.advance()
+        restoring.Trainings(self, name, saved).run(saved)
         self.stop([name])
 
     def show(self, what: str) -> None:
@@ -236,11 +248,7 @@ class Scheduler:
             if number:
                 self.stop([case.implementation])
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}
-            self.start([case.implementation])
-            began = time.monotonic()
-            reply = self.ask(case.implementation, {"do": "run", **request})
-            measured_s = sum(reply.get("samples", {}).get("durations_ns", ())) / 1e9
-            self.ledger.book_request(time.monotonic() - began, measured_s)
+            reply = self.request(case.implementation, {"do": "run", **request})
             if reply["status"] != "ok":
                 break
         if "curves" in reply:

@@ -8,6 +8,11 @@ from benchmarks.report.run import Record
 from benchmarks.report.wording import MISSING, significant, whole
 
 
+def is_usual(record: Record) -> bool:
+    """Whether a whole network was saved and restored into a new object, with nothing damaged or left out."""
+    return not {"situation", "partial", "damage", "probe", "part", "not_offered"} & set(record.case)
+
+
 @dataclass(frozen=True)
 class Part:
     """One thing that a checkpoint should bring back. ``whole`` is None where it was not recorded."""

@@ -12,6 +12,7 @@ from benchmarks.report.drift import Drift, read_drift
 from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, judged
 from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
+from benchmarks.report.restores import is_usual
 from benchmarks.report.run import Record, Run
 from benchmarks.report.speeds import Group, Speeds, collect
 from benchmarks.report.trainings import Roundings
@@ -105,13 +106,13 @@ class View:
     def _measured(self) -> Mapping[str, Mapping[str, list[Record]]]:
         found: dict[str, dict[str, list[Record]]] = {}
         for record in self.run.records:
-            if record.measured:
+            if record.measured and _judges(record):
                 found.setdefault(record.axis, {}).setdefault(record.implementation, []).append(record)
         return found
 
     def measured(self, axis: str) -> list[Record]:
-        """Records of an axis that hold figures, in the order of the plan."""
-        return [record for record in self.run.records if record.axis == axis and record.measured]
+        """Records of an axis that hold figures, in the order of the plan; of checkpoints, the usual ones."""
+        return [one for one in self.run.records if one.axis == axis and one.measured and _judges(one)]
 
     def by_implementation(self, axis: str) -> Mapping[str, list[Record]]:
         """Implementation -> its records of an axis that hold figures."""
@@ -121,6 +122,10 @@ class View:
         """Whether the run was a quick one."""
         settings = self.run.plan.settings
         return settings.get("quick") is True or settings.get("size") == "quick"
+
+
+def _judges(record: Record) -> bool:
+    return record.axis != "checkpoint" or is_usual(record)
 
 
 def look(run: Run) -> View:

@@ -143,6 +143,14 @@ class Training:
     def _state(self) -> dict[str, Any]:
         return {"parameters": self.parameters, "statistics": self.statistics, "slots": self.slots}
 
+    def parameter_arrays(self) -> dict[str, Array]:
+        """Copies of the parameters alone, as whoever saves ``params`` and forgets the statistics."""
+        return boundary.named_leaves({"parameters": self.parameters})
+
+    def load_parameter_arrays(self, arrays: Mapping[str, Array]) -> None:
+        """Set the parameters, and nothing else."""
+        self.parameters = boundary.filled({"parameters": self.parameters}, arrays, self.place)["parameters"]
+
     def load_own_arrays(self, arrays: Mapping[str, Array]) -> None:
         """Set all of it."""
         state = boundary.filled(self._state(), arrays, self.place)
@@ -190,4 +198,7 @@ def jax_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatchN
         load_optimizer=training.load_optimizer,
         observe=training.observe,
         formats={"orbax": boundary.orbax_format(training.own_arrays, training.load_own_arrays)},
+        partial_formats={
+            "orbax:parameters": boundary.orbax_format(training.parameter_arrays, training.load_parameter_arrays)
+        },
     )

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from bn_impls import tensorflow_boundary as boundary
 from bn_impls.interface import Array, Configuration, Trainer, TrainerConfiguration, Unsupported
-from bn_impls.keras_checkpoints import keras_formats
+from bn_impls.keras_checkpoints import keras_formats, without_optimizer
 from bn_impls.networks.description import (
     Activation,
     BatchNorm,
@@ -166,6 +166,15 @@ class KerasTraining:
             variable.assign(arrays[name])
         self.optimizer.iterations.assign(arrays["step"])
 
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """The model and its optimizer, as TensorFlow's users track them."""
+        return tf.train.Checkpoint(model=self.model, optimizer=self.optimizer)
+
+    def serving(self) -> Any:
+        """Logits of any number of examples."""
+        x = tf.TensorSpec([None, *self.model.inputs[0].shape[1:]], self.model.inputs[0].dtype, name="x")
+        return tf.function(lambda x: self.forward(x, False, {}), autograph=False).get_concrete_function(x)
+
     def restored(self) -> None:
         """After a restore: the optimizer's step is the only counter that a Keras file holds."""
         for counter in self.updates.values():
@@ -201,5 +210,15 @@ def keras_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatc
         export_optimizer=training.export_optimizer,
         load_optimizer=training.load_optimizer,
         observe=lambda: loop.observe(next(iter(training.weights.values())).value),
-        formats=keras_formats(lambda: training.model, training.restored),
+        formats={
+            **keras_formats(lambda: training.model, training.restored),
+            "tf-checkpoint": boundary.checkpoint_format(training.checkpoint(), training.restored),
+            "saved-model": boundary.saved_model_format(training.model, training.serving, training.restored),
+        },
+        partial_formats={
+            "keras:network": without_optimizer(lambda: training.model, training.restored),
+            "tf-checkpoint:network": boundary.checkpoint_format(
+                tf.train.Checkpoint(variables=training.model.variables), training.restored
+            ),
+        },
     )

@@ -7,14 +7,14 @@ framework has no builder of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from bn_impls.canonical import npz_format
+from bn_impls.canonical import trainer_format
 from bn_impls.interface import (
     Array,
-    Format,
     Observation,
     Statistics,
     Trainer,
@@ -196,10 +196,10 @@ def hosted_trainer(
         export_optimizer=network.optimizer.export,
         load_optimizer=network.optimizer.load,
         observe=network.observe,
-        formats={"npz": _checkpoint_format(lambda: trainer)},
+        formats={},
         close=network.close,
     )
-    return trainer
+    return replace(trainer, formats={"npz": trainer_format(trainer)})
 
 
 def _refusal(configuration: TrainerConfiguration) -> Unsupported | None:
@@ -210,20 +210,6 @@ def _refusal(configuration: TrainerConfiguration) -> Unsupported | None:
     if configuration.dtype not in NUMPY_DTYPES:
         return Unsupported(f"NumPy has no dtype {configuration.dtype}")
     return None
-
-
-def _checkpoint_format(trainer: Callable[[], Trainer]) -> Format:
-    prefix = "optimizer/"
-
-    def export() -> dict[str, Array]:
-        slots = {f"{prefix}{name}": array for name, array in trainer().export_optimizer().items()}
-        return trainer().export_weights() | slots
-
-    def restore(arrays: Mapping[str, Any]) -> None:
-        trainer().import_weights({name: a for name, a in arrays.items() if not name.startswith(prefix)})
-        trainer().import_optimizer({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
-
-    return npz_format(export, restore)
 
 
 def _part(named: NamedLayer, configuration: TrainerConfiguration, build: Build) -> Part | Unsupported:

@@ -139,6 +139,12 @@ def tensorflow_trainer(
     changed = [variable for variable in network.variables if not variable.trainable]
     loop = TrainingLoop(configuration, _step(network, optimizer), network, changed)
     checkpoint = tf.train.Checkpoint(network=network, optimizer=optimizer)
+    root = tf.Module()
+    root.network, root.optimizer = network, optimizer
+
+    def serving() -> Any:
+        shape = tf.TensorSpec([None, *configuration.network.input_shape], configuration.dtype)
+        return tf.function(loop.predictors["moving"].python_function, autograph=False).get_concrete_function(shape)
 
     def load_weights(weights: Mapping[str, Array]) -> None:
         for name, variable in variables.items():
@@ -156,5 +162,11 @@ def tensorflow_trainer(
         export_optimizer=optimizer.export,
         load_optimizer=optimizer.load,
         observe=lambda: loop.observe(next(iter(network.weights.values()))),
-        formats={"tf-checkpoint": boundary.checkpoint_format(checkpoint)},
+        formats={
+            "tf-checkpoint": boundary.checkpoint_format(checkpoint),
+            "saved-model": boundary.saved_model_format(root, serving),
+        },
+        partial_formats={  # document 002 tracks the network alone
+            "tf-checkpoint:network": boundary.checkpoint_format(tf.train.Checkpoint(network=network))
+        },
     )

@@ -257,5 +257,6 @@ def tf1_trainer(configuration: TrainerConfiguration, draw: Draw, updates: Update
         load_optimizer=network.load_optimizer,
         observe=network.observe,
         formats=network.host.formats(),
+        partial_formats=network.host.partial_formats(),
         close=network.host.close,
     )

@@ -17,7 +17,16 @@ from torch import nn
 from torch.nn import functional
 
 from bn_impls import torch_boundary as boundary
-from bn_impls.interface import Array, Configuration, Observation, Statistics, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.interface import (
+    Array,
+    Configuration,
+    Format,
+    Observation,
+    Statistics,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
 from bn_impls.networks.description import (
     Activation,
     BatchNorm,
@@ -215,9 +224,23 @@ class Training:
         return network | {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
 
     def load_tensors(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Set all of it."""
-        for name, own in self.tensors().items():
-            own.copy_(tensors[name])
+        """Set all of it, or the part that is given."""
+        own = self.tensors()
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+
+    def partial_formats(self) -> dict[str, Format]:
+        """``state_dict()`` without the optimizer's; and parameters alone, which leaves the buffers out."""
+        parts = {
+            "network": lambda: {n: t for n, t in self.tensors().items() if n.startswith("network.")},
+            "parameters": lambda: {f"network.{name}": tensor for name, tensor in self.network.named_parameters()},
+        }
+        made = {part: boundary.formats(export, self._load_part) for part, export in parts.items()}
+        return {f"state-dict:{part}": formats["state-dict"] for part, formats in made.items()}
+
+    def _load_part(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            self.load_tensors(tensors)
 
     def observe(self) -> Mapping[str, Observation]:
         """Look at a weight, and at the loss and its gradients, which change no weight."""
@@ -264,4 +287,5 @@ def torch_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatc
         load_optimizer=training.load_optimizer,
         observe=training.observe,
         formats=boundary.formats(training.tensors, training.load_tensors),
+        partial_formats=training.partial_formats(),
     )

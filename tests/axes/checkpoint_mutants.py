@@ -6,12 +6,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bn_impls.canonical import npz_format
 from bn_impls.errors import BadCheckpoint
-from bn_impls.interface import Array, Format, Implementation, Trainer, TrainerConfiguration, Unsupported
+from bn_impls.interface import (
+    Array,
+    Configuration,
+    Format,
+    Implementation,
+    Layer,
+    Trainer,
+    TrainerConfiguration,
+    Unsupported,
+)
 from bn_impls.networks.numpy_network import hosted_trainer
 from bn_impls.numpy_reference import IMPLEMENTATION as GOOD
 
@@ -64,6 +74,48 @@ def refuse(trainer: Trainer, fresh: dict[str, Array], saved: dict[str, Array]) -
     raise BadCheckpoint("written on a Tuesday")
 
 
+def exchanging(pattern: str, *exchanged: tuple[str, str]) -> Spoil:
+    """Restore arrays under each other's names: those in which a name of a pair is found, with the other there."""
+
+    def other(name: str) -> str:
+        for one, two in exchanged:
+            name = name.replace(one, "\0").replace(two, one).replace("\0", two)
+        return name
+
+    def spoil(trainer: Trainer, fresh: dict[str, Array], saved: dict[str, Array]) -> None:
+        moved = saved | {name: saved[other(name)] for name in saved if re.search(pattern, name)}
+        trainer.load_weights({name: a for name, a in moved.items() if not name.startswith("optimizer/")})  # unchecked:
+        slots = {name.removeprefix("optimizer/"): a for name, a in moved.items() if name.startswith("optimizer/")}
+        trainer.load_optimizer(slots)  # a mean may be negative where a variance should be
+
+    return spoil
+
+
+def changing(pattern: str, change: Callable[[Array], Array]) -> Spoil:
+    """Restore everything, and the arrays in whose names the pattern is found changed."""
+
+    def spoil(trainer: Trainer, fresh: dict[str, Array], saved: dict[str, Array]) -> None:
+        load(
+            trainer, saved | {name: change(a).astype(a.dtype) for name, a in saved.items() if re.search(pattern, name)}
+        )
+
+    return spoil
+
+
+def cut_to_bfloat16(array: Array) -> Array:
+    """Keep the upper half of each float32."""
+    return (array.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def poisoned(array: Array) -> Array:
+    """NaN in the first place."""
+    return np.concatenate([[np.nan], array[1:]])
+
+
+def nothing(trainer: Trainer, fresh: dict[str, Array], saved: dict[str, Array]) -> None:
+    """Say that all is well."""
+
+
 LOSES_NOTHING = losing(all_but("^$"))
 LOSES_STATISTICS = losing(all_but("moving_"))
 LOSES_THE_VARIANCE_OF_ONE_LAYER = losing(all_but("batch_norm_1/moving_variance"))
@@ -75,6 +127,74 @@ LOSES_THE_SECOND_COUNTER = losing(all_but("batch_norm_1/num_updates"))
 LOSES_EVERYTHING = losing(all_but(""))
 LOSES_PRECISION = losing(in_half_precision)
 REFUSES_ITS_OWN = losing(refuse)
+RESTORES_NOTHING = losing(nothing)
+RESTORES_TRAINABLE_VARIABLES = losing(all_but("moving_|num_updates|^optimizer/"))
+RENAMED_A_VARIABLE = losing(all_but("^dense_1/kernel$"))
+SWAPS_THE_LAYERS = losing(exchanging("moving_", ("batch_norm_0", "batch_norm_1")))
+SWAPS_THE_SLOTS = losing(exchanging("^optimizer/.*/[mv]$", ("/m", "/v")))
+CUTS_TO_BFLOAT16 = losing(changing("moving_", cut_to_bfloat16))
+RESTORES_THE_DEVIATION = losing(changing("moving_variance", np.sqrt))
+POISONS_A_MEAN = losing(changing("batch_norm_0/moving_mean", poisoned))
+INITIALISES_GAMMA_AFTERWARDS = losing(changing("/gamma$", np.ones_like))
+
+
+def _early(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+    """Saves what it had after its first call of ``train``, as whoever saves before the last steps."""
+    trainer = hosted_trainer(configuration, GOOD.build)
+    assert isinstance(trainer, Trainer)
+    snapshots: list[dict[str, Array]] = []
+
+    def everything() -> dict[str, Array]:
+        slots = {f"optimizer/{name}": array for name, array in trainer.export_optimizer().items()}
+        return trainer.export_weights() | slots
+
+    def train(indices: Array, masks: Mapping[str, Array]) -> Array:
+        losses = trainer.train(indices, masks)
+        snapshots.append(everything())
+        return losses
+
+    formats = {"npz": npz_format(lambda: snapshots[0], lambda arrays: load(trainer, dict(arrays)))}
+    return replace(trainer, train=train, formats=formats)
+
+
+SAVES_AN_EARLIER_STEP = replace(GOOD, build_trainer=_early)
+
+
+def _of_one_replica(configuration: Configuration) -> Layer | Unsupported:
+    """Saves the statistics that the first half of each batch gives, as the first of two replicas has them."""
+    whole, half_shape = GOOD.build(configuration), (configuration.input_shape[0] // 2, *configuration.input_shape[1:])
+    half = GOOD.build(replace(configuration, input_shape=half_shape))
+    assert isinstance(whole, Layer)
+    assert isinstance(half, Layer)
+
+    def training_step(x: Array) -> Array:
+        half.training_step(x[: len(x) // 2])
+        y: Array = whole.training_step(x)
+        return y
+
+    def export() -> dict[str, Any]:
+        own: dict[str, Any] = {**half.export_state()}
+        return {**whole.export_state(), **{name: own[name] for name in own if "moving_" in name}}
+
+    return replace(whole, training_step=training_step, formats={"npz": npz_format(export, whole.import_state)})
+
+
+SAVES_ONE_REPLICA = replace(GOOD, build=_of_one_replica)
+
+
+def _swapping(configuration: Configuration) -> Layer | Unsupported:
+    """Restores each statistic into the other; means above 0 pass for variances."""
+    layer = GOOD.build(configuration)
+    assert isinstance(layer, Layer)
+
+    def swap(state: Mapping[str, Any]) -> None:
+        swapped = {"moving_mean": state["moving_variance"], "moving_variance": state["moving_mean"]}
+        layer.import_state({**state, **swapped})
+
+    return replace(layer, formats={"npz": npz_format(lambda: {**layer.export_state()}, swap)})
+
+
+SWAPS_THE_STATISTICS = replace(GOOD, build=_swapping)
 
 
 def _stale(configuration: TrainerConfiguration) -> Trainer | Unsupported:

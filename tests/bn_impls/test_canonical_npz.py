@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,65 @@ def test_nothing_is_unpickled(content: Any, tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="cannot be read as NPZ without pickles"):
         read(tmp_path / "file.npz")
     assert not (tmp_path / "sprung").exists()
+
+
+def _archive(name: str, content: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def _member(array: Any) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _claiming(shape: tuple[int, ...]) -> bytes:
+    """An array's header that promises more bytes than follow."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"shape": shape, "fortran_order": False, "descr": "<f8"})
+    return stream.getvalue() + bytes(16)
+
+
+def _twice_claimed() -> bytes:
+    """Two members in the directory that both point to the same stored bytes."""
+    content = _archive("a.npy", _member(np.zeros(4)))
+    start = content.index(b"PK\x01\x02")
+    end = content.index(b"PK\x05\x06")
+    entry, tail = content[start:end], bytearray(content[end:])
+    tail[8:12] = bytes([2, 0, 2, 0])  # two entries
+    tail[12:16] = (2 * len(entry)).to_bytes(4, "little")
+    return content[:start] + entry + entry.replace(b"a.npy", b"b.npy") + bytes(tail)
+
+
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "bomb": (_archive("a.npy", bytes(50_000_000), zipfile.ZIP_DEFLATED), "is compressed; this format never is"),
+    "claims-a-terabyte": (_archive("a.npy", _claiming((2**37,))), "claims 1099511627776 bytes, but 16 follow"),
+    "overlapping": (_twice_claimed() + b"", "its members claim 320 bytes|[Oo]verlap"),
+    "traversal": (_archive("../../outside.npy", _member(np.zeros(1))), "is no array with a name of its own"),
+    "absolute": (_archive("/tmp/outside.npy", _member(np.zeros(1))), "is no array with a name of its own"),
+    "no-array": (_archive("script.sh", b"rm -r"), "is no array with a name of its own"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_archive_is_refused_before_anything_of_it_is_used(name: str, tmp_path: Path) -> None:
+    """Bombs, claims, members that share bytes, names that leave the folder: no memory asked for, nothing written."""
+    content, why = HOSTILE[name]
+    path = tmp_path / "inner" / "file.npz"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadCheckpoint, match=why):
+            read(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000 + 2 * len(content)
+    assert sorted(found.name for found in tmp_path.rglob("*")) == ["file.npz", "inner"]
 
 
 def test_a_single_array_in_place_of_an_npz_is_refused(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Section, Table
+from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Rich, Section, Table
 
 from benchmarks.report.document import enumerate_spans, name, say, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.restores import Part, lost, parts, unknown
 from benchmarks.report.run import Record
+from benchmarks.report.sections.restore_damage import damage_blocks
+from benchmarks.report.sections.restore_situations import situations_table
+from benchmarks.report.sections.restore_ways import advice, ways_table
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import (
     BLANK,
@@ -41,8 +44,46 @@ def build(view: View) -> Section:
         (sum(bool(lost(record)) for record in of), _sentence(who, of))
         for who, of in view.by_implementation("checkpoint").items()
     ]
-    blocks: list[Block] = [Paragraph(lead), bullets(sentences), _table(view, records)]
+    blocks: list[Block] = [Paragraph(lead), bullets(sentences), *_ways(view), _table(view, records), *_beyond(view)]
     return Section("checkpoint", "Checkpoint", tuple(blocks))
+
+
+def _ways(view: View) -> list[Block]:
+    """Every way to save a whole network, and what whoever saves a part must add."""
+    among = {"situation", "damage", "probe", "part"}
+    records = [one for one in view.run.records if one.axis == "checkpoint" and not among & set(one.case)]
+    return [block for block in (ways_table(view, records), advice(records)) if block is not None]
+
+
+def _beyond(view: View) -> list[Block]:
+    """Other objects to restore into, probes of one API, and damage."""
+    of_axis = [record for record in view.run.records if record.axis == "checkpoint"]
+    elsewhere = situations_table(view, [record for record in of_axis if "situation" in record.case])
+    probes = [_probe(record) for record in of_axis if "probe" in record.case and record.measured]
+    damaged = damage_blocks(view, [record for record in of_axis if "damage" in record.case and record.measured])
+    blocks: list[Block] = [elsewhere] if elsewhere else []
+    return [*blocks, *([Bullets(tuple(probes))] if probes else []), *(damaged or ())]
+
+
+def _probe(record: Record) -> Rich:
+    """An experiment of one API, with its figures."""
+    good = record.status == "ok"
+    return say(
+        "{who}, {what}: {verdict} ({figures}).",
+        who=name(record.implementation),
+        what=PROBES.get(record.text("probe"), visible(record.text("probe"))),
+        verdict=verdict("works", "good") if good else verdict("does not work", "bad"),
+        figures=", ".join(f"{visible(key).replace('_', ' ')}: {_yes(value)}" for key, value in record.metrics.items()),
+    )
+
+
+def _yes(value: object) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else visible(str(value))
+
+
+PROBES = {
+    "averaged_weights": "evaluation by moving averages of the weights, restored through variables_to_restore()",
+}
 
 
 def _sentence(implementation: str, records: Sequence[Record]) -> Rich:

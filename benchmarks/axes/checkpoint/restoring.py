@@ -1,0 +1,133 @@
+"""The second stage, in a fresh process: restore, look at everything, and train on over the same batches."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.axes.agreement import refused
+from benchmarks.axes.checkpoint.arrays import lost_arrays
+from benchmarks.axes.checkpoint.figures import hidden_loss, judge, restored_figures, resumed_figures
+from benchmarks.axes.checkpoint.saving import ARRAYS, EARLIER, FACTS, REPLICA, folder_of
+from benchmarks.axes.checkpoint.subjects import Subject
+from benchmarks.axes.outcome import Outcome
+from benchmarks.checkpoints.diagnosis import diagnose
+from benchmarks.checkpoints.situations import NEW, SITUATIONS
+from bn_impls import canonical
+from bn_impls.accuracy.errors import max_ulp
+from bn_impls.errors import BadCheckpoint
+from bn_impls.interface import Array, Unsupported
+
+STEPS_BEFORE_RESTORE = 7  # of an object that has trained before; another number than any step that is saved
+MOST_SHOWN = 40
+
+
+def restore(build: Callable[[], Subject | Unsupported], parameters: Mapping[str, Any], scratch: Path) -> Outcome:
+    """Run the stage.
+
+    Args:
+        build: builds the subject of this situation, with other values at its start than were saved.
+        parameters: of the case.
+        scratch: what the first stage left.
+
+    Returns:
+        The outcome with the figures.
+    """
+    facts = json.loads((scratch / FACTS).read_text()).get(parameters["format"])
+    if facts is not None and "error" in facts:
+        return Outcome(status="failed", reason=facts["error"])
+    subject, situation = build(), parameters.get("situation", NEW)
+    if isinstance(subject, Unsupported):
+        return refused(subject)
+    try:
+        if facts is None and parameters.get("part") == "layer":
+            return Outcome(status="unsupported", reason=f"a layer alone is saved as {', '.join(subject.formats)}")
+        if situation == "unbuilt" and parameters["format"] not in subject.formats:
+            return Outcome(status="unsupported", reason="this format makes the object itself, or sets what there is")
+        if parameters["format"] not in subject.formats or facts is None:
+            why = f"it offers {', '.join(subject.formats)}, but its descriptor declares {parameters['format']}"
+            return Outcome(status="failed", reason=why)
+        return _restored(subject, parameters, scratch, facts)
+    finally:
+        subject.close()
+
+
+def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, facts: Mapping[str, Any]) -> Outcome:
+    situation = parameters.get("situation", NEW)
+    if situation == "trained":
+        subject.advance(0, STEPS_BEFORE_RESTORE)
+    kept = canonical.read(scratch / ARRAYS)
+    losses, inference = kept.pop("losses"), kept.pop("inference")
+    others = {cause: _under(kept, prefix) for cause, prefix in (("earlier", EARLIER), ("replica", REPLICA))}
+    expected = {name: array for name, array in kept.items() if not name.startswith((EARLIER, REPLICA))}
+    before, began = subject.everything(), time.perf_counter_ns()
+    try:
+        subject.formats[parameters["format"]].restore(folder_of(scratch, parameters["format"]))
+    except BadCheckpoint as error:
+        return _refused(situation, error, bool(parameters.get("partial")))
+    restore_ns = time.perf_counter_ns() - began
+    found, predicted = subject.everything(), subject.infer()
+    inference = inference[: len(predicted)]  # a layer for smaller batches has got the first rows
+    same_batches = "batch_size" not in parameters.get("into", {})
+    steps = parameters["steps_after"] if same_batches else 0
+    resumed = subject.advance(parameters["steps_before"], steps) if steps else np.empty(0, losses.dtype)
+    labels, wrong = subject.observe()
+    if wrong:
+        return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
+    lost = lost_arrays(found, expected, before, others)
+    metrics = {
+        **_inference(predicted, inference),
+        **restored_figures({name: a.astype(expected[name].dtype) for name, a in found.items()}, expected),
+        **(resumed_figures(resumed, losses) if steps else {}),
+        "arrays": len(expected),
+        "arrays_lost": len(lost),
+        "save_s": facts["save_ns"] / 1e9,
+        "restore_s": restore_ns / 1e9,
+        "size_bytes": facts["size_bytes"],
+        "files": facts["files"],
+        "names_stored": len(facts["names"]),
+        "random_state_stored": bool(facts["random_state"]),
+    }
+    samples = {
+        "uninterrupted_loss": losses.tolist(),
+        "resumed_loss": resumed.tolist(),
+        "save_ns": facts["save_ns"],
+        "restore_ns": restore_ns,
+        "durations_ns": [facts["save_ns"] + restore_ns],
+        "names": facts["names"],
+        "lost": [asdict(one) for one in lost[:MOST_SHOWN]],
+        **({} if subject.dataset is None else {"dataset": subject.dataset}),
+    }
+    named = diagnose(lost, expected, metrics)
+    figures = judge(metrics) or (hidden_loss(predicted, inference, resumed, losses) if not lost else None)
+    reason = f"{named} ({figures})" if named and figures else named or figures
+    broken = reason is not None and not parameters.get("partial")  # a part was saved on purpose
+    status = "disagrees" if broken else "ok"
+    return Outcome(status=status, reason=reason, metrics=metrics, samples=samples, labels=labels)
+
+
+def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _inference(predicted: Array, inference: Array) -> dict[str, Any]:
+    rounded = predicted.astype(inference.dtype)
+    return {
+        "inference_bitwise": bool(np.array_equal(predicted, inference)),
+        "inference_error_ulp": max_ulp(rounded, inference),
+    }
+
+
+def _refused(situation: str, error: BadCheckpoint, partial: bool) -> Outcome:
+    """A checkpoint that its own maker refuses is a disagreement; elsewhere a refusal is an honest answer."""
+    if partial:
+        return Outcome(status="unsupported", reason=f"restoring in this way is refused: {error}")
+    if situation == NEW:
+        return Outcome(status="disagrees", reason=f"its own checkpoint was refused in a fresh process: {error}")
+    return Outcome(status="unsupported", reason=f"restoring into {SITUATIONS[situation]} is refused: {error}")

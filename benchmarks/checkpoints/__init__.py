@@ -1,0 +1,1 @@
+"""What plan, axis and report share about checkpoints: names, words, and the diagnosis. It imports nothing of theirs."""

@@ -1,0 +1,134 @@
+"""The report on checkpoints beyond the usual ones: ways to save, situations, damage, probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmarks.report.document import Bullets, Section, Table, plain
+from benchmarks.report.sections import cards, checkpoint, glance, warnings
+from benchmarks.report.view import View
+from benchmarks.report.wording import DASH
+from tests.report import synthetic
+from tests.report.synthetic import Json, record
+
+Build = Callable[..., View]
+OPTIMIZER_LOST = {"lost": [{"name": "optimizer/dense_0/kernel/m", "cause": "untouched", "other": ""},
+                           {"name": "optimizer/step", "cause": "untouched", "other": ""}]}  # fmt: skip
+
+
+def partial(who: str, way: str, samples: Json, reason: str | None = "the optimizer was not restored") -> Json:
+    """A part that was saved by itself."""
+    return synthetic.checkpoint(who, format=way, partial=True) | {"samples": samples, "reason": reason}
+
+
+def damaged(who: str, by_kind: dict[str, dict[str, int]], way: str = "keras") -> Json:
+    """Trials of damage, by kind and end."""
+    ends = {end: sum(of.get(end, 0) for of in by_kind.values()) for end in ("refused", "identical", "wrong", "crashed")}
+    metrics = {"trials": sum(ends.values()), **ends}
+    return record("checkpoint", who, {"format": way, "damage": "all", "part": "layer"}, metrics=metrics,
+                  samples={"by_kind": by_kind})  # fmt: skip
+
+
+def table_of(section: Section, key: str) -> list[dict[str, str]]:
+    """A table's rows by column."""
+    (found,) = [block for block in section.blocks if isinstance(block, Table) and block.key == key]
+    return [{c.title: cell.text for c, cell in zip(found.columns, row, strict=True)} for row in found.rows]
+
+
+def told(section: Section) -> list[str]:
+    """The sentences of all lists."""
+    return [plain(item) for block in section.blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def test_ways_stand_side_by_side_and_a_part_has_its_advice(view_of: Build) -> None:
+    """What comes back, what does not, what is not offered; and the sentence that a user needs."""
+    absent = record("checkpoint", "a", {"format": "orbax", "not_offered": "no JAX"}, "unsupported", reason="no JAX")
+    view = view_of(
+        synthetic.checkpoint("a", format="tf-checkpoint"), absent, partial("a", "tf-checkpoint:network", OPTIMIZER_LOST)
+    )
+    section = checkpoint.build(view)
+    (row,) = table_of(section, "checkpoint-ways")
+    assert row == {
+        "Implementation": "a",
+        "tf-checkpoint": "✓ all",
+        "orbax": DASH,
+        "tf-checkpoint:network": "✗ slots, step",
+    }
+    assert (
+        "With tf.train.Checkpoint(network) (the network alone) you must also save the optimizer's slots and the "
+        "optimizer's step: they did not come back in a."
+    ) in told(section)
+
+
+def test_a_way_that_is_refused_is_told_with_the_frameworks_words(view_of: Build) -> None:
+    """What the averages' documentation suggests, where the weights are not averaged."""
+    refused = record("checkpoint", "a", {"format": "tf1-saver:variables_to_restore", "partial": True}, "unsupported",
+                     reason="restoring in this way is refused: x (NotFoundError: Key w not found)")  # fmt: skip
+    section = checkpoint.build(view_of(synthetic.checkpoint("a", format="tf1-saver"), refused))
+    (row,) = table_of(section, "checkpoint-ways")
+    assert row["tf1-saver:variables_to_restore"] == "✗ refused"
+    assert any("is refused in a: NotFoundError: Key w not found." in sentence for sentence in told(section))
+
+
+def test_a_run_of_usual_formats_shows_no_table_of_ways(view_of: Build) -> None:
+    """One format each: the table of what came back says it."""
+    section = checkpoint.build(view_of(synthetic.checkpoint("a"), synthetic.checkpoint("b")))
+    assert [block.key for block in section.blocks if isinstance(block, Table)] == ["checkpoint-table"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "cell"),
+    [
+        ({}, "✓ bitwise"),
+        ({"inference_bitwise": False, "inference_error_ulp": 2.0}, "✓ state; not bitwise: inference"),
+        ({"resumed_bitwise": None}, "✓ state"),
+        ({"moving_mean_error_ulp": 9.0}, "✗ moving statistics"),
+    ],
+)
+def test_each_situation_is_a_cell(view_of: Build, metrics: Json, cell: str) -> None:
+    """State first; rounding is told apart from loss; what is not there has its reason."""
+    gpu = record(
+        "checkpoint", "a", {"format": "keras", "situation": "another_device"}, "no_device", reason="no GPU here"
+    )
+    view = view_of(synthetic.checkpoint("a"), synthetic.checkpoint("a", metrics, situation="trained"), gpu)
+    (row,) = table_of(checkpoint.build(view), "checkpoint-situations")
+    assert (row["Into an object that has trained on"], row["Into another device"]) == (cell, f"{DASH} no GPU here")
+
+
+def test_what_damage_restored_wrong_is_told_with_its_share(view_of: Build) -> None:
+    """By kind; who restores nothing wrong is told so."""
+    careless = damaged("a", {"bit_flip": {"refused": 20, "wrong": 180}, "removed": {"refused": 1}})
+    careful = damaged("b", {"bit_flip": {"refused": 199, "identical": 1}})
+    section = checkpoint.build(view_of(synthetic.checkpoint("a"), careless, careful))
+    assert told(section)[-2:] == [
+        "a restores something wrong without complaint from 180 of 201 damaged checkpoints in the format keras (90 %): "
+        "one bit flipped (180 of 200).",
+        "b restores nothing wrong from 200 damaged checkpoints in the format keras.",
+    ]
+    first, second = table_of(section, "checkpoint-damage")
+    assert (first["Bit flip"], first["Removed"], first["Wrong"]) == ("20 / 0 / 180", "1 / 0 / 0", "180")
+    assert (second["Bit flip"], second["Removed"]) == ("199 / 1 / 0", DASH)
+
+
+def test_what_is_lost_on_purpose_is_no_warning(view_of: Build) -> None:
+    """Cards, glance and warnings judge the usual checkpoints alone."""
+    view = view_of(
+        synthetic.checkpoint("a"), partial("a", "keras:network", OPTIMIZER_LOST), damaged("a", {"empty": {"wrong": 1}})
+    )
+    assert "a" in plain(next(c for c in cards._restores(view)).choice)
+    assert glance._restores(view, "a").text == "✓ 1 case"
+    assert warnings._restores(view) == []
+
+
+def test_a_probe_is_told_with_its_figures(view_of: Build) -> None:
+    """Evaluation by averages of the weights."""
+    figures: dict[str, Any] = {"evaluated_bitwise": True, "shadows_of_weights": 4}
+    probe = record("checkpoint", "a", {"format": "tf1-saver", "probe": "averaged_weights"}, metrics=figures)
+    section = checkpoint.build(view_of(synthetic.checkpoint("a"), probe))
+    assert told(section)[-1] == (
+        "a, evaluation by moving averages of the weights, restored through variables_to_restore(): works (evaluated "
+        "bitwise: yes, shadows of weights: 4)."
+    )
