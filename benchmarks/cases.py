@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import cross_cases
 from benchmarks.agreement_grid import SMALL_SHAPES, Agreement, Shape, small
 from benchmarks.settings import Settings
 from bn_impls.registry import Descriptor
@@ -89,6 +90,7 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
         The cases, without doubles.
     """
     found: dict[str, Case] = {}
+    descriptors = list(descriptors)
     for descriptor in descriptors:
         for axis, cases in (
             ("agreement", agreement_cases(settings, descriptor)),
@@ -101,6 +103,8 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
         if "throughput" in settings.axes:
             needed = (one for case in throughput_cases(settings, descriptor) for one in gates(case))
             found |= {case.case_id: case for case in needed}
+    if "checkpoint" in settings.axes:
+        found |= {case.case_id: case for case in crossing_cases(settings, descriptors)}
     return list(found.values())
 
 
@@ -220,3 +224,22 @@ def checkpoint_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Cas
             "device": settings.device,
         }
         yield Case("checkpoint", descriptor.name, f"000-{chosen}-{style}-{settings.device}", parameters)
+
+
+def crossing_cases(settings: Settings, descriptors: Sequence[Descriptor]) -> Iterator[Case]:
+    """Network 000, trained by one implementation and taken up by another."""
+    for source, target in cross_cases.pairs(settings, descriptors):
+        parameters = {
+            "source": source.name,
+            "target": target.name,
+            "network": "000",
+            **_data(settings),
+            "steps_before": 100,
+            "steps_after": 50,
+            **TRAINING_CONSTANTS,
+            "dtype": "float32",
+            "source_style": cross_cases.style(source),
+            "style": cross_cases.style(target),
+            "device": settings.device,
+        }
+        yield Case("checkpoint", target.name, f"000-from-{source.name}-{settings.device}", parameters)

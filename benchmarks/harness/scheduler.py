@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.axes.stages import STAGES
 from benchmarks.cases import UNTIMED, Case, gates
-from benchmarks.harness import lanes, rounds
+from benchmarks.harness import crossing, lanes, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
@@ -73,7 +73,10 @@ class Scheduler:
             names = sorted({case.implementation for case in untimed})
             lanes.side_by_side([partial(self._run_lane, name, untimed) for name in names], self.close)
             for name in sorted({case.implementation for case in ready}):
-                self._run_lane(name, [case for case in ready if case.axis == "checkpoint"])
+                self._run_lane(
+                    name, [case for case in ready if case.axis == "checkpoint" and not crossing.is_crossing(case)]
+                )
+            crossing.run(self, filter(crossing.is_crossing, ready))
             rounds.run(
                 self, self._may_be_timed([case for case in ready if case.axis == "throughput"], work.rounds), work
             )

@@ -17,6 +17,7 @@ class Server:
     def __init__(self) -> None:
         """Nothing is imported before ``do_start``."""
         self.prepared: dict[str, Any] = {}
+        self.crossing: Any = None
         self.start_costs: dict[str, float] = {}
 
     def do_start(self, specification: str, data_dir: str | None, download: bool) -> dict[str, Any]:
@@ -50,6 +51,15 @@ class Server:
             return self._finish(checkpoint.run_stage(stage, self.implementation, parameters, surroundings), scratch)
         run = {"agreement": agreement.run, "convergence": convergence.run}[axis]
         return self._finish(run(self.implementation, parameters, surroundings), scratch)
+
+    def do_cross(self, stage: str, parameters: dict[str, Any], folder: str) -> dict[str, Any]:
+        """Write what another implementation takes up, or take up what another has written."""
+        from benchmarks.axes.crossing import Crossing
+
+        if self.crossing is None:  # one network for all sources: it takes longer to build than to train
+            self.crossing = Crossing(self.implementation, parameters, self._surroundings(folder))
+        act = {"save": self.crossing.save, "restore": self.crossing.restore}[stage]
+        return self._finish(act(Path(folder)), folder)
 
     def _finish(self, outcome: Any, scratch: str) -> dict[str, Any]:
         from dataclasses import asdict
