@@ -94,13 +94,19 @@ class View:
     def _measured(self) -> Mapping[str, Mapping[str, list[Record]]]:
         found: dict[str, dict[str, list[Record]]] = {}
         for record in self.run.records:
-            if record.measured:
+            if record.measured and not record.is_crossing:
                 found.setdefault(record.axis, {}).setdefault(record.implementation, []).append(record)
         return found
 
     def measured(self, axis: str) -> list[Record]:
-        """Records of an axis that hold figures, in the order of the plan."""
-        return [record for record in self.run.records if record.axis == axis and record.measured]
+        """Records of an axis that hold figures, in the order of the plan, without :attr:`crossings`."""
+        return [record for record in self.run.records
+                if record.axis == axis and record.measured and not record.is_crossing]  # fmt: skip
+
+    @cached_property
+    def crossings(self) -> list[Record]:
+        """Records of what one implementation took up from another, also of what was not measured."""
+        return [record for record in self.run.records if record.is_crossing]
 
     def by_implementation(self, axis: str) -> Mapping[str, list[Record]]:
         """Implementation -> its records of an axis that hold figures."""
