@@ -28,10 +28,12 @@ from bn_impls.accuracy.bounds import roundoff, sum_factor
 from bn_impls.accuracy.errors import distance, max_ulp, over
 from bn_impls.accuracy.network_bounds import forward, inference, inference_bounds
 from bn_impls.conversion import converted_weights
+from bn_impls.converting import manifest
+from bn_impls.converting.states import everything, load
 from bn_impls.interface import Array, Conventions, Implementation, Layer, Trainer, Unsupported
 from bn_impls.networks.description import BatchNorm, NamedLayer
 
-STATE, CONTINUED, FACTS = "state.npz", "continued.npz", "facts.json"
+STATE, CONTINUED, FACTS, NATIVE = "state.npz", "continued.npz", "facts.json", "native"
 OTHER_SEED = 12345  # a target holds other weights before, so that taking up nothing is noticed
 BOTH = 2  # sides, each of which may be off by a bound
 
@@ -40,10 +42,10 @@ class Crossing:
     """One implementation's part: a trainer that is built once, for its own training and for all that it takes up."""
 
     def __init__(
-        self, implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings
+        self, name: str, implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings
     ) -> None:
-        """Build the network; ``parameters`` are those of any case of this implementation."""
-        self.implementation = implementation
+        """Build the network; ``parameters`` are those of any case of this implementation, which has this name."""
+        self.implementation, self.name = implementation, name
         self.experiment = Experiment.of(implementation, parameters, surroundings)
         settings = self.experiment.settings
         self.conventions = settings.conventions.of_input(2, settings.dtype)
@@ -66,6 +68,7 @@ class Crossing:
         self.trainer.train(*self.head)
         state = everything(self.trainer)
         canonical.write(folder / STATE, state)
+        self._keep(self.trainer, folder / NATIVE)
         continued = {"inference": self.trainer.predict(self.test, "moving"), "losses": self.trainer.train(*self.tail)}
         continued["end_inference"] = self.trainer.predict(self.test, "moving")
         continued |= {f"end/{name}": array for name, array in self.trainer.export_weights().items()}
@@ -77,6 +80,13 @@ class Crossing:
         updates = taken.updates(taken.semantics("within"), continued["end_inference"])
         (folder / FACTS).write_text(json.dumps({"conventions": asdict(self.conventions), "updates": updates}))
         return Outcome()
+
+    def _keep(self, trainer: Trainer, folder: Path) -> None:
+        """The same in the implementation's usual format, for the run folder."""
+        folder.mkdir()
+        usual, chosen = next(iter(trainer.formats.items()))
+        chosen.save(folder)
+        manifest.write(folder, manifest.Manifest.of(self.name, usual, self.experiment.settings))
 
     def _begin(self, seed: int) -> None:
         """Weights of a seed, an optimizer at its start, and statistics at theirs: nothing of what was before."""
@@ -186,18 +196,6 @@ class _Refusal(Exception):
     def __init__(self, unsupported: Unsupported) -> None:
         super().__init__(unsupported.reason)
         self.unsupported = unsupported
-
-
-def everything(trainer: Trainer) -> dict[str, Array]:
-    """Weights, statistics and counters by name, and the optimizer by ``optimizer/name``."""
-    return trainer.export_weights() | {f"optimizer/{name}": a for name, a in trainer.export_optimizer().items()}
-
-
-def load(trainer: Trainer, state: Arrays) -> None:
-    """Set everything: weights, statistics, counters and optimizer."""
-    slots = {name.removeprefix("optimizer/"): array for name, array in state.items() if name.startswith("optimizer/")}
-    trainer.import_weights({name: array for name, array in state.items() if not name.startswith("optimizer/")})
-    trainer.import_optimizer(slots)
 
 
 def _packed(replays: list[Replay]) -> dict[str, Array]:

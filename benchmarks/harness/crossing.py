@@ -17,6 +17,7 @@ from benchmarks.harness import lanes
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
 
+NATIVE = "native"  # what a source leaves for the run folder
 Source = tuple[str, str]  # implementation, and the kind of its files
 
 
@@ -72,7 +73,11 @@ class _Crossing:
         if (missing := descriptor.missing()) is not None:
             return {"status": "failed" if descriptor.problem else "not_installed", "reason": missing}
         parameters = {**case.parameters, "style": case.parameters["source_style"]}
-        return self._ask(name, "save", parameters, folder)
+        written = self._ask(name, "save", parameters, folder)
+        if (folder / NATIVE).is_dir() and written["status"] == "ok":
+            with self.scheduler.writing:
+                self.scheduler.folder.keep_checkpoint(name, folder / NATIVE)
+        return written
 
     def _ask(self, name: str, stage: str, parameters: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         request = {"do": "cross", "stage": stage, "parameters": dict(parameters), "folder": str(folder)}

@@ -25,7 +25,7 @@ class Server:
         from bn_impls import registry
 
         began = time.perf_counter()
-        self.implementation = registry.load(registry.describe(specification))
+        self.specification, self.implementation = specification, registry.load(registry.describe(specification))
         self.data_dir, self.download = None if data_dir is None else Path(data_dir), download
         versions = {}
         for package in self.implementation.packages:
@@ -57,7 +57,7 @@ class Server:
         from benchmarks.axes.crossing import Crossing
 
         if self.crossing is None:  # one network for all sources: it takes longer to build than to train
-            self.crossing = Crossing(self.implementation, parameters, self._surroundings(folder))
+            self.crossing = Crossing(self.specification, self.implementation, parameters, self._surroundings(folder))
         act = {"save": self.crossing.save, "restore": self.crossing.restore}[stage]
         return self._finish(act(Path(folder)), folder)
 

@@ -32,6 +32,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
 """Convention -> what to say where the target has it, and where the source has."""
 
 
+OTHER_SUMS = "rounding: other kernels, other order of sums"
+ROUNDED_STATE = "rounding: the canonical state holds an average, and this implementation the sum behind it"
+
+
 @dataclass(frozen=True)
 class Reason:
     """One convention that makes a difference, and how much the reference says that it makes."""
@@ -139,7 +143,7 @@ class Crossing:
             said.append(f"no training: {visible(self.record.text('resumed_unsupported'))}")
         if not said and self.exact:
             return ""
-        return "; ".join(said or ["rounding: other kernels, other order of sums"])
+        return "; ".join(said or [ROUNDED_STATE if self.source == self.target else OTHER_SUMS])
 
     @property
     def exact(self) -> bool:

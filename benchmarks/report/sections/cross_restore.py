@@ -70,8 +70,8 @@ def _at_once(cells: Sequence[Crossing]) -> tuple[int, Rich]:
             pairs=pairs,
         )
     return 0, say(
-        "Inference by a state from elsewhere is {verdict} in {pairs}: {bitwise} bit by bit, the others within rounding, a "
-        "logit at most {worst} off.",
+        "Inference by a state from elsewhere is {verdict} in {pairs}: {bitwise} bit by bit, the others within "
+        "rounding, a logit at most {worst} off.",
         verdict=verdict("the same", "good"),
         pairs=pairs,
         bitwise=bitwise,
