@@ -105,6 +105,7 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
             found |= {case.case_id: case for case in needed}
     if "checkpoint" in settings.axes:
         found |= {case.case_id: case for case in crossing_cases(settings, descriptors)}
+        found |= {case.case_id: case for case in own_files_cases(settings, descriptors)}
     return list(found.values())
 
 
@@ -243,3 +244,20 @@ def crossing_cases(settings: Settings, descriptors: Sequence[Descriptor]) -> Ite
             "device": settings.device,
         }
         yield Case("checkpoint", target.name, f"000-from-{source.name}-{settings.device}", parameters)
+
+
+def own_files_cases(settings: Settings, descriptors: Sequence[Descriptor]) -> Iterator[Case]:
+    """One small network, in a file that one framework wrote and another claims to read."""
+    for source, target, written, file in cross_cases.exchanges(settings, descriptors):
+        parameters = {
+            "source": source.name,
+            "target": target.name,
+            "written": written,
+            "file": file,
+            "dtype": "float32",
+            "source_style": cross_cases.style(source),
+            "style": cross_cases.style(target),
+            "device": settings.device,
+            "seed": 0,
+        }
+        yield Case("checkpoint", target.name, f"{file}-from-{source.name}-{settings.device}", parameters)

@@ -96,10 +96,10 @@ class _Crossing:
         source = _source(case)
         written = self.written[source]
         if written["status"] != "ok":
-            reason = f"there is nothing to take up: {source[0]} did not train: {written['reason']}"
+            reason = f"there is nothing to take up: {source[0]} left nothing: {written['reason']}"
             return {"status": written["status"], "reason": reason}
         return self._ask(case.implementation, "restore", case.parameters, self.folders[source])
 
 
 def _source(case: Case) -> Source:
-    return case.parameters["source"], case.parameters.get("file", "")
+    return case.parameters["source"], case.parameters.get("written", "")

@@ -10,6 +10,7 @@ from benchmarks.report.document import Block, Cell, Column, Figure, Paragraph, R
 from benchmarks.report.figures import heat_map
 from benchmarks.report.figures.heat_map import Tile
 from benchmarks.report.parameters import shared
+from benchmarks.report.sections import own_files
 from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.tables import BLANK, first_rows, implementation_cell, table, text_cell
 from benchmarks.report.view import View
@@ -37,7 +38,8 @@ COLUMNS = (
 def build(view: View) -> Section:
     """The section."""
     cells = matrix(view.crossings)
-    if not cells:
+    files = own_files.blocks(view, [record for record in view.crossings if "file" in record.case])
+    if not cells and not files:
         nothing = say("No network was handed from one implementation to another in this run.")
         return Section(KEY, TITLE, (Paragraph(nothing, "note"),))
     lead = say(
@@ -49,7 +51,8 @@ def build(view: View) -> Section:
     blocks: list[Block] = [Paragraph(lead)]
     if measured:
         blocks += [bullets(_sentences(measured)), *_figures(cells)]
-    return Section(KEY, TITLE, (*blocks, _table(view, cells)))
+    tables = [_table(view, cells)] if cells else []
+    return Section(KEY, TITLE, (*blocks, *tables, *files))
 
 
 def _sentences(cells: Sequence[Crossing]) -> list[tuple[int, Rich]]:
