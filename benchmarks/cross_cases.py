@@ -49,8 +49,12 @@ def exchanges(
 
 
 def crossed(settings: Settings, descriptors: Sequence[Descriptor]) -> Sequence[Descriptor]:
-    """The implementations of the matrix: none in a quick run, all in a full one, otherwise the first six."""
-    return descriptors[: {"quick": 0, "default": DEFAULT_IMPLEMENTATIONS, "full": None}[settings.size]]
+    """The implementations of the matrix: none in a quick run, all in a full one, otherwise the first six.
+
+    One alone has nobody to hand over to.
+    """
+    chosen = descriptors[: {"quick": 0, "default": DEFAULT_IMPLEMENTATIONS, "full": None}[settings.size]]
+    return chosen if len(chosen) > 1 else []
 
 
 def pairs(settings: Settings, descriptors: Sequence[Descriptor]) -> Iterator[tuple[Descriptor, Descriptor]]:

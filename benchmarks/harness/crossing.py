@@ -56,8 +56,8 @@ class _Crossing:
 
     def _side_by_side(self, names: Sequence[str], act: Callable[[str], None]) -> None:
         """One lane a name. Workers are started here: a process ends with the *thread* that started it."""
-        descriptors = self.scheduler.descriptors
-        self.scheduler.start(name for name in names if descriptors[name].missing() is None)
+        known = self.scheduler.descriptors
+        self.scheduler.start(name for name in names if name in known and known[name].missing() is None)
         started = dict(self.scheduler.workers)
         lanes.side_by_side([partial(act, name) for name in names], self.scheduler.close)
         workers = self.scheduler.workers
@@ -69,7 +69,9 @@ class _Crossing:
                 self.written[source] = self._asked_to_write(name, case, self.folders[source])
 
     def _asked_to_write(self, name: str, case: Case, folder: Path) -> Mapping[str, Any]:
-        descriptor = self.scheduler.descriptors[name]
+        descriptor = self.scheduler.descriptors.get(name)
+        if descriptor is None:  # a run that is resumed elsewhere
+            return {"status": "not_installed", "reason": "no implementation of this name is registered any more"}
         if (missing := descriptor.missing()) is not None:
             return {"status": "failed" if descriptor.problem else "not_installed", "reason": missing}
         parameters = {**case.parameters, "style": case.parameters["source_style"]}
