@@ -31,7 +31,7 @@ FILES: Mapping[str, str] = {
     "h5-weights-by-name": ".h5 of weights, by_name=True into layers of other names",
     "saver": "tf.train.Saver, read by tf.train.Checkpoint into variables of the same names",
     "saver-unnamed": "tf.train.Saver, read by tf.train.Checkpoint into variables without names",
-    "saver-unnamed-asserted": "the same, with assert_consumed()",
+    "saver-unnamed-asserted": "tf.train.Saver, read with assert_consumed() into variables without names",
     "checkpoint-by-name": "tf.train.Checkpoint, read by tf.train.Saver",
     "onnx": "torch.onnx.export in evaluation mode",
     "onnx-training": "torch.onnx.export of a module left in training mode",
