@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import cross_cases
 from benchmarks.agreement_grid import SMALL_SHAPES, Agreement, Shape, small
 from benchmarks.checkpoints import planning
 from benchmarks.networks import recipe
@@ -92,6 +93,7 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
         The cases, without doubles.
     """
     found: dict[str, Case] = {}
+    descriptors = list(descriptors)
     for descriptor in descriptors:
         for axis, cases in (
             ("agreement", agreement_cases(settings, descriptor)),
@@ -105,6 +107,9 @@ def plan(settings: Settings, descriptors: Iterable[Descriptor]) -> list[Case]:
         if "throughput" in settings.axes:
             needed = (one for case in throughput_cases(settings, descriptor) for one in gates(case))
             found |= {case.case_id: case for case in needed}
+    if "checkpoint" in settings.axes:
+        found |= {case.case_id: case for case in crossing_cases(settings, descriptors)}
+        found |= {case.case_id: case for case in own_files_cases(settings, descriptors)}
     return list(found.values())
 
 
@@ -210,10 +215,7 @@ def _data(settings: Settings) -> dict[str, Any]:
 
 
 def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
-    """Document 000's experiment, with batch normalization and without; the other networks with it.
-
-    In the full size the other networks are trained without it too, and with batch normalization from several seeds.
-    """
+    """Document 000's experiment with batch normalization and without, and the networks that a run has besides."""
     for training in trainings(settings.size, descriptor.name, settings.networks):
         chosen, style = recipe(training.network), descriptor.trainer_styles[0]
         dataset = chosen.dataset_of(settings.dataset)
@@ -246,3 +248,39 @@ def checkpoint_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Cas
     }
     for label, parameters in planning.cases(descriptor, common, full=settings.size == "full"):
         yield Case("checkpoint", descriptor.name, label, parameters)
+
+
+def crossing_cases(settings: Settings, descriptors: Sequence[Descriptor]) -> Iterator[Case]:
+    """Network 000, trained by one implementation and taken up by another."""
+    for source, target in cross_cases.pairs(settings, descriptors):
+        parameters = {
+            "source": source.name,
+            "target": target.name,
+            "network": "000",
+            **_data(settings),
+            "steps_before": 100,
+            "steps_after": 50,
+            **TRAINING_CONSTANTS,
+            "dtype": "float32",
+            "source_style": cross_cases.style(source),
+            "style": cross_cases.style(target),
+            "device": settings.device,
+        }
+        yield Case("checkpoint", target.name, f"000-from-{source.name}-{settings.device}", parameters)
+
+
+def own_files_cases(settings: Settings, descriptors: Sequence[Descriptor]) -> Iterator[Case]:
+    """One small network, in a file that one framework wrote and another claims to read."""
+    for source, target, written, file in cross_cases.exchanges(settings, descriptors):
+        parameters = {
+            "source": source.name,
+            "target": target.name,
+            "written": written,
+            "file": file,
+            "dtype": "float32",
+            "source_style": cross_cases.style(source),
+            "style": cross_cases.style(target),
+            "device": settings.device,
+            "seed": 0,
+        }
+        yield Case("checkpoint", target.name, f"{file}-from-{source.name}-{settings.device}", parameters)

@@ -22,6 +22,7 @@ OF_THE_WHEEL = {
     "semantics": ("bn_impls.commands.semantics", "observe what implementations do where they may differ"),
     "explain": ("bn_impls.commands.explain", "say why two implementations differ, and how to make them equal"),
     "vectors": ("bn_impls.commands.vectors", "write the golden vectors: inputs and exact results, for any language"),
+    "convert": ("bn_impls.commands.convert", "write one implementation's checkpoint in another's native format"),
     "new": ("bn_impls.commands.new", "write an implementation to start from, with its test"),
 }
 OF_THE_SUITE = {

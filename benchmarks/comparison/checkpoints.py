@@ -28,7 +28,7 @@ def changed_restores(pairs: Iterable[Pair]) -> list[RestoreChange]:
     """Checkpoints of which a part comes back in one run only."""
     found = []
     for pair in pairs:
-        if pair.b.axis != "checkpoint" or not (pair.a.measured and pair.b.measured):
+        if pair.b.axis != "checkpoint" or pair.b.is_crossing or not (pair.a.measured and pair.b.measured):
             continue
         both = list(zip(parts(pair.a), parts(pair.b), strict=True))
         lost = {b.title: b.text for a, b in both if a.whole and b.whole is False}

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bn_impls.errors import BadRunFolder
 
 RECORDS, PASSES, ENVIRONMENT = "records.jsonl", "passes.jsonl", "environment.json"
 SENTINEL = "sentinel.jsonl"
+CHECKPOINTS = "checkpoints"
 WAY_OUT = "`bn-bench run --resume {}` goes on from what is there once the cause is gone"
 
 
@@ -159,6 +161,15 @@ class RunFolder:
         with np.load(target, allow_pickle=False) as archive:
             names = list(archive.files)
         return {"file": f"curves/{target.name}", "sha256": digest, "arrays": names}
+
+    def keep_checkpoint(self, implementation: str, source: Path) -> None:
+        """Copy an implementation's checkpoint into the folder, in place of an earlier one."""
+
+        def copy(target: Path) -> None:
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target)
+
+        self._guarded(self.path / CHECKPOINTS / implementation.replace(":", "-"), copy)
 
     def _append(self, name: str, value: Mapping[str, Any]) -> None:
         self._guarded(self.path / name, lambda file: jsonlines.append(file, value))

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.axes.stages import STAGES
 from benchmarks.cases import UNTIMED, Case, gates
-from benchmarks.harness import lanes, restoring, rounds
+from benchmarks.harness import crossing, lanes, restoring, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.ledger import Ledger
@@ -78,7 +78,9 @@ class Scheduler:
         ready = [case for case in open_cases if not self.absent(case)]
         self.display.start(sum(weight.get(case.axis, 1) for case in ready))
         try:
-            self._run_untimed([case for axis in UNTIMED for case in ready if case.axis == axis])
+            own = [case for case in ready if not crossing.is_crossing(case)]
+            self._run_untimed([case for axis in UNTIMED for case in own if case.axis == axis])
+            crossing.run(self, filter(crossing.is_crossing, ready))
             rounds.run(
                 self, self._may_be_timed([case for case in ready if case.axis == "throughput"], work.rounds), work
             )

@@ -18,6 +18,7 @@ class Server:
     def __init__(self) -> None:
         """Nothing is imported before ``do_start``."""
         self.prepared: dict[str, Any] = {}
+        self.crossing: Any = None
         self.start_costs: dict[str, float] = {}
         self.settled = Settled()
 
@@ -26,7 +27,7 @@ class Server:
         from bn_impls import registry
 
         began = time.perf_counter()
-        self.implementation = registry.load(registry.describe(specification))
+        self.specification, self.implementation = specification, registry.load(registry.describe(specification))
         self.data_dir, self.download = None if data_dir is None else Path(data_dir), download
         versions = {}
         for package in self.implementation.packages:
@@ -57,6 +58,19 @@ class Server:
             return self._finish(experiments.run_stage(stage, self.implementation, parameters, surroundings), scratch)
         run = {"agreement": agreement.run, "convergence": convergence.run}[axis]
         return self._finish(run(self.implementation, parameters, surroundings), scratch)
+
+    def do_cross(self, stage: str, parameters: dict[str, Any], folder: str) -> dict[str, Any]:
+        """Write what another implementation takes up, or take up what another has written."""
+        from benchmarks.axes import own_files
+        from benchmarks.axes.crossing import Crossing
+
+        if "file" in parameters:
+            exchange = {"save": own_files.write, "restore": own_files.read}[stage]
+            return self._finish(exchange(self.specification, parameters, Path(folder)), folder)
+        if self.crossing is None:  # one network for all sources: it takes longer to build than to train
+            self.crossing = Crossing(self.specification, self.implementation, parameters, self._surroundings(folder))
+        act = {"save": self.crossing.save, "restore": self.crossing.restore}[stage]
+        return self._finish(act(Path(folder)), folder)
 
     def _finish(self, outcome: Any, scratch: str) -> dict[str, Any]:
         from dataclasses import asdict

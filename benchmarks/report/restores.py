@@ -9,8 +9,8 @@ from benchmarks.report.wording import MISSING, significant, whole
 
 
 def is_usual(record: Record) -> bool:
-    """Whether a whole network was saved and restored into a new object, with nothing damaged or left out."""
-    return not {"situation", "partial", "damage", "probe", "part", "not_offered"} & set(record.case)
+    """Whether a whole network was saved and restored into a new object, by the one that trained it, all of it."""
+    return not {"situation", "partial", "damage", "probe", "part", "not_offered", "source"} & set(record.case)
 
 
 @dataclass(frozen=True)

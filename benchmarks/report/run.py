@@ -77,6 +77,11 @@ class Record:
         return "" if value is None else str(value)
 
     @property
+    def is_crossing(self) -> bool:
+        """Whether one implementation took up here what another one wrote."""
+        return "source" in self.case
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The input shape; empty where the case has none."""
         value = self.case.get("shape")

@@ -114,6 +114,11 @@ class View:
         """Records of an axis that hold figures, in the order of the plan; of checkpoints, the usual ones."""
         return [one for one in self.run.records if one.axis == axis and one.measured and _judges(one)]
 
+    @cached_property
+    def crossings(self) -> list[Record]:
+        """Records of what one implementation took up from another, also of what was not measured."""
+        return [record for record in self.run.records if record.is_crossing]
+
     def by_implementation(self, axis: str) -> Mapping[str, list[Record]]:
         """Implementation -> its records of an axis that hold figures."""
         return self._measured.get(axis, {})

@@ -1,0 +1,1 @@
+"""Converting a checkpoint of one implementation to the native format of another."""
