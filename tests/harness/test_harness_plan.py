@@ -214,7 +214,7 @@ def test_a_group_holds_what_is_compared_whatever_the_style() -> None:
 
 def test_the_data_set_of_the_settings_is_the_one_of_every_case_that_needs_one() -> None:
     """Network cases carry its name, those of other documents with a view; document 003's needs colour."""
-    cases = plan(Settings(dataset="digits"), BUILT_IN)
+    cases = plan(Settings(dataset="digits", size="full"), BUILT_IN)
     named = {case.parameters["dataset"] for case in cases if "dataset" in case.parameters}
     assert named == {"digits", "digits+binary", "digits+small+halves", "photographs"}
     assert all(("dataset" in case.parameters) == ("network" in case.parameters) for case in cases)
