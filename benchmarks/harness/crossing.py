@@ -49,8 +49,9 @@ class _Crossing:
     def run(self) -> None:
         names = sorted({name for name, _ in self.sources})
         targets = sorted({case.implementation for case in self.cases})
-        self._side_by_side(names, self._write)
-        self._side_by_side(targets, self._read)
+        with self.scheduler.sharing_cores(len(names)):
+            self._side_by_side(names, self._write)
+            self._side_by_side(targets, self._read)
         self.scheduler.stop([*names, *targets])
 
     def _side_by_side(self, names: Sequence[str], act: Callable[[str], None]) -> None:

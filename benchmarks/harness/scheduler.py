@@ -10,7 +10,9 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,7 +96,19 @@ class Scheduler:
         for case in cases:
             of.setdefault(case.implementation, []).append(case)
         longest_first = sorted(of, key=lambda name: (-len(of[name]), name))
-        self.side_by_side([partial(self._run_lane, name, of[name]) for name in longest_first])
+        with self.sharing_cores(len(of)):
+            self.side_by_side([partial(self._run_lane, name, of[name]) for name in longest_first])
+
+    @contextmanager
+    def sharing_cores(self, pieces: int) -> Iterator[None]:
+        """Workers that start meanwhile have the threads of one lane: threads that wait for a core hold up others."""
+        whole = self.worker_settings
+        share = max(1, usable_cores() // max(1, lanes.how_many(pieces)))
+        self.worker_settings = replace(whole, threads=min(whole.threads, share))
+        try:
+            yield
+        finally:
+            self.worker_settings = whole
 
     def side_by_side(self, work: Sequence[Callable[[], None]]) -> None:
         """Run pieces of work in lanes, whose time counts for as much less."""
