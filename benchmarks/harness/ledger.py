@@ -36,7 +36,7 @@ class Ledger:
         """
         self.clock, self.began = clock, clock()
         self.booked: dict[Account, float] = dict.fromkeys(ACCOUNTS, 0.0)
-        self.lanes = 1
+        self.lanes, self.closed = 1, dict[str, float]()
         self._lock = threading.Lock()
 
     def book(self, account: Account, seconds: float) -> None:
@@ -86,13 +86,17 @@ class Ledger:
     def keep(self, folder: RunFolder, before: Mapping[str, Any], cases: int, report_s: float = 0.0) -> None:
         """Write ``ledger.json``: this sitting, on top of earlier ones of the run.
 
+        Wall time and overhead end where the drawing of the report begins, so that the page says what the file says.
+
         Args:
             folder: of the run.
             before: what earlier sittings kept (:func:`kept`).
             cases: planned.
-            report_s: seconds of wall time that drawing the report took; 0 before it is drawn.
+            report_s: seconds that drawing the report took, beside the wall time; 0 before it is drawn.
         """
-        now = {**self.accounts(), "report_s": report_s}
+        if not report_s:
+            self.closed = self.accounts()
+        now = {**self.closed, "report_s": report_s}
         total = {name: before.get(name, 0.0) + now[name] for name in WHOLE}
         overhead = total["wall_s"] - sum(total[name] for name in BOOKED)
         rounded = {name: round(value, 3) for name, value in {**total, "overhead_s": max(0.0, overhead)}.items()}

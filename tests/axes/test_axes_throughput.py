@@ -198,4 +198,5 @@ def test_labels_by_hand() -> None:
 
 def test_every_axis_that_runs_case_by_case_has_stages() -> None:
     """Checkpoint has two, in two processes; throughput is visited pass by pass instead."""
-    assert STAGES == {"agreement": ("run",), "convergence": ("run",), "checkpoint": ("save", "restore")}
+    once = dict.fromkeys(("agreement", "convergence", "claims"), ("run",))
+    assert once | {"checkpoint": ("save", "restore")} == STAGES

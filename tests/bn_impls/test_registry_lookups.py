@@ -149,11 +149,14 @@ def test_a_module_and_object_lead_to_an_implementation() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("no_such_module:OBJECT", "does not import: ModuleNotFoundError: No module named 'no_such_module'"),
-        ("their_layer:OTHER", "does not import: AttributeError: module 'their_layer' has no attribute 'OTHER'"),
-        ("their_layer:", "does not import: AttributeError"),
-        ("their_broken_layer:MINE", "does not import: RuntimeError: no licence; expected module:OBJECT"),
-        ("their_quitting_layer:MINE", "does not import: SystemExit: good bye"),
+        ("no_such_module:OBJECT", "does not import: there is no module 'no_such_module'"),
+        ("their_layer:OTHER", "does not import: there is no object 'OTHER'; there is MINE; give module:OBJECT"),
+        ("their_layer:", "does not import: there is no object ''; there is MINE"),
+        (
+            "their_broken_layer:MINE",
+            r"does not import: its module raised RuntimeError: no licence \[their_broken_layer.py line 1\]",
+        ),
+        ("their_quitting_layer:MINE", "does not import: its module raised SystemExit: good bye"),
         ("their_layer:number", r"is a int, but should be a bn_impls\.interface\.Implementation; docs/adding"),
     ],
 )

@@ -147,7 +147,7 @@ def test_throughput_has_the_documented_case_metrics_and_samples(ran: Any) -> Non
 
 def test_convergence_has_the_documented_case_metrics_and_samples(ran: Any) -> None:
     """The curves stand in an NPZ named by its hash, with both modes only where there are two."""
-    for kind, modes in (("-with_", ("moving", "batch")), ("without_", ("moving",))):
+    for kind, modes in (("-with_", ("moving", "batch", "population")), ("without_", ("moving",))):
         record = record_of(ran, "convergence", kind)
         assert set(record["case"]) == documented_names("convergence", "case")
         assert set(record["metrics"]) == documented_names("convergence", "metrics")
@@ -159,8 +159,9 @@ def test_convergence_has_the_documented_case_metrics_and_samples(ran: Any) -> No
         curves = {f"{split}_{what}_{mode}" for split in ("train", "validation") for what in ("loss", "accuracy")
                   for mode in modes}  # fmt: skip
         with np.load(path, allow_pickle=False) as arrays:
-            assert set(arrays.files) == set(samples["arrays"]) == curves | {"step_loss", "reference_step_loss"}
-            assert arrays["step_loss"].shape == arrays["reference_step_loss"].shape == (record["metrics"]["steps"],)
+            by_step = {"step_loss", "reference_step_loss", "rounding_band", "rounding_limit"}
+            assert set(arrays.files) == set(samples["arrays"]) == curves | by_step
+            assert {arrays[name].shape for name in by_step} == {(record["metrics"]["steps"],)}
             assert {arrays[name].shape for name in curves} == {(2,)}  # one an epoch
             assert record["metrics"]["final_train_loss"] == float(arrays["step_loss"][-1])
         assert len(samples["durations_ns"]) == 2

@@ -18,8 +18,25 @@ import pytest
 from benchmarks.harness.workers import CHECKOUT
 from bn_impls import cli
 
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""A background job, which tests may run in, ignores Ctrl-C; what it starts must not."""
 DEADLINE_S = 120.0  # longest time that a test waits for a process to come so far; nothing is measured by it
 SMALL = ("--implementations", "numpy-reference", "--dataset", "digits")
+
+
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+second = cluster.add_node(**node)
+print("address", cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(second, allow_graceful=False)
+print("killed", flush=True)
+sys.stdin.readline()
+cluster.shutdown()
+"""  # in a process of its own: Ray forks, which is refused once a framework with threads is imported
 
 
 def records_in(folder: Path) -> list[dict[str, Any]]:
@@ -44,7 +61,8 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*arguments: str | Path) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bn_impls.cli", "sweep", *map(str, arguments)], cwd=CHECKOUT, text=True,
+            [sys.executable, "-c", HEARING, sys.executable, "-m", "bn_impls.cli", "sweep", *map(str, arguments)],
+            cwd=CHECKOUT, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         running.append(process)
@@ -109,24 +127,23 @@ def test_ctrl_c_keeps_what_ended_and_resume_runs_only_the_rest(
 
 
 def test_a_node_killed_in_the_middle_costs_no_case_and_none_counts_twice(
-    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """A real cluster of two nodes with one core each; the second goes down with its processes."""
     pytest.importorskip("ray", reason="the extra [cluster] is not installed")
-    monkeypatch.setitem(os.environ, "RAY_USAGE_STATS_ENABLED", "0")
-    from ray.cluster_utils import Cluster
-
-    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    folder = tmp_path / "sweep"
-    try:
-        second = cluster.add_node(**node)
-        process = started(*SMALL, "--seeds", "10", "--epochs", "4", "--ray", cluster.address, "--output", folder)
+    command, environment = [sys.executable, "-c", CLUSTER], {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as cluster:
+        assert cluster.stdin is not None and cluster.stdout is not None
+        address = next(line for line in cluster.stdout if line.startswith("address ")).split()[1]
+        folder = tmp_path / "sweep"
+        process = started(*SMALL, "--seeds", "10", "--epochs", "4", "--ray", address, "--output", folder)
         wait_until(lambda: len(records_in(folder)) >= 2 or process.poll() is not None)
-        cluster.remove_node(second, allow_graceful=False)
+        print("kill", file=cluster.stdin, flush=True)
+        assert any(line.startswith("killed") for line in cluster.stdout)
         output, errors = process.communicate(timeout=DEADLINE_S)
-    finally:
-        cluster.shutdown()
+        cluster.stdin.close()
     assert process.returncode == 0, errors
     assert "10 cases, 10 run now: 10 ok" in output
     assert_each_once(folder, 10)

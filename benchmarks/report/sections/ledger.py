@@ -32,7 +32,7 @@ def where_time_went(view: View) -> list[Block]:
     return [
         Heading("Where the time went", "environment-ledger"),
         Paragraph(_sentence(seconds)),
-        table("ledger-table", "Wall time of the run", columns, rows, _note(as_number(view.run.ledger.get("report_s")))),
+        table("ledger-table", "Wall time of the run", columns, rows, _note()),
     ]
 
 
@@ -48,10 +48,8 @@ def _sentence(seconds: dict[str, float]) -> Rich:
     )
 
 
-def _note(report_s: float | None) -> Rich:
-    drawn = f"Drawing this report took {significant(report_s, 2)} s of the overhead." if report_s else ""
+def _note() -> Rich:
     return say(
         "While several processes work side by side, a second of one of them counts as so much less of wall time; a "
-        "core that waits for the last of them is overhead. {drawn}",
-        drawn=drawn or "Drawing this report is not in it yet.",
+        "core that waits for the last of them is overhead. Drawing this report is not in it: ledger.json tells that."
     )
