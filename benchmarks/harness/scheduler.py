@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
+BLAS = ("OPENBLAS", "MKL", "VECLIB_MAXIMUM")
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
 
 
@@ -63,6 +63,7 @@ class Scheduler:
         self.unstartable: dict[str, WorkerLost] = {}
         self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
         self.writing = threading.Lock()  # lanes write into one folder and show one progress
+        self.of_lanes: tuple[tuple[str, str], ...] = ()
         self.closed = False
 
     def run(self, cases: Sequence[Case]) -> None:
@@ -101,14 +102,17 @@ class Scheduler:
 
     @contextmanager
     def sharing_cores(self, pieces: int) -> Iterator[None]:
-        """Workers that start meanwhile have the threads of one lane: threads that wait for a core hold up others."""
-        whole = self.worker_settings
-        share = max(1, usable_cores() // max(1, lanes.how_many(pieces)))
-        self.worker_settings = replace(whole, threads=min(whole.threads, share))
+        """Workers that start meanwhile have one lane's share of threads for NumPy's matrix products.
+
+        OpenBLAS' threads spin while they wait for a core that another lane has: beside other work, the reference's
+        training of 3 s took 70. The frameworks keep all threads, which is how they are timed.
+        """
+        share = max(1, min(self.worker_settings.threads, usable_cores() // lanes.how_many(pieces)))
+        self.of_lanes = tuple((f"{library}_NUM_THREADS", str(share)) for library in BLAS)
         try:
             yield
         finally:
-            self.worker_settings = whole
+            self.of_lanes = ()
 
     def side_by_side(self, work: Sequence[Callable[[], None]]) -> None:
         """Run pieces of work in lanes, whose time counts for as much less."""
@@ -169,8 +173,9 @@ class Scheduler:
         new = [name for name in dict.fromkeys(names) if name not in self.workers and name not in self.unstartable]
         for name in new:
             try:
-                log, environment = self.scratch_folder() / "worker.log", self.descriptors[name].environment
-                self.workers[name] = self.worker_settings.start(name, log, environment)
+                variables = (*self.descriptors[name].environment, *self.of_lanes)
+                log = self.scratch_folder() / "worker.log"
+                self.workers[name] = self.worker_settings.start(name, log, variables)
             except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
                 self.unstartable[name] = WorkerLost("failed", f"no process can be made for it ({error})")
             if self.closed:
