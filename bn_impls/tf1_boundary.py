@@ -7,6 +7,7 @@ A batch normalization is handed in as a function that draws itself into a graph 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -213,11 +214,14 @@ class Host:
 
         def export(directory: Path) -> None:
             self._keep_counts()
-            inner = directory / EXPORTED  # the builder makes its folder itself
-            builder = v1.saved_model.Builder(str(inner))
+            inner, new = directory / EXPORTED, directory / f"{EXPORTED}.part"  # the builder makes its folder itself
+            shutil.rmtree(new, ignore_errors=True)
+            builder = v1.saved_model.Builder(str(new))
             with self.graph.as_default():
                 builder.add_meta_graph_and_variables(self.session, ["serve"], saver=self.saver)
                 builder.save()
+            shutil.rmtree(inner, ignore_errors=True)
+            new.rename(inner)
 
         def restore_from(prefix_of: Callable[[Path], Path]) -> Callable[[Path], None]:
             return lambda directory: self._restore(str(prefix_of(directory)))

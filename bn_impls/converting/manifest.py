@@ -14,11 +14,11 @@ from typing import Any
 
 from bn_impls.errors import BadCheckpoint, BnBenchError
 from bn_impls.interface import Conventions, TrainerConfiguration
-from bn_impls.networks.description import PREFIXES, Glorot, LayerDescription, Network
+from bn_impls.networks.description import PREFIXES, BatchNorm, Glorot, LayerDescription, Network, Unused
 from bn_impls.networks.optimizers import SGD, Adam, Optimizer
 
 FILE, SCHEMA = "bn-bench.json", 1
-KINDS: Mapping[str, type] = {prefix: kind for kind, prefix in PREFIXES.items()}
+KINDS: Mapping[str, type] = {kind.__name__: kind for kind in PREFIXES}
 OPTIMIZERS: Mapping[str, type] = {"sgd": SGD, "adam": Adam}
 WAY_OUT = "docs/cross-restore.md describes the file"
 
@@ -63,7 +63,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        layers = [{"kind": PREFIXES[type(layer)], **asdict(layer)} for layer in self.network.layers]
+        layers = [{"kind": type(layer).__name__, **asdict(layer)} for layer in self.network.layers]
         network = {"name": self.network.name, "input_shape": list(self.network.input_shape), "layers": layers}
         return {
             "schema": SCHEMA, "implementation": self.implementation, "format": self.format, "network": network,
@@ -96,7 +96,10 @@ class Manifest:
 
 
 def _layer(entry: Mapping[str, Any]) -> LayerDescription:
-    made: LayerDescription = KINDS[entry["kind"]](**{key: value for key, value in entry.items() if key != "kind"})
+    fields = {key: value for key, value in entry.items() if key != "kind"}
+    if entry["kind"] == Unused.__name__:
+        return Unused(BatchNorm(**fields["layer"]))
+    made: LayerDescription = KINDS[entry["kind"]](**fields)
     return made
 
 

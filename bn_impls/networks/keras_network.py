@@ -172,8 +172,16 @@ class KerasTraining:
 
     def serving(self) -> Any:
         """Logits of any number of examples."""
-        x = tf.TensorSpec([None, *self.model.inputs[0].shape[1:]], self.model.inputs[0].dtype, name="x")
-        return tf.function(lambda x: self.forward(x, False, {}), autograph=False).get_concrete_function(x)
+        (x,) = (one for one in self.model.inputs if one.name == "x")
+        masks = [one for one in self.model.inputs if one.name != "x"]
+
+        def logits(x: tf.Tensor) -> tf.Tensor:
+            rows = tf.shape(x)[:1]
+            whole = {one.name: tf.ones(tf.concat([rows, one.shape[1:]], 0), one.dtype) for one in masks}
+            return self.forward(x, False, whole)
+
+        wanted = tf.TensorSpec([None, *x.shape[1:]], x.dtype, name="x")
+        return tf.function(logits, autograph=False).get_concrete_function(wanted)
 
     def restored(self) -> None:
         """After a restore: the optimizer's step is the only counter that a Keras file holds."""

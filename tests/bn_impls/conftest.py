@@ -158,8 +158,17 @@ def _offers(*fields: str) -> list[Offer]:
         if len(fields) == 1:
             found += [Offer(descriptor, style) for style in styles]
         else:  # a checkpoint does not depend on the style
-            found += [Offer(descriptor, _quick(descriptor.name, styles), name) for name in descriptor.formats]
+            formats = descriptor.formats if fields[0] == "trainer_styles" else layer_formats(descriptor)
+            found += [Offer(descriptor, _quick(descriptor.name, styles), name) for name in formats]
     return found
+
+
+def layer_formats(descriptor: Descriptor) -> list[str]:
+    """The formats of a layer alone: a SavedModel and Keras' ``tf.train.Checkpoint`` are of whole networks."""
+    if "TensorFlow" not in descriptor.framework and descriptor.framework != "Keras 2":
+        return list(descriptor.formats)
+    of_networks = {"tf-checkpoint", "saved-model"} if descriptor.name == "keras" else {"saved-model"}
+    return [name for name in descriptor.formats if "session" in descriptor.styles or name not in of_networks]
 
 
 def _quick(name: str, styles: Sequence[Style]) -> Style:

@@ -259,10 +259,11 @@ def test_a_checkpoint_of_another_optimizer_is_refused(
 def test_a_truncated_checkpoint_is_refused(
     trainer_format_offer: Offer, kept: float, uninterrupted: Any, fresh: Any, tmp_path: Path
 ) -> None:
-    """Each file on its own, the others whole."""
+    """Each file that a restore reads on its own, the others whole; of a SavedModel it reads no graph."""
     folder, _, _ = uninterrupted(trainer_format_offer, Adam(0.01))
     trainer = fresh(trainer_format_offer)
-    for number, path in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
+    read = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pb"]
+    for number, path in enumerate(sorted(read)):
         target = tmp_path / str(number)
         shutil.copytree(folder, target)
         content = path.read_bytes()
