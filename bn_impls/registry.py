@@ -35,6 +35,8 @@ class Descriptor:
         partial_formats: ways to save a part of a network, as ``format:part``.
         checkpoint_probes: what only this API's checkpoints can be asked.
         environment: variables that its process must be started with, as pairs.
+        does_without: top-level modules that its framework imports where they are installed and does without elsewhere;
+            its process imports it as if they were not.
         yardstick: whether others are measured by it and nobody would build with it; it is shown and not recommended.
         problem: why the descriptor itself cannot be used; None if it can.
     """
@@ -51,6 +53,7 @@ class Descriptor:
     partial_formats: tuple[str, ...] = ()
     checkpoint_probes: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    does_without: tuple[str, ...] = ()
     yardstick: bool = False
     problem: str | None = None
 
@@ -76,11 +79,17 @@ def from_checkout(extra: str) -> str:
     return f'pip install -e ".[{extra}]" in the checkout of bn-bench'
 
 
+_TAKEN_ALONG = ("matplotlib", "pandas", "sklearn")
+"""What Keras imports where it finds it; TensorFlow imports Keras, and tf_keras and Sonnet import TensorFlow."""
+_NOT_ON_JAX: dict[str, Any] = {"does_without": (*_TAKEN_ALONG, "jax", "scipy")}
+"""Keras imports these too, and only on JAX they are needed."""
+
 _TENSORFLOW: dict[str, Any] = {
     "modules": ("tensorflow",),
     "install": from_checkout("tensorflow"),
     "styles": ("graph", "eager", "xla"),
     "trainer_styles": ("xla", "graph", "eager"),
+    **_NOT_ON_JAX,
 }
 _TF_FORMATS: dict[str, Any] = {
     "formats": ("tf-checkpoint", "saved-model"),
@@ -96,6 +105,7 @@ _TF1: dict[str, Any] = {
     "framework": "TensorFlow, in the style of version 1",
     "styles": ("session",),
     "trainer_styles": ("session",),
+    **_NOT_ON_JAX,
     "formats": ("tf1-saver", "saved-model"),
     "partial_formats": ("tf1-saver:trainable", "tf1-saver:variables"),
 }
@@ -203,6 +213,7 @@ BUILT_IN = (
         trainer_styles=("xla", "eager"),
         **_JAX_FORMATS,
         environment=(("KERAS_BACKEND", "jax"),),
+        does_without=_TAKEN_ALONG,
     ),
     Descriptor(
         name="keras-torch",
@@ -213,6 +224,7 @@ BUILT_IN = (
         install=from_checkout("keras-torch"),
         **_TORCH_FORMATS,
         environment=(("KERAS_BACKEND", "torch"),),
+        **_NOT_ON_JAX,
     ),
     Descriptor(
         name="onnxruntime",
@@ -235,6 +247,7 @@ BUILT_IN = (
         styles=_TENSORFLOW["styles"],
         trainer_styles=_TENSORFLOW["trainer_styles"],
         **_TF_FORMATS,
+        **_NOT_ON_JAX,
     ),
     Descriptor(
         name="haiku",

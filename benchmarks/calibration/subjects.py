@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.calibration.workers import of_specification
-from bn_impls import registry
 from bn_impls.interface import Configuration, Implementation, Layer, Observation, Unsupported
+from bn_impls.isolation.loading import load_alone
 
 Clock = Callable[[], int]
 
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Implementation:
         implementation, worker = of_specification(name)
     except ValueError as error:
         raise AttributeError(str(error)) from error
-    found: Implementation = registry.load(registry.describe(implementation))
+    found: Implementation = load_alone(implementation)
     return slowed(found, worker.percent / 100)
 
 

@@ -24,10 +24,10 @@ class Server:
 
     def do_start(self, specification: str, data_dir: str | None, download: bool) -> dict[str, Any]:
         """Import the implementation (and with it its framework)."""
-        from bn_impls import registry
+        from bn_impls.isolation.loading import load_alone
 
         began = time.perf_counter()
-        self.specification, self.implementation = specification, registry.load(registry.describe(specification))
+        self.specification, self.implementation = specification, load_alone(specification)
         self.data_dir, self.download = None if data_dir is None else Path(data_dir), download
         versions = {}
         for package in self.implementation.packages:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.checkpoints.damages import IDENTICAL, REFUSED, WRONG
-from bn_impls import canonical, registry
+from bn_impls import canonical
 from bn_impls.canonical import layer_format
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Configuration, Conventions, Format, Layer, Unsupported
+from bn_impls.isolation.loading import load_alone
 from bn_impls.isolation.serving import serve
 
 CHANNELS = 256
@@ -54,7 +55,7 @@ class Server:
 
     def do_start(self, specification: str, style: str, format: str) -> dict[str, Any]:
         """Import the implementation."""
-        self.implementation = registry.load(registry.describe(specification))
+        self.implementation = load_alone(specification)
         self.style, self.format = style, format
         return {"status": "ok"}
 
