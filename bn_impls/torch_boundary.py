@@ -157,9 +157,10 @@ def watch(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Observation]
 
 
 def _profiled(function: Callable[..., Any], *inputs: Any) -> tuple[Any, list[Any]]:
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    """Call under autograd's profiler; ``torch.profiler`` around it imports the compiler, which takes over a second."""
+    with torch.autograd.profiler.profile(use_cpu=True) as profile:
         result = function(*inputs)
-    return result, list(profile.events() or ())
+    return result, list(profile.function_events or ())
 
 
 def _style(events: list[Any]) -> Observation:

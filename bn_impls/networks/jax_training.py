@@ -32,6 +32,7 @@ class Training:
         self.statistics = self.network.statistics_at_start()
         self.slots: Slots = {slot: jax.tree.map(jnp.zeros_like, self.parameters) for slot in settings.optimizer.slots}
         self.steps = 0
+        self.last = 1  # steps of the last training call
         self.updates = dict.fromkeys(self.network.batch_norms, 0)
         compiled = boundary.styled(self._scan, "xla", donated=(0, 1, 2))
         self.run: Callable[..., Any] = compiled if settings.style == "xla" else self._loop
@@ -93,7 +94,7 @@ class Training:
 
     def train(self, indices: Array, masks: Mapping[str, Array]) -> Array:
         """Run one step for each row of indices, all in one call."""
-        batches = self._batches(indices, masks)
+        batches, self.last = self._batches(indices, masks), len(indices)
         state, losses = self.run(self.parameters, self.statistics, self.slots, self.data, batches)
         self.parameters, self.statistics, self.slots = state
         self.steps += len(indices)
@@ -159,8 +160,11 @@ class Training:
         self.steps = int(arrays["steps"])
 
     def observe(self) -> Mapping[str, Observation]:
-        """Look at a weight, and at the training call, which gets copies of the state."""
-        steps, size = 2, self.settings.batch_size
+        """Look at a weight, and at the training call, which gets copies of the state.
+
+        A compiled call gets as many steps as the last one had, so that it is not compiled again.
+        """
+        steps, size = self.last if self.settings.style == "xla" else 2, self.settings.batch_size
         shapes = self.settings.network.dropout_shapes()
         masks = {name: np.ones((steps, size, *shape), np.float32) for name, shape in shapes.items()}
         batches = self._batches(np.zeros((steps, size), np.int32), masks)

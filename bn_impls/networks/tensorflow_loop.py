@@ -50,6 +50,7 @@ class TrainingLoop:
         predictors = {"moving": self._predict_moving, "batch": self._predict_batch}
         self.predictors = {which: tf.function(call, autograph=False) for which, call in predictors.items()}
         self.masked = settings.network.dropout_shapes()
+        self.steps = 1  # of the last training call
 
     def load_data(self, inputs: Array, labels: Array) -> None:
         """Put the data set on the device."""
@@ -70,6 +71,7 @@ class TrainingLoop:
 
     def train(self, indices: Array, masks: Mapping[str, Array]) -> Array:
         """Run one step for each row of indices, all in one call."""
+        self.steps = len(indices)
         with boundary.placed(self.settings.device):
             native = {name: tf.constant(mask, self.settings.dtype) for name, mask in masks.items()}
             losses = self.run(self.inputs, self.labels, tf.constant(indices, tf.int32), native)
@@ -94,7 +96,7 @@ class TrainingLoop:
             return np.asarray(self.predictors[statistics](tf.constant(inputs, self.settings.dtype)).numpy())
 
     def observe(self, weight: tf.Variable) -> Mapping[str, Observation]:
-        """Look at a weight, and at the graph of the training call."""
+        """Look at a weight, and at the graph of the last training call, which is not traced again for that."""
         place = "gpu" if "GPU" in weight.device else "cpu"
         return {
             "device": Observation(place, f"the weights are on {weight.device.rsplit('/', 1)[-1]}"),
@@ -108,8 +110,8 @@ class TrainingLoop:
             return look["style"]
         if tf.config.functions_run_eagerly():
             return Observation("eager", "tf.config.run_functions_eagerly is on, so nothing is traced")
-        size, dtype = self.settings.batch_size, self.settings.dtype
-        rows = tf.zeros([2, size], tf.int32)
-        masks = {name: tf.ones([2, size, *shape], dtype) for name, shape in self.masked.items()}
+        batch, dtype = (self.steps, self.settings.batch_size), self.settings.dtype
+        rows = tf.zeros(batch, tf.int32)
+        masks = {name: tf.ones([*batch, *shape], dtype) for name, shape in self.masked.items()}
         traced = self.run.get_concrete_function(self.inputs, self.labels, rows, masks)
         return boundary.graph_style(traced.function_def)
