@@ -1,7 +1,8 @@
-"""Checkpoint cases: one process of an implementation trains and saves, a fresh one restores all that was saved.
+"""Checkpoint cases: one process of an implementation trains and saves, another one restores all that was saved.
 
-Cases that differ only in the format or in what they restore into share one training. Implementations work side by side,
-so durations of saving and restoring are orders of magnitude.
+The second one has not seen the first: it is the worker of the last round of throughput, which is timed by then, or a
+fresh one. Cases that differ only in the format or in what they restore into share one training. Implementations work
+side by side, so durations of saving and restoring are orders of magnitude.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ class Trainings:
             name: the implementation.
             cases: all of its cases that will be run.
         """
-        self.scheduler, self.name = scheduler, name
+        self.scheduler, self.name, self.cases = scheduler, name, cases
         self.formats: dict[str, dict[str, None]] = {}
         for case in cases:
             if not SELF_CONTAINED & set(case.parameters):
                 self.formats.setdefault(trained_key(case.parameters), {})[case.parameters["format"]] = None
         self.saved: dict[str, tuple[Path, dict[str, Any]]] = {}
 
-    def run(self, cases: Sequence[Case]) -> None:
-        """Save whatever these cases need and nobody has saved, then restore each in a process that saved nothing."""
-        if not cases:
-            return
-        for case in cases:
+    def save(self) -> None:
+        """Train and save whatever the cases need; the process that did so must end before :meth:`restore`."""
+        for case in self.cases:
             self._saved(case)
-        self.scheduler.stop([self.name])
-        for case in cases:
+
+    def restore(self) -> None:
+        """Restore everything in a process that saved nothing, which ends here."""
+        for case in self.cases:
             self.scheduler.show(case.case_id)
             folder, saved = self._saved(case)
             good = saved["status"] == "ok"

@@ -6,7 +6,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class Rounds:
         return cls(rounds, passes, samples, 60 * settings.budget_min)
 
 
-def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
+def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds, afterwards: Callable[[], None]) -> None:
     """Run rounds until each case has enough whole ones, then one top-up of what is undecided.
 
     Passes that an interrupted run left are kept and count.
@@ -56,10 +56,12 @@ def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds) -> None:
         scheduler: starts and asks workers.
         cases: of the throughput axis, without a record yet.
         work: how much.
+        afterwards: is called after the planned rounds, while the last one's workers are there.
     """
     timing = Timing(scheduler, work)
     timing.more_may_come = work.top_up_s > 0
     _repeat(timing, cases, {case.case_id: work.rounds for case in cases})
+    afterwards()
     measured = [case for case in cases if case.case_id not in timing.recorded]
     if not measured:
         return

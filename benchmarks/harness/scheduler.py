@@ -1,8 +1,9 @@
 """The scheduler: visits worker processes one at a time and turns what they say into records.
 
-It imports no framework. Agreement, convergence and checkpoint run case by case in one worker an implementation, several
-implementations side by side. Where durations are compared, one worker computes at a time: throughput runs in rounds of
-fresh workers, visited in random order in many short passes.
+It imports no framework. Agreement, convergence and the saving of checkpoints run case by case in one worker an
+implementation, several implementations side by side. Where durations are compared, one worker computes at a time:
+throughput runs in rounds of fresh workers, visited in random order in many short passes. The last round's workers then
+restore the checkpoints.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Scheduler:
         self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
         self.writing = threading.Lock()  # lanes write into one folder and show one progress
         self.of_lanes: tuple[tuple[str, str], ...] = ()
+        self.trainings: list[restoring.Trainings] = []  # saved by the lanes, to be restored by other processes
         self.closed = False
 
     def run(self, cases: Sequence[Case]) -> None:
@@ -84,9 +86,8 @@ class Scheduler:
             own = [case for case in ready if not crossing.is_crossing(case)]
             self._run_untimed([case for axis in UNTIMED for case in own if case.axis == axis])
             crossing.run(self, filter(crossing.is_crossing, ready))
-            rounds.run(
-                self, self._may_be_timed([case for case in ready if case.axis == "throughput"], work.rounds), work
-            )
+            timed = self._may_be_timed([case for case in ready if case.axis == "throughput"], work.rounds)
+            rounds.run(self, timed, work, self._restore)
         finally:
             self.display.stop()
             self.close()
@@ -245,7 +246,7 @@ class Scheduler:
     # ---- axes that run case by case ---------------------------------------------------------------------------------
 
     def _run_lane(self, name: str, cases: Sequence[Case]) -> None:
-        """Run one implementation's cases in their order, in a worker that ends with the last."""
+        """Run one implementation's cases in their order, and save checkpoints, in a worker that ends with the last."""
         saved = [case for case in cases if case.axis == restoring.AXIS]
         for case in cases:
             if case not in saved:
@@ -253,8 +254,18 @@ class Scheduler:
                 self.record(case, self.run_case(case))
                 with self.writing:
                     self.display.advance()
-        restoring.Trainings(self, name, saved).run(saved)
+        if saved:
+            trainings = restoring.Trainings(self, name, saved)
+            trainings.save()
+            with self.writing:
+                self.trainings.append(trainings)
         self.stop([name])
+
+    def _restore(self) -> None:
+        """Restore what the lanes have saved: in the workers that are there, which have saved nothing, or in new ones."""
+        longest_first = sorted(self.trainings, key=lambda trainings: (-len(trainings.cases), trainings.name))
+        with self.sharing_cores(len(longest_first)):
+            self.side_by_side([trainings.restore for trainings in longest_first])
 
     def show(self, what: str) -> None:
         """Say what runs now."""

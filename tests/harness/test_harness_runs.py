@@ -89,6 +89,7 @@ def test_passes_are_taken_in_the_drawn_order(
 SAME_PROCESS = """
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Format
@@ -112,19 +113,30 @@ def build_trainer(configuration):
     return replace(trainer, formats={"npz": Format(save, restore)})
 
 
+with Path(__file__).with_suffix(".started").open("a") as started:
+    started.write("a process imports this\\n")
 OBJECT = replace(GOOD, build_trainer=build_trainer)
 """
 
 
+@pytest.mark.parametrize(
+    ("chosen", "processes"),
+    [
+        ("^checkpoint", 2),
+        ("^checkpoint|^agreement.*:(7x5|8x7x7x5|32x32)-float32|^throughput.*inference-32x32", 1 + 3),  # 3 rounds
+    ],
+)
 def test_a_checkpoint_is_restored_in_another_process(
-    tmp_path: Path, rogue: Any, small_settings: Any, planned_cases: Any, run_cases: Any
+    chosen: str, processes: int, tmp_path: Path, rogue: Any, small_settings: Any, planned_cases: Any, run_cases: Any
 ) -> None:
-    """An implementation that refuses to restore in the process that saved is content."""
+    """An implementation that refuses to restore in the process that saved is content; the last round's worker does."""
     name = rogue("careful", whole=SAME_PROCESS)
     settings = small_settings([name])
-    ran = run_cases(RunFolder.create(tmp_path / "run", settings), planned_cases(settings, "^checkpoint"))
+    ran = run_cases(RunFolder.create(tmp_path / "run", settings), planned_cases(settings, chosen))
     (record,) = ran.of(name, "checkpoint")
     assert (record["status"], record["reason"]) == ("ok", None)
+    assert ran.display.done == ran.display.total
+    assert len((tmp_path / "careful.started").read_text().splitlines()) == processes
 
 
 def test_a_process_that_cannot_be_made_is_a_row(
