@@ -145,11 +145,15 @@ class WorkerProcess:
             return WorkerLost("crashed", f"the process was ended by {_signal_name(-code)}{said}")
         return WorkerLost("crashed", f"the process exited with code {code} in the middle of a case{said}")
 
-    def close(self) -> None:
-        """End the process, with everything it started."""
+    def kill(self) -> None:
+        """Let the process end, with everything it started; :meth:`close` waits for that."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()  # also where it left its group
+
+    def close(self) -> None:
+        """End the process, with everything it started."""
+        self.kill()
         self.process.wait()
         for stream in (self._requests, self._replies):
             with contextlib.suppress(OSError):
