@@ -49,6 +49,14 @@ def test_the_compiled_call_takes_over_the_memory_of_the_state(training: Training
     assert all(array.is_deleted() for array in before)
 
 
+def test_what_is_observed_is_the_program_that_trained(training: Training, networks: NetworkKit) -> None:
+    """Another one would have to be compiled, which takes as long as the training's own."""
+    training.train(*networks.batches(networks.every_layer, 3))
+    assert training.observe()["style"].observed == "xla"
+    compiled: Any = training.run
+    assert compiled._cache_size() == 1
+
+
 def test_a_checkpoint_holds_the_librarys_own_values(training: Training, networks: NetworkKit) -> None:
     """Every leaf by its path; Haiku's averages with their hidden sums and counters, the steps beside them."""
     training.train(*networks.batches(networks.every_layer, 2))
