@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-tf: Any = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+import tensorflow as tf
 
 from bn_impls.networks.optimizers import SGD
 from bn_impls.networks.tensorflow_loop import TrainingLoop
