@@ -92,4 +92,5 @@ def test_a_run_looks_before_every_pass_over_a_group(
         assert min(look["sentinel_ns"]) > 0
         assert set(look) == {
             "schema", "run", "round", "pass", "group", "sentinel_ns", "load_1min", "steal_share",
+            "others_share",
         }  # fmt: skip
