@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from benchmarks.report.reading import read_run
 from benchmarks.report.sections import throughput as section
 from benchmarks.report.sections.noise import trust
 from benchmarks.report.view import View, look
-from benchmarks.verdicts.price import rounds_to_decide
+from benchmarks.settings import Settings, add_options
+from benchmarks.verdicts.price import rounds_of_fresh_run
 from benchmarks.verdicts.ratios import log_ratios_to
 from tests.report.synthetic import Json, agreement, throughput, write_run
 
@@ -76,26 +79,33 @@ def test_every_row_has_its_verdict_against_the_baseline(view_of: Build) -> None:
 
 
 def test_an_undecided_row_tells_its_price(view_of: Build) -> None:
-    """Four comparisons with keras; two cases of a minute a round."""
-    view = view_of(*timed(60.0))
+    """In a run of the two alone, which the command makes; two cases of a minute a round."""
+    view = view_of(*timed(60.0), settings={"size": "full", "budget_min": 2.0})
     (group,) = view.speeds.groups
     minima = [speed.minima for speed in group.speeds]
-    rounds = rounds_to_decide(log_ratios_to(minima, 0)[4], comparisons=4)
+    rounds = rounds_of_fresh_run(log_ratios_to(minima, 0)[4])
     assert rounds is not None
-    assert rounds > 1
+    assert rounds > 2
     minutes = f"{2 * rounds} min"
     assert rows_of(view)["open"]["To decide"] == f"{rounds} rounds, {minutes}"
-    assert sentences(view) == [
-        f"To decide open (graph) against keras (graph) at 3 % on dense 32×32 takes about {rounds} more process "  # noqa: RUF001
-        f"rounds, {minutes}."
-    ]
+    (sentence,) = [sentence for sentence in sentences(view) if "open (graph)" in sentence]
+    command = f"run --full --axes throughput --implementations open,keras --baseline keras --rounds {rounds} --budget 0"
+    assert sentence == (
+        "To decide open (graph) against keras (graph) at 3 % on dense 32×32 takes about "  # noqa: RUF001
+        f"{rounds} process rounds, {minutes}: bn-bench {command}"
+    )
+    parser = argparse.ArgumentParser()
+    add_options(parser.add_argument)
+    settings = Settings.from_options(parser.parse_args(command.split()[1:]))
+    assert (settings.rounds, settings.budget_min, settings.size) == (rounds, 0.0, "full")
+    assert settings.implementations == ("open", "keras")
 
 
 def test_without_a_recorded_time_the_price_is_in_rounds(view_of: Build) -> None:
     """A run of an older version."""
     view = view_of(*timed())
     assert rows_of(view)["open"]["To decide"].endswith(" rounds")
-    assert sentences(view)[0].endswith(" more process rounds.")
+    assert re.search(r" takes about \d+ process rounds: bn-bench run ", sentences(view)[0])
     assert rows_of(view)["slow"]["To decide"] == "–"  # noqa: RUF001
 
 
