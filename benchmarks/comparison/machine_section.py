@@ -53,7 +53,7 @@ def _machines(comparison: Comparison) -> Rich:
 def _alike(comparison: Comparison) -> Rich:
     known = [found for found in comparison.conditions.found if found.alike]
     figures = [f"{found.what}: {_figure(found.a)} and {_figure(found.b)}" for found in known]
-    return say("It had as much to give in both runs. {figures}.", figures="; ".join(figures))
+    return say("It had as much to give in both runs: {figures}.", figures="; ".join(figures))
 
 
 def _unlike(comparison: Comparison) -> Rich:

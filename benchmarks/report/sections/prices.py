@@ -68,8 +68,8 @@ def price_words(group: Group, found: Open) -> str:
 def _why_fresh() -> Rich:
     return say(
         "What is undecided takes a run of its own, with more rounds: adding rounds to this one until it decides would "
-        "be one look more than its intervals allow for. Each is expected to decide in four of five tries; the time is that "
-        "of the two cases alone."
+        "be one look more than its intervals allow for. Each is expected to decide in four of five tries; the "
+        "time is that of the two cases alone."
     )
 
 
