@@ -13,6 +13,7 @@ from bn_impls.errors import BadConfiguration
 TOP_UP_MIN = {"quick": 0.0, "default": 2.0, "full": 10.0}
 """Size of a run -> minutes that its top-up round may take, unless ``--budget`` says otherwise."""
 USUAL_BASELINE = "keras"
+FEWEST_ROUNDS, MOST_ROUNDS = 2, 100  # of --rounds
 AXES = ("agreement", "throughput", "convergence", "checkpoint")
 
 
@@ -33,6 +34,7 @@ class Settings:
         baseline: the implementation that ratios are against; empty until a run has chosen it.
         timeout_s: longest time that one case, or one pass, may take in a worker.
         threads: threads that a worker may use.
+        rounds: fresh processes of each implementation that are timed; 0 for as many as the size has.
         budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
     """
 
@@ -48,6 +50,7 @@ class Settings:
     baseline: str = ""
     timeout_s: float = 300.0
     threads: int = 0
+    rounds: int = 0
     budget_min: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -114,6 +117,7 @@ OPTIONS = {
     "baseline": "--baseline",
     "timeout_s": "--timeout",
     "threads": "--threads",
+    "rounds": "--rounds",
     "budget_min": "--budget",
 }
 """Field of the settings -> the option that gives it."""
@@ -141,6 +145,7 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
         "baseline": options.baseline,
         "timeout_s": options.timeout,
         "threads": options.threads,
+        "rounds": options.rounds,
         "budget_min": options.budget,
     }
     return {name: value for name, value in values.items() if value is not None}
@@ -191,6 +196,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _rounds(text: str) -> int:
+    if not (text.isdecimal() and FEWEST_ROUNDS <= int(text) <= MOST_ROUNDS):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, but should be a whole number of rounds, {FEWEST_ROUNDS} to {MOST_ROUNDS}"
+        )
+    return int(text)
+
+
 def add_options(add: Callable[..., Any]) -> None:
     """Add every option of a run.
 
@@ -232,6 +245,12 @@ def add_options(add: Callable[..., Any]) -> None:
         help=f"implementation that speed ratios are against; default: {USUAL_BASELINE}, or the first that is measured",
     )
     add("--timeout", type=_positive, metavar="S", help="seconds a case may take; default: 300")
+    add(
+        "--rounds",
+        type=_rounds,
+        metavar="N",
+        help="rounds of fresh processes for speeds, also of slow cases; default: 5, with --quick 3",
+    )
     add(
         "--budget",
         type=_minutes,

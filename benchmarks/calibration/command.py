@@ -18,13 +18,14 @@ from rich.console import Console
 from benchmarks.calibration import live, rendering
 from benchmarks.calibration.pool import pack, read_pool
 from benchmarks.calibration.recording import Recorder, SecondsDisplay, record_for, record_runs
-from benchmarks.calibration.study import calibration, study
+from benchmarks.calibration.study import RECORDED, calibration, study
 from benchmarks.calibration.workers import LIVE_WORKERS, POOL_WORKERS, Worker
 from benchmarks.harness.contents import read_plan
 from benchmarks.harness.environment import describe as describe_machine
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.progress import display_for
 from benchmarks.harness.rounds import Rounds
+from benchmarks.kept_calibrations import keep
 from bn_impls.errors import BadConfiguration, BadRunFolder
 from bn_impls.registry import describe
 
@@ -114,6 +115,9 @@ def act(options: argparse.Namespace) -> int:
         return 130
     result = _drawn(output, options.seed, lambda what: say.print(what, markup=False, soft_wrap=True))
     _tell(result, output / RESULT, options.json)
+    if kept := keep(result):
+        told = f"kept for later runs on this kind of machine: {kept}"
+        say.print(told, markup=False, soft_wrap=True)
     if options.run:
         shutil.copyfile(output / RESULT, options.run / RESULT)
         say.print(f"bn-bench report {shlex.quote(str(options.run))} prints it", markup=False, soft_wrap=True)
@@ -209,7 +213,8 @@ def _installed(names: Sequence[str], say: Console) -> list[str]:
 
 
 def _machine() -> dict[str, Any]:
-    return {name: value for name, value in describe_machine(usable_cores()).items() if name in MACHINE_FIELDS}
+    fields = {name: value for name, value in describe_machine(usable_cores()).items() if name in MACHINE_FIELDS}
+    return {**fields, RECORDED: f"{datetime.date.today():%Y-%m-%d}"}
 
 
 def _drawn(output: Path, seed: int, show: Callable[[str], None]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ DEFAULT = Design(top_up=top_up.ROUNDS)
 """What a run of the default size does: 5 rounds of 5 passes, and more of what is undecided."""
 SPLITS = ((3, 8), (5, 5), (10, 3))
 """Rounds and passes of about the same measuring time; a round also costs the start of its processes."""
+RECORDED = "recorded"
 TRIALS = 1000
 """Of each slowdown and unit."""
 
@@ -179,7 +180,8 @@ def calibration(
         "false_alarm_upper": max(alarm["upper"], found["half_pool_upper"] or 0.0),
         "noise_floor": found["noise_floor"],
         "trials": alarm["trials"],
-        "machine": dict(machine),
+        "machine": {name: value for name, value in machine.items() if name != RECORDED},
+        RECORDED: machine.get(RECORDED),
         "study": dict(found),
         "live": None if confirmed is None else dict(confirmed),
     }

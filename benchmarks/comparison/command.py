@@ -12,8 +12,8 @@ NO_REGRESSION, REGRESSION = 0, 1
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.epilog = (
-        "exit codes: 0 no regression; 1 a case is slower for certain by more than the margin, on the same machine, or "
-        "has a worse status; 2 usage"
+        "exit codes: 0 no regression; 1 a case is slower for certain by more than the margin, on the same machine and "
+        "under like conditions (with --relative under any), or has a worse status; 2 usage"
     )
     parser.add_argument("run_a", metavar="RUN_A", type=Path, help="the run folder of before")
     parser.add_argument("run_b", metavar="RUN_B", type=Path, help="the run folder of after")
@@ -23,7 +23,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--relative", action="store_true",
-        help="compare ratios to the baseline within each run also on the same machine, to cancel drift between them",
+        help="compare ratios to the baseline within each run also where times could be compared; "
+        "on the same machine they decide, whatever ran beside the runs",
     )  # fmt: skip
 
 

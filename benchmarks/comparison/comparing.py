@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparison.checkpoints import RestoreChange, changed_restores
+from benchmarks.comparison.conditions import Conditions, compare_conditions
 from benchmarks.comparison.errors import GrownError, grown_errors
 from benchmarks.comparison.machines import Machines, compare_machines
 from benchmarks.comparison.pairing import Pairing, pair_up
@@ -29,6 +30,8 @@ class Comparison:
         b: the run after.
         pairing: which cases were compared.
         machines: whether the machines were the same.
+        conditions: whether they had as much to give.
+        relative: whether ratios were asked for.
         statuses: cases whose status changed.
         speeds: throughput.
         errors: agreement errors that grew.
@@ -41,6 +44,8 @@ class Comparison:
     b: Run
     pairing: Pairing
     machines: Machines
+    conditions: Conditions
+    relative: bool
     statuses: tuple[StatusChange, ...]
     speeds: SpeedComparison
     errors: tuple[GrownError, ...]
@@ -50,8 +55,17 @@ class Comparison:
 
     @property
     def speeds_decide(self) -> bool:
-        """Whether a slower case is a regression: between different machines it is not."""
-        return self.machines.same
+        """Whether a slower case is a regression.
+
+        Between different machines it is not; on one of them a time decides only if both runs had as much of it, and a
+        ratio only if it was asked for.
+        """
+        return self.machines.same and (self.conditions.alike or self.relative)
+
+    @property
+    def speeds_timed(self) -> bool:
+        """Whether a case was timed in either run."""
+        return any(pair.b.axis == "throughput" for pair in self.pairing.pairs)
 
     @property
     def regressions(self) -> list[str]:
@@ -78,7 +92,7 @@ def compare_runs(folder_a: Path, folder_b: Path, *, margin: float = MARGIN, rela
         folder_a: the run before.
         folder_b: the run after.
         margin: relative difference of a step's time that does not matter.
-        relative: compare ratios to the baseline within each run also on the same machine.
+        relative: compare ratios to the baseline within each run also where times could be compared.
 
     Returns:
         The comparison.
@@ -92,16 +106,17 @@ def compare_runs(folder_a: Path, folder_b: Path, *, margin: float = MARGIN, rela
     if folder_a.exists() and folder_b.exists() and folder_a.samefile(folder_b):
         raise BadRunFolder(f"{folder_a} and {folder_b} are the same folder; give two different runs")
     a, b = read_run(folder_a), read_run(folder_b)
-    pairing, machines = pair_up(a, b), compare_machines(a, b)
+    pairing, machines, conditions = pair_up(a, b), compare_machines(a, b), compare_conditions(a, b)
+    times_compare = machines.same and conditions.alike
     if not pairing.pairs:
         raise BadRunFolder(
             f"{folder_a} and {folder_b} have recorded no case in common, so there is nothing to compare; run both with "
             "the same axes, size and implementations, or finish them with `bn-bench run --resume RUN`"
         )
     return Comparison(
-        a, b, pairing, machines,
+        a, b, pairing, machines, conditions, relative,
         statuses=tuple(changed_statuses(pairing.pairs)),
-        speeds=compare_speeds(a, b, pairing.pairs, relative=relative or not machines.same, margin=margin),
+        speeds=compare_speeds(a, b, pairing.pairs, relative=relative or not times_compare, margin=margin),
         errors=tuple(grown_errors(pairing.pairs)),
         trainings=tuple(changed_trainings(pairing.pairs)),
         restores=tuple(changed_restores(pairing.pairs)),

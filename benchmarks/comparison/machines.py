@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.machine_kind import MEMORY_TOLERANCE
 from benchmarks.report.run import Run
-
-MEMORY_TOLERANCE = 0.05  # a virtual machine's memory differs by what the host keeps
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ def plain_values(comparison: Comparison) -> dict[str, Any]:
         "compared": len(pairing.pairs),
         "regressions": comparison.regressions,
         "machines": asdict(comparison.machines),
+        "conditions": asdict(comparison.conditions) | {"alike": comparison.conditions.alike},
         "sentinel": comparison.sentinel,
         "statuses": [asdict(change) for change in comparison.statuses],
         "speeds": asdict(comparison.speeds) | {"decide": comparison.speeds_decide},

@@ -59,7 +59,9 @@ def _sentinel(found: float) -> Rich:
     return say(
         "The sentinel, a piece of work that is always the same, took {ratio} times as long in B: {meaning}.",
         ratio=ratio(found),
-        meaning="the machine itself had another speed" if _moved(found) else "the machine had the same speed",
+        meaning="the machine itself had another speed"
+        if _moved(found)
+        else "one core by itself had the same speed, which tells nothing of the other cores and the memory",
     )
 
 
@@ -90,7 +92,7 @@ def _table(comparison: Comparison) -> Table:
     ]
     note = say(
         "A and B: the shortest step. A regression is a case whose whole interval lies beyond the margin{where}.{more}",
-        where="" if comparison.speeds_decide else "; between different machines none is counted",
+        where="" if comparison.speeds_decide else "; none is counted here",
         more=say(" {rows}: {option} has them all.", rows=count(hidden, "more row"), option=code("--json"))
         if hidden > 0
         else "",

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from benchmarks.comparison.comparing import Comparison
 from benchmarks.comparison.errors import FACTOR
-from benchmarks.comparison.machines import Difference
+from benchmarks.comparison.machine_section import machine_section
 from benchmarks.comparison.speed_section import speed_section
-from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, Report, Rich, Section, Span, code, say
+from benchmarks.report.document import Bullets, Cell, Column, Report, Rich, Section, Span, code, say
 from benchmarks.report.run import Run
 from benchmarks.report.tables import number_cell, table, text_cell
 from benchmarks.report.wording import MISSING, QUANTITIES, count, listing, visible
@@ -22,7 +22,7 @@ def document(comparison: Comparison) -> Report:
     """The comparison as a document; sections that would say nothing are left out."""
     a, b = comparison.a, comparison.b
     sections = (
-        _machines(comparison),
+        machine_section(comparison),
         _statuses(comparison),
         speed_section(comparison),
         _errors(comparison),
@@ -44,9 +44,10 @@ def _answer(comparison: Comparison) -> Rich:
     regressions = comparison.regressions
     if not regressions:
         return say(
-            "{answer} in {cases}.",
+            "{answer} in {cases}{but}.",
             answer=Span("No regression", "good"),
             cases=count(len(comparison.pairing.pairs), "case") + " that both runs recorded",
+            but="; speeds decide nothing here" if comparison.speeds_timed and not comparison.speeds_decide else "",
         )
     shown = listing([visible(case_id) for case_id in regressions], 6)
     number = count(len(regressions), "regression")
@@ -58,38 +59,6 @@ def _run(run: Run) -> str:
     statuses = Counter(record.status for record in run.records)
     found = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.most_common())
     return f"{run.plan.run or MISSING}, size {size}, {count(len(run.plan.cases), 'planned case')}: {found or 'none'}"
-
-
-def _machines(comparison: Comparison) -> Section:
-    machines = comparison.machines
-    if machines.same:
-        text = say(
-            "The same machine, or one of the same kind: {kind}. Nothing that was recorded tells them apart.",
-            kind=machines.kind,
-        )
-    elif machines.apart:
-        text = say(
-            "{different}: durations are not compared with each other; what is compared is the ratio to the baseline "
-            "within each run, and no speed decides the exit code.",
-            different=Span("Different machines or settings", "warn"),
-        )
-    else:
-        text = say(
-            "{unknown}, for the environment of a run was not recorded: durations are not compared with each other, and "
-            "no speed decides the exit code.",
-            unknown=Span("Not known to be the same machine", "warn"),
-        )
-    blocks: list[Block] = [Paragraph(text)]
-    differences = [*machines.apart, *machines.others, *machines.versions]
-    if differences:
-        rows = [_difference(difference) for difference in differences]
-        columns = [Column("What differs"), Column("A", long=True), Column("B", long=True)]
-        blocks.append(table("environment", "Environment", columns, rows))
-    return Section("machines", "Machines", tuple(blocks))
-
-
-def _difference(difference: Difference) -> tuple[Cell, ...]:
-    return tuple(text_cell(text or MISSING, LONGEST) for text in (difference.what, difference.a, difference.b))
 
 
 def _statuses(comparison: Comparison) -> Section | None:

@@ -33,18 +33,21 @@ class Rounds:
         passes: visits of each case in a round.
         samples: samples of a visit.
         top_up_s: seconds that the top-up round of what is undecided may take; 0 for none.
+        asked: whether somebody asked for that many rounds, so that slow cases get them too.
     """
 
     rounds: int
     passes: int
     samples: int
     top_up_s: float = 0.0
+    asked: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Rounds:
         """The numbers of a run's size."""
         rounds, passes, samples = (3, 3, 3) if settings.size == "quick" else (5, 5, 3)
-        return cls(rounds, passes, samples, 60 * settings.budget_min)
+        asked = settings.rounds > 0
+        return cls(settings.rounds or rounds, passes, samples, 60 * settings.budget_min, asked)
 
 
 def run(scheduler: Scheduler, cases: Sequence[Case], work: Rounds, afterwards: Callable[[], None]) -> None:
@@ -161,7 +164,8 @@ class Timing:
 
     def missing_rounds(self, case: Case) -> int:
         """Rounds that a case lacks; none where it has taken too much time already."""
-        if pacing.enough_rounds(self.whole_rounds(case), self.lines.get(case.case_id, [])):
+        enough = pacing.enough_rounds(self.whole_rounds(case), self.lines.get(case.case_id, []))
+        if enough and not self.work.asked:
             return 0
         extra = 0 if self.more_may_come else self.top_up_rounds(case)
         return max(0, self.work.rounds + extra - self.whole_rounds(case))

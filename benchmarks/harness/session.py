@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import Scheduler
 from benchmarks.harness.semantics import observe_all
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.kept_calibrations import FILE, known_for
 from benchmarks.settings import AXES, USUAL_BASELINE, Settings
 from bn_impls.errors import BadConfiguration
 from bn_impls.registry import Descriptor, descriptors
@@ -113,8 +115,18 @@ class Session:
         if self.folder is None:
             self.folder = RunFolder.create(self.output, chosen)
         self.folder.write_plan(wanted)  # first: with it the folder can be resumed
-        self.folder.add_sitting(describe(chosen.threads or usable_cores()))
+        environment = describe(chosen.threads or usable_cores())
+        self.folder.add_sitting(environment)
+        if any(case.axis == "throughput" for case in wanted):
+            _take_calibration(self.folder, environment)
         return self.folder
+
+
+def _take_calibration(folder: RunFolder, environment: Mapping[str, Any]) -> None:
+    """Put what is kept of this kind of machine into a folder that has no calibration of its own."""
+    kept_file, own = known_for(environment), folder.path / FILE
+    if kept_file is not None and not own.exists():
+        folder.write_json(FILE, json.loads(kept_file.read_bytes()))
 
 
 def with_gates(cases: Iterable[Case]) -> list[Case]:

@@ -23,6 +23,7 @@ class Calibration:
         noise_floor: relative difference that identical workers show.
         trials: pairs judged.
         machine: the kind of machine, as in ``environment.json``.
+        recorded: the day, as ``2026-11-21``; empty where it was not noted.
     """
 
     statistic: str
@@ -31,6 +32,7 @@ class Calibration:
     noise_floor: float
     trials: int
     machine: Mapping[str, Any]
+    recorded: str = ""
 
 
 def read_calibration(path: Path, damage: list[str]) -> Calibration | None:
@@ -62,6 +64,7 @@ def read_calibration(path: Path, damage: list[str]) -> Calibration | None:
         noise_floor=float(content["noise_floor"]),
         trials=int(content["trials"]),
         machine=machine if isinstance(machine, dict) else {},
+        recorded=str(content.get("recorded") or ""),
     )
 
 

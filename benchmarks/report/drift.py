@@ -33,7 +33,10 @@ FEWEST = 5  # looks, to know what is usual
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the machine. ``shortest_ns`` is None where no duration was above 0."""
+    """One look at the machine.
+
+    ``shortest_ns`` is None where no duration was above 0, ``load``, ``steal`` and ``others`` where they are not known.
+    """
 
     round: int
     visit: int
@@ -41,6 +44,7 @@ class Look:
     shortest_ns: float | None
     load: float | None
     steal: float | None
+    others: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,4 +145,5 @@ def _read(line: bytes) -> Look | None:
         min(durations, default=None),
         as_number(content.get("load_1min")),
         as_number(content.get("steal_share")),
+        as_number(content.get("others_share")),
     )

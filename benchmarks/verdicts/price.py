@@ -1,4 +1,4 @@
-"""What a decision would cost: further rounds until an undecided comparison is probably decided."""
+"""What a decision would cost: further rounds, or those of a fresh run, until a comparison is probably decided."""
 
 from __future__ import annotations
 
@@ -48,6 +48,34 @@ def rounds_to_decide(
         half = float(half_width(spread, total, comparisons * looks, confidence))
         if _decided(mean, spread * math.sqrt(further) / total, half, math.log1p(margin)) >= ASSURANCE:
             return further
+    return None
+
+
+def rounds_of_fresh_run(
+    per_round: Array, *, margin: float = MARGIN, comparisons: int = 1, confidence: float = CONFIDENCE
+) -> int | None:
+    """Rounds with which a run that looks once would probably decide, if it has the mean and spread of these rounds.
+
+    A fresh run knows nothing of this one, so that its intervals need no correction for what was looked at here. The
+    mean of its N rounds is taken to be distributed as N(mean d, s^2 / N).
+
+    Args:
+        per_round: d of every round of this run, as ``judge`` takes it.
+        margin: as there.
+        comparisons: of the fresh run.
+        confidence: as there.
+
+    Returns:
+        The smallest number of rounds, at least 2, that decides with a probability of 0.8; None where there are fewer
+        than two rounds to judge by, or more than 100 would be needed.
+    """
+    if int(np.sum(~np.isnan(per_round))) < 2:
+        return None
+    mean, spread = float(np.nanmean(per_round)), float(np.nanstd(per_round, ddof=1))
+    for total in range(2, MOST_ROUNDS + 1):
+        half = float(half_width(spread, total, comparisons, confidence))
+        if _decided(mean, spread / math.sqrt(total), half, math.log1p(margin)) >= ASSURANCE:
+            return total
     return None
 
 

@@ -64,6 +64,18 @@ def test_the_default_is_the_most_sensitive_of_those_that_are_surely_below_2_perc
     assert choose([row("bad", 400, 990), row("less bad", 300, 10)])["name"] == "less bad"
 
 
+@pytest.mark.parametrize(
+    ("false_alarms", "found", "choice"),
+    [(5, 890, "now"), (0, 860, "rival"), (19, 899, "rival")],  # 1,000 trials: 890 may be 91 %, 860 at most 88.1 %
+)
+def test_the_default_of_now_is_kept_where_the_trials_cannot_tell_it_from_the_best(
+    false_alarms: int, found: int, choice: str
+) -> None:
+    """As long as its own false alarms are surely below 2 %; of the others, the best one is taken."""
+    rows = [row("now", false_alarms, found), row("other", 0, 899), row("rival", 9, 900)]
+    assert choose(rows)["name"] == choice
+
+
 def test_what_must_be_reached_is_said_of_each_figure() -> None:
     """A rate that was not tried is not reached."""
     tally = Tally()

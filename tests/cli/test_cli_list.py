@@ -115,12 +115,12 @@ def test_the_help_names_every_command_and_every_exit_code(bn_bench: Any) -> None
 
 
 def test_the_help_of_run_explains_every_option(bn_bench: Any) -> None:
-    """Each one with a sentence; the fifteen that are promised are there."""
+    """Each one with a sentence; the sixteen that are promised are there."""
     words = bn_bench("run", "--help").stdout
     names = options_of_a_run()
     promised = {"--axes", "--implementations", "--device", "--output", "--resume", "--quick", "--full", "--dataset",
                 "--data-dir", "--networks", "--download", "--baseline", "--timeout", "--threads",
-                "--budget"}  # fmt: skip
+                "--rounds", "--budget"}  # fmt: skip
     assert set(names) == promised
     section = words.split("options:")[1]
     for name in names:

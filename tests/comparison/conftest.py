@@ -11,19 +11,28 @@ import pytest
 
 from benchmarks.comparison.comparing import Comparison, compare_runs
 from tests.command_line import called
+from tests.comparison.runs import write_conditions
 from tests.report import synthetic
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
-    """Write two runs: records of A, records of B, and ``a=``, ``b=`` options of :func:`synthetic.write_run`."""
+    """Write two runs under like conditions.
+
+    Give the records of A, those of B, and ``a=``, ``b=`` options of :func:`synthetic.write_run`.
+    """
 
     def write(
         records_a: Sequence[synthetic.Json], records_b: Sequence[synthetic.Json],
         a: Mapping[str, Any] | None = None, b: Mapping[str, Any] | None = None,
     ) -> tuple[Path, Path]:  # fmt: skip
-        first = synthetic.write_run(tmp_path / "a", records_a, **(a or {}))
-        return first, synthetic.write_run(tmp_path / "b", records_b, **(b or {}))
+        pair = (
+            synthetic.write_run(tmp_path / "a", records_a, **(a or {})),
+            synthetic.write_run(tmp_path / "b", records_b, **(b or {})),
+        )
+        for folder in pair:
+            write_conditions(folder)
+        return pair
 
     return write
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +27,22 @@ def passes(round_ns: Sequence[float], count: int = 2) -> dict[tuple[int, int], f
 def speed(implementation: str, round_ns: Sequence[float], **options: Any) -> list[synthetic.Json]:
     """The throughput record of a layer, and the agreement that lets it be shown."""
     return [synthetic.agreement(implementation), synthetic.throughput(implementation, passes(round_ns), **options)]
+
+
+QUIET = {"load_1min": 1.2, "steal_share": 0.0, "others_share": 0.01}
+RATES = {"copy": 33.6e9, "float32": 203e9, "float64": 101e9}
+
+
+def write_conditions(folder: Path, look: Mapping[str, Any] = QUIET, rates: Mapping[str, float] = RATES) -> None:
+    """Write what a run notes of its machine: ten looks of the sentinel, and the rates, given per second."""
+    line = {"schema": 1, "run": "synthetic", "group": "g", "sentinel_ns": [200_000], **look}
+    looks = [{**line, "round": number // 2, "pass": number % 2} for number in range(10)]
+    (folder / "sentinel.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in looks))
+    second = {"durations_ns": [1_000_000_000]}
+    copies = [
+        {"working_set_bytes": 2**20, "bytes_per_sample": 5 * rates["copy"], "inside_cache": True, **second},
+        {"working_set_bytes": 2**27, "bytes_per_sample": rates["copy"], "inside_cache": False, **second},
+    ]
+    products = [{"dtype": dtype, "operations_per_sample": rates[dtype], **second} for dtype in ("float32", "float64")]
+    cpu = {"status": "ok", "reason": None, "copy": copies, "arithmetic": products}
+    (folder / "machine.json").write_text(json.dumps({"schema": 1, "cpu": cpu}))

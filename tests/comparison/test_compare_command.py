@@ -34,7 +34,7 @@ def test_a_regression_ends_with_1_and_names_the_case(folders: Folders) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     assert "**1 regression**: throughput/keras/" in done.stdout
     assert "slower, by more than the margin for certain" in done.stdout
-    assert "Nothing that was recorded tells them apart" in done.stdout
+    assert "Nothing that its environment says tells them apart" in done.stdout
     assert "any drift of the machine between them is in it" in done.stdout
 
 

@@ -11,7 +11,7 @@ from tests.comparison.runs import CHECKOUT
 
 ALLOWED = (
     "benchmarks.comparison", "benchmarks.report", "benchmarks.verdicts", "bn_impls.errors", "bn_impls.isolation.lines",
-    "numpy",
+    "numpy", "statistics", "benchmarks.machine_kind",
 )  # fmt: skip
 STANDARD = {"__future__", "argparse", "collections", "collections.abc", "dataclasses", "math", "pathlib", "typing"}
 FILES = sorted((CHECKOUT / "benchmarks" / "comparison").glob("*.py"))

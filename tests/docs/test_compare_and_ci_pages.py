@@ -24,12 +24,14 @@ from tests.docs.processes import PIP_OPTIONS, TIMEOUT_S, environment
 pytestmark = pytest.mark.slow  # two runs and a project of its own
 
 BN_BENCH = shlex.join([sys.executable, "-m", "bn_impls.cli"])
+CI_PAGE = CHECKOUT / "docs" / "continuous-integration.md"
 WORKFLOW = CHECKOUT / "examples" / "ci" / "batch-norm.yml"
 INSTALLS = (
     "python -m pip install git+https://github.com/OWNER/bn-bench .",
     'python -m pip install -e "./bn-bench[suite]" .',
 )
 """bn-bench is there already; the project is installed without a network."""
+STORED = ("plan.json", "records.jsonl", "environment.json", "machine.json", "sentinel.jsonl")
 GENEROUS = " --margin 400"
 """Between two runs of a test on a machine that does other work too, only a factor of 5 is a regression."""
 
@@ -87,10 +89,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for command in before:
         made.passes(command)
     (made.folder / "baseline-run").mkdir()
-    for name in ("plan.json", "records.jsonl", "environment.json", "benchmark.json"):
+    for name in (*STORED, "benchmark.json"):
         os.replace(made.folder / "new-run" / name, made.folder / "baseline-run" / name)
     os.rename(made.folder / "new-run", place / "artifact")
     made.passes(next(command for command in before if command.startswith("bn-bench run ")))
+    for name in ("machine.json", "sentinel.jsonl"):  # as on a machine that does nothing else
+        shutil.copyfile(made.folder / "baseline-run" / name, made.folder / "new-run" / name)
+    calm = (made.folder / "new-run" / "sentinel.jsonl").read_text()
+    calm = re.sub(r'"others_share": ?[^,}]+', '"others_share": 0.01', calm)
+    for run in ("baseline-run", "new-run"):
+        (made.folder / run / "sentinel.jsonl").write_text(calm)
     options, pipe, tee = compare.partition(" | ")
     made.passes(options + GENEROUS + pipe + tee)
     return made
@@ -122,6 +130,12 @@ def test_a_regression_fails_the_job(project: Project) -> None:
     done = project.run(steps()[-1].replace("baseline-run", "fast-run").replace("new-run", "slow-run"))
     assert done.returncode == 1, done.stdout
     assert "**5 regressions**: throughput:my_bn:IMPLEMENTATION:" in done.stdout
+
+
+def test_the_page_names_the_files_that_a_stored_run_needs() -> None:
+    """All of them, and no other."""
+    (told,) = re.findall(r"commit five of its\s+files as `baseline-run/`: (.*?)\. The", CI_PAGE.read_text(), re.DOTALL)
+    assert re.findall(r"`(.+?)`", told) == list(STORED)
 
 
 def test_the_page_shows_the_commands_of_the_workflow() -> None:

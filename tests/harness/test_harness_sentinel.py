@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.sentinel import CALLS, Sentinel, fixed_work
+from benchmarks.harness.sentinel import CALLS, TICKS_PER_S, Sentinel, fixed_work, own_seconds
 
 STAT = "cpu  {user} 0 50 {idle} 10 0 0 {steal} 7 0\ncpu0 1 2 3\nintr 5\n"
 
@@ -24,6 +26,33 @@ def test_every_call_is_timed_by_the_clock_alone(tmp_path: Path) -> None:
     """A clock that ticks 3 ns at each reading."""
     readings = count(0, 3)
     assert Sentinel(lambda: next(readings), tmp_path / "none").look()["sentinel_ns"] == [3] * CALLS
+
+
+def test_what_others_took_is_a_share_since_the_last_look(tmp_path: Path) -> None:
+    """By hand: 60 of 100 ticks were busy, and 20 of them this process's own; then it claims more than there was."""
+    stat, own = tmp_path / "stat", iter([3.0, 3.0 + 20 / TICKS_PER_S, 9.0])
+    stat.write_text(STAT.format(user=100, idle=200, steal=5))
+    sentinel = Sentinel(stat=stat, own_s=lambda: next(own))
+    stat.write_text(STAT.format(user=160, idle=230, steal=15))
+    assert sentinel.look()["others_share"] == pytest.approx(0.4)
+    stat.write_text(STAT.format(user=170, idle=320, steal=15))
+    assert sentinel.look()["others_share"] == 0
+
+
+def test_the_time_of_ended_and_of_living_children_is_this_processs_own() -> None:
+    """Two that burn a quarter of a second each; one is over when it is asked."""
+    burn = "import time\nwhile time.process_time() < 0.25: pass\n"
+    before = own_seconds()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    over = own_seconds()
+    with subprocess.Popen(
+        [sys.executable, "-c", burn + "print(flush=True)\ninput()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as living:
+        assert living.stdout is not None and living.stdin is not None
+        living.stdout.readline()
+        assert own_seconds() - over >= 0.24
+        living.stdin.write(b"\n")
+    assert over - before >= 0.24
 
 
 def test_stolen_time_is_a_share_since_the_last_look(tmp_path: Path) -> None:
@@ -63,4 +92,5 @@ def test_a_run_looks_before_every_pass_over_a_group(
         assert min(look["sentinel_ns"]) > 0
         assert set(look) == {
             "schema", "run", "round", "pass", "group", "sentinel_ns", "load_1min", "steal_share",
+            "others_share",
         }  # fmt: skip

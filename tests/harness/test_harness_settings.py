@@ -63,6 +63,7 @@ def test_a_resumed_run_may_be_given_its_own_settings_again(repeated: list[str]) 
         (["--device", "gpu"], "--device (the run has cpu)"),
         (["--timeout", "5"], "--timeout (the run has 300.0)"),
         (["--threads", "2"], "--threads (the run has 0)"),
+        (["--rounds", "9"], "--rounds (the run has 0)"),
         (["--budget", "1"], "--budget (the run has 0.0)"),
         (["--output", "elsewhere"], "--output (the run stays in its folder)"),
         (["--threads", "2", "--full"], "--quick or --full (the run has quick), --threads (the run has 0)"),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Case
-from benchmarks.harness import top_up
+from benchmarks.harness import pacing, top_up
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.rounds import Rounds
 from benchmarks.settings import Settings, add_options
@@ -209,3 +209,37 @@ def test_a_budget_that_is_no_number_of_minutes_is_refused(text: str, capsys: pyt
     with pytest.raises(SystemExit, match="2"):
         options(f"--budget={text}")
     assert f"got {text!r}, but should be a number of minutes, 0 for no top-up round" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "work"),
+    [
+        (["--rounds", "9", "--budget", "0"], Rounds(9, 5, 3, 0.0, asked=True)),
+        (["--rounds", "2", "--quick"], Rounds(2, 3, 3, 0.0, asked=True)),
+        (["--budget", "1"], Rounds(5, 5, 3, 60.0)),
+    ],
+)
+def test_rounds_that_are_asked_for_replace_those_of_the_size(arguments: list[str], work: Rounds) -> None:
+    """The passes stay."""
+    assert Rounds.of(options(*arguments)) == work
+
+
+@pytest.mark.parametrize("text", ["0", "1", "101", "-3", "2.5", "many"])
+def test_a_number_of_rounds_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what it should be; one round has no interval."""
+    with pytest.raises(SystemExit):
+        options(f"--rounds={text}")
+    assert f"got '{text}', but should be a whole number of rounds, 2 to 100" in capsys.readouterr().err
+
+
+def test_a_slow_case_gets_the_rounds_that_were_asked_for(
+    tmp_path: Path, good: str, small_settings: Any, planned_cases: Any, run_cases: Any, monkeypatch: Any
+) -> None:
+    """Of itself it would get two, for it takes longer than a case may; four fresh processes are timed."""
+    monkeypatch.setattr(pacing, "CASE_S", 0.0)
+    ran = []
+    for rounds in (0, 4):
+        settings = small_settings([good], rounds=rounds)
+        folder = RunFolder.create(tmp_path / f"run-{rounds}", settings)
+        ran.append(rounds_of(run_cases(folder, planned_cases(settings, *PATTERNS))))
+    assert [list(found.values()) for found in ran] == [[2], [4]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.verdicts.judging import judge
-from benchmarks.verdicts.price import ASSURANCE, rounds_to_decide
+from benchmarks.verdicts.price import ASSURANCE, rounds_of_fresh_run, rounds_to_decide
 from benchmarks.verdicts.ranking import family_of
 from benchmarks.verdicts.ratios import log_ratios_to
 
@@ -85,4 +85,20 @@ def test_the_price_is_kept() -> None:
         after = judge(np.concatenate([logs, more]), comparisons=3)
         paid += 1
         kept += after is not None and after.word != "undecided"
+    assert kept / paid == pytest.approx(ASSURANCE, abs=0.12)
+
+
+def test_the_price_of_a_fresh_run_is_kept() -> None:
+    """A run of its own with as many rounds as are asked for decides about as often as the price promises."""
+    random = np.random.default_rng(29)
+    paid = kept = 0
+    while paid < 300:
+        logs = random.normal(0.06, 0.04, ROUNDS)
+        rounds = rounds_of_fresh_run(logs)
+        found = judge(logs, comparisons=3)
+        if found is None or found.word != "undecided" or rounds is None:
+            continue
+        fresh = judge(random.normal(logs.mean(), logs.std(ddof=1), rounds))  # the rounds stay what they are
+        paid += 1
+        kept += fresh is not None and fresh.word != "undecided"
     assert kept / paid == pytest.approx(ASSURANCE, abs=0.12)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmarks.verdicts.judging import judge
 from benchmarks.verdicts.looks import looks_within
-from benchmarks.verdicts.price import MOST_ROUNDS, rounds_to_decide
+from benchmarks.verdicts.price import MOST_ROUNDS, rounds_of_fresh_run, rounds_to_decide
 from benchmarks.verdicts.ranking import Open, compare, fastest, ranks, undecided, verdicts_on
 from benchmarks.verdicts.ratios import log_ratios_to
 
@@ -90,10 +90,28 @@ def test_the_price_by_the_normal_distribution() -> None:
     assert probability(price) >= 0.8 > probability(price - 1)
 
 
+def test_the_price_of_a_fresh_run_by_the_normal_distribution() -> None:
+    """Nothing of the five rounds is used again: the mean of all n is as uncertain as n rounds make it."""
+    shape = np.array([-1, -0.5, 0, 0.5, 1])
+    logs = 0.05 + 0.05 * shape / shape.std(ddof=1)
+
+    def probability(n: int) -> float:
+        half = stats.t.ppf(0.5 + 0.95 ** (1 / 3) / 2, n - 1) * 0.05 / math.sqrt(n)
+        mean = stats.norm(0.05, 0.05 / math.sqrt(n))
+        return float(mean.sf(max(half, math.log(1.03))))
+
+    price = rounds_of_fresh_run(logs, comparisons=3)
+    assert price is not None
+    assert price > 5
+    assert probability(price) >= 0.8 > probability(price - 1)
+    assert rounds_of_fresh_run(np.array([0.2, 0.2, 0.2])) == 2
+    assert rounds_of_fresh_run(np.array([0.3])) is None
+
+
 def test_what_lies_on_the_border_has_no_price() -> None:
     """A ratio at the margin is not decided within a hundred rounds; nor is anything priced after one round."""
     logs = math.log(1.03) - 1e-4 + np.array([-0.02, 0.0, 0.02, 0.01, -0.01])
-    assert rounds_to_decide(logs) is None
+    assert rounds_to_decide(logs) is None and rounds_of_fresh_run(logs) is None
     assert rounds_to_decide(np.array([0.3])) is None
     assert MOST_ROUNDS == 100
 

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from statistics import median
 
+from benchmarks.machine_kind import kind_words, same_kind
+from benchmarks.report.calibration import Calibration
 from benchmarks.report.document import Paragraph, Rich, code, name, say, strong, verdict
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, percent
+from benchmarks.report.wording import count, percent, visible
 from benchmarks.verdicts.judging import MARGIN, Verdict, Word
 
 WORDS: dict[Word, str] = {"faster": "faster", "slower": "slower", "same": "the same", "undecided": "undecided"}
@@ -20,43 +22,82 @@ def noise(view: View) -> list[Paragraph]:
     verdicts = list(_against_baselines(view))
     if not verdicts:
         return []
-    floor = derived_floor(verdicts) if view.run.calibration is None else view.run.calibration.noise_floor
+    floor = _floor(view, verdicts)
     too_noisy = floor is not None and floor > MARGIN
     return [Paragraph(_tally(view, verdicts)), Paragraph(trust(view), "note" if too_noisy else "")]
 
 
 def trust(view: View) -> Rich:
-    """The machine's false-alarm rate and noise floor, or what this run knows of them; empty if nothing was compared."""
+    """The machine's false-alarm rate and noise floor, and what this run's own rounds say of its noise.
+
+    The larger of the two floors decides whether the machine was too noisy: a calibration knows another hour.
+
+    Returns:
+        The sentences; empty if nothing was compared.
+    """
     verdicts = list(_against_baselines(view))
     if not verdicts:
         return ()
-    calibration = view.run.calibration
-    if calibration is not None:
-        told = say(
-            "Calibrated on this machine: of {trials} of identical workers, {rate} were called faster or slower (at "
-            "most {upper}, with 95 % confidence); its noise floor is {floor}.",
-            trials=count(calibration.trials, "pair"),
-            rate=strong(percent(calibration.false_alarm_rate)),
-            upper=percent(calibration.false_alarm_upper),
-            floor=strong(percent(calibration.noise_floor, 1)),
-        )
-        return (*told, *_too_noisy(calibration.noise_floor))
-    floor = derived_floor(verdicts)
-    if floor is None:
+    floor = _floor(view, verdicts)
+    told = (*_foreign(view), *_calibrated(view), *_own(derived_floor(verdicts)))
+    return told if floor is None else (*told, *_too_noisy(floor))
+
+
+def own_calibration(view: View) -> Calibration | None:
+    """The calibration in the run folder, if it is of this kind of machine."""
+    found = view.run.calibration
+    return found if found is not None and same_kind(found.machine, view.run.environment) else None
+
+
+def _floor(view: View, verdicts: Iterable[Verdict]) -> float | None:
+    """The larger floor of those that are known."""
+    calibration, derived = own_calibration(view), derived_floor(verdicts)
+    known = [calibration.noise_floor] if calibration is not None else []
+    return max([*known, *([] if derived is None else [derived])], default=None)
+
+
+def _calibrated(view: View) -> Rich:
+    calibration = own_calibration(view)
+    if calibration is None:
         return say(
-            "This machine has {not_calibrated}, and one round tells nothing of its noise: {command} measures it.",
+            "This machine has {not_calibrated}: how often it calls identical workers different is unknown, and "
+            "{command} measures it.",
             not_calibrated=strong("not been calibrated"),
             command=code("bn-bench calibrate"),
         )
-    told = say(
-        "This machine has {not_calibrated}: how often it calls identical workers different is unknown, and {command} "
-        "measures it. By this run's own rounds its noise floor is {floor}: half of the comparisons cannot show a "
-        "smaller difference.",
-        not_calibrated=strong("not been calibrated"),
-        command=code("bn-bench calibrate"),
+    return say(
+        "Calibrated on this kind of machine{day}: of {trials} of identical workers, {rate} were called faster or "
+        "slower (at most {upper}, with 95 % confidence); its noise floor was {floor}.",
+        day=f", {calibration.recorded}" if calibration.recorded else "",
+        trials=count(calibration.trials, "pair"),
+        rate=strong(percent(calibration.false_alarm_rate)),
+        upper=percent(calibration.false_alarm_upper),
+        floor=strong(percent(calibration.noise_floor, 1)),
+    )
+
+
+def _foreign(view: View) -> Rich:
+    """That the calibration in the folder is of another machine, where it is."""
+    found = view.run.calibration
+    if found is None or own_calibration(view) is not None:
+        return ()
+    return say(
+        "The calibration in this run folder is of {another} ({its}; this run: {ours}) and does not count. ",
+        another=verdict("another machine", "warn"),
+        its=visible(kind_words(found.machine)),
+        ours=visible(kind_words(view.run.environment)),
+    )
+
+
+def _own(floor: float | None) -> Rich:
+    """The noise floor by this run's own rounds."""
+    if floor is None:
+        return say(" One round tells nothing of this run's own noise.")
+    return say(
+        " By this run's own rounds the noise floor is {floor}: half of the comparisons cannot show a smaller "
+        "difference.",
         floor=strong(percent(floor, 1)),
     )
-    return (*told, *_too_noisy(floor))
 
 
 def derived_floor(verdicts: Iterable[Verdict]) -> float | None:

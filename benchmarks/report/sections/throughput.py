@@ -12,7 +12,7 @@ from benchmarks.report.irregular import irregularities
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.sections.fastest import sentence
 from benchmarks.report.sections.noise import noise
-from benchmarks.report.sections.prices import price_words, prices
+from benchmarks.report.sections.prices import fresh_rounds, price_words, prices
 from benchmarks.report.speeds import NETWORK, Group, Speed
 from benchmarks.report.tables import (
     BLANK,
@@ -82,7 +82,7 @@ def _work(view: View, work: str, groups: Sequence[Group]) -> list[Block]:
     if any(len(group.published) > 1 for group in groups):
         blocks.append(_figure(view, key, title, groups))
     blocks.append(_table(view, key, title, groups))
-    blocks.extend(prices(groups))
+    blocks.extend(prices(groups, view.run.plan.settings))
     return blocks
 
 
@@ -153,7 +153,7 @@ def _table(view: View, key: str, title: str, groups: Sequence[Group]) -> Table:
         Column("95 % from", True, "lower end of the interval of the ratio"),
         Column("to", True, "upper end of the interval of the ratio"),
         Column("Verdict", False, f"against the baseline; same means within {percent(MARGIN, 0)}"),
-        Column("To decide", True, "further process rounds that would probably decide, and what they take"),
+        Column("To decide", True, "rounds of a run of the two alone that would probably decide, and what they take"),
         Column("Rank", True, "1 + the number of rows of the same group that are faster for certain"),
         Column("Rounds", True, "fresh processes"),
         Column("Passes", True),
@@ -199,7 +199,7 @@ def _price(group: Group, speed: Speed) -> Cell:
     places = {id(published): place for place, published in enumerate(group.published)}
     pair = {places[id(speed)], next(place for place, other in enumerate(group.published) if other.is_baseline)}
     found = next((found for found in group.open if {found.place, found.against} == pair), None)
-    return BLANK if found is None else Cell(price_words(group, found), found.rounds)
+    return BLANK if found is None else Cell(price_words(group, found), fresh_rounds(group, found))
 
 
 def _remark(speed: Speed) -> Cell:
