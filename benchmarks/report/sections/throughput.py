@@ -183,8 +183,7 @@ def _row(view: View, group: Group, speed: Speed, parameters: Sequence[str]) -> t
 
 def _figures(group: Group, speed: Speed) -> list[Cell]:
     """Step time, ratio, its interval, verdict, what it would cost, rank."""
-    shortest, found = min(speed.minima.values()), speed.verdict
-    time = Cell(duration(shortest * 1e-9), shortest)
+    found, time = speed.verdict, Cell(duration(speed.step_ns * 1e-9), speed.step_ns)
     rank = BLANK if speed.rank is None else count_cell(speed.rank, "good" if speed.rank == 1 else "")
     if found is None or speed.is_baseline:
         return [time, Cell("1", 1.0) if found else BLANK, *[BLANK] * 4, rank]
