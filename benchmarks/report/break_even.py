@@ -74,10 +74,18 @@ def costs_of(group: Group) -> list[Cost]:
 
 
 def judge_of(group: Group) -> Judge:
-    """Verdicts on any two of a group, whose intervals hold at once for every two, as those of its ranks do."""
+    """Verdicts on any two of a group: against the baseline the report's own, else as its ranks compare every two."""
     shown = len(group.published)
     pairs = max(1, shown * (shown - 1) // 2)
-    return lambda one, other: compare(one.speed.minima, other.speed.minima, comparisons=pairs, looks=group.looks)
+
+    def judge(one: Cost, other: Cost) -> Verdict | None:
+        if other.speed.is_baseline:
+            return one.speed.verdict
+        if one.speed.is_baseline:
+            return other.speed.verdict.inverse() if other.speed.verdict else None
+        return compare(one.speed.minima, other.speed.minima, comparisons=pairs, looks=group.looks)
+
+    return judge
 
 
 def break_even(one: Cost, other: Cost, step: Verdict) -> BreakEven | None:
