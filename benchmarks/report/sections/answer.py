@@ -9,6 +9,7 @@ from benchmarks.report.errors import severity
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
+from benchmarks.report.sections.machine_watch import unquiet
 from benchmarks.report.sections.noise import trust
 from benchmarks.report.sections.second_order import wrong as wrong_second_order
 from benchmarks.report.sections.unmeasured import accounting
@@ -26,6 +27,7 @@ def build(view: View) -> Section:
     if answers.items:
         blocks.append(answers)
         blocks.extend(Paragraph(told) for told in [trust(view)] if told)
+        blocks.extend(Paragraph(told, "note") for told in [unquiet(view)] if told)
     blocks += [Heading("Are they the same?", "answer-same"), Paragraph(_same(view))]
     blocks.extend(_conventions(view))
     blocks.append(glance(view))
