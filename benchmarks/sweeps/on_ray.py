@@ -6,10 +6,15 @@ the one that was started by the user, writes the records, so that no case can co
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
+import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
@@ -21,6 +26,7 @@ RETRIES = 3  # of a task whose process or node died
 WAITING_FOR_EACH_CORE = 2  # tasks handed to Ray ahead of time; the others wait here, where they cost nothing
 LOOK_S = 1.0
 REACHABLE_S = 5.0
+TIDYING_S = 20.0
 NOT_SENT = [".git", "reports", "docs", "tests", "**/__pycache__", "*.npz", ".tox", ".venv", "build", "dist"]
 
 
@@ -55,6 +61,7 @@ def run_on_ray(
         BadConfiguration: no Ray is installed, no cluster answers, or none of its nodes is large enough.
     """
     ray = _connected(cluster.address)
+    token = uuid.uuid4().hex
     try:
         cores, at_once = _room(ray, cluster, settings)
         held = {"num_cpus": cores, "num_gpus": 1 if settings.device == "gpu" else 0}
@@ -63,10 +70,11 @@ def run_on_ray(
         while waiting or flying:
             while waiting and len(flying) < at_once:
                 case = waiting.pop()
-                flying[task.remote(case.as_json(), asdict(settings), timeout_s)] = case
+                flying[task.remote(case.as_json(), asdict(settings), timeout_s, token)] = case
             for reference in ray.wait(list(flying), num_returns=1, timeout=LOOK_S)[0]:
                 yield flying.pop(reference), _result(ray, reference)
     finally:
+        _tidy(ray, token)
         ray.shutdown()
 
 
@@ -74,11 +82,34 @@ KEPT: dict[str, Executor] = {}
 """This process's executor; Ray uses a process for many tasks, and the framework is imported once in its life."""
 
 
-def run_on_node(case: Mapping[str, Any], settings: Mapping[str, Any], timeout_s: float) -> Result:
+def run_on_node(case: Mapping[str, Any], settings: Mapping[str, Any], timeout_s: float, token: str) -> Result:
     """What a task does, on whatever node."""
     if "executor" not in KEPT:
-        KEPT["executor"] = Executor(WorkerSettings(**settings), timeout_s)
+        KEPT["executor"] = Executor(WorkerSettings(**settings), timeout_s, _folder_of(token))
     return KEPT["executor"].run(Case.from_json(case))
+
+
+def _folder_of(token: str) -> Path:
+    """This sweep's folder on a node. Nobody else can have made it: the token is drawn for the sweep."""
+    folder = Path(tempfile.gettempdir()) / f"bn-bench-{token}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def remove_on_node(token: str) -> None:
+    """What the last task on a node does."""
+    shutil.rmtree(_folder_of(token), ignore_errors=True)
+
+
+def _tidy(ray: Any, token: str) -> None:
+    """Remove the sweep's folder on every node that can still be reached."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    with contextlib.suppress(ray.exceptions.RayError):
+        places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in ray.nodes() if node["Alive"]]
+        removing = [ray.remote(num_cpus=0, max_retries=0)(remove_on_node).options(scheduling_strategy=place)
+                    for place in places]  # fmt: skip
+        ray.wait([task.remote(token) for task in removing], num_returns=len(removing), timeout=TIDYING_S)
 
 
 def _result(ray: Any, reference: Any) -> Result:

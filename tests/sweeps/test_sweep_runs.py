@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -84,10 +85,12 @@ def assert_each_once(folder: Path, cases: int) -> None:
 
 
 def test_a_finished_sweep_resumes_to_nothing_and_seeds_differ(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two rates x two seeds; what shared the machine keeps no duration."""
-    folder = tmp_path / "sweep"
+    """Two rates x two seeds; what shared the machine keeps no duration, and nothing is left where others may write."""
+    folder, temporary = tmp_path / "sweep", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     arguments = [*SMALL, "--set", "learning_rate=0.01,0.001", "--seeds", "2", "--epochs", "1", "--jobs", "2", "--json"]
     assert cli.main(["sweep", *arguments, "--output", str(folder)]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -99,6 +102,7 @@ def test_a_finished_sweep_resumes_to_nothing_and_seeds_differ(
         assert record["samples"]["durations"].startswith("not kept: other cases ran on the same machine")
         assert (folder / record["samples"]["file"]).is_file()
     assert (folder / "index.html").stat().st_size > 0
+    assert list(temporary.iterdir()) == []
 
     before = (folder / "records.jsonl").read_bytes()
     assert cli.main(["sweep", "--resume", str(folder), "--json"]) == 0
