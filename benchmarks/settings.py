@@ -34,6 +34,8 @@ class Settings:
         timeout_s: longest time that one case, or one pass, may take in a worker.
         threads: threads that a worker may use.
         budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
+        command: ``run`` or ``sweep``; the one that ``--resume`` belongs to.
+        timed: of a sweep: whether each case gets a machine of its own, so that its durations are kept.
     """
 
     axes: tuple[str, ...] = AXES
@@ -49,6 +51,8 @@ class Settings:
     timeout_s: float = 300.0
     threads: int = 0
     budget_min: float = 0.0
+    command: str = "run"
+    timed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
