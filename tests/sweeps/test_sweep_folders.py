@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,7 @@ from benchmarks.harness.workers import WorkerSettings
 from benchmarks.settings import Settings
 from benchmarks.sweeps import connecting
 from benchmarks.sweeps.grid import Grid
-from benchmarks.sweeps.on_ray import Cluster, _room
+from benchmarks.sweeps.on_ray import Cluster, _result, _room
 from bn_impls import cli
 from bn_impls.errors import BadConfiguration, BadRunFolder
 from bn_impls.registry import describe
@@ -139,3 +140,19 @@ def test_a_timed_case_holds_a_whole_node() -> None:
     assert _room(Nodes(4, 2), Cluster("auto"), settings) == (1, 12)
     with pytest.raises(BadConfiguration, match="the largest node of the cluster has 4 cores"):
         _room(Nodes(4, 2), Cluster("auto"), WorkerSettings(8, "cpu", None, download=False))
+
+
+def test_what_dies_is_handed_out_again_a_bounded_number_of_times() -> None:
+    """None is another attempt; four where a process or node dies, two where there is no memory."""
+    exceptions = pytest.importorskip("ray.exceptions", reason="the extra [cluster] is not installed")
+
+    def statuses(error: Exception) -> list[str | None]:
+        def get(_: object) -> None:
+            raise error
+
+        ray = SimpleNamespace(get=get, exceptions=exceptions)
+        found = [_result(ray, None, attempt) for attempt in (1, 2, 3, 4)]
+        return [None if result is None else result.outcome["status"] for result in found]
+
+    assert statuses(exceptions.WorkerCrashedError()) == [None, None, None, "crashed"]
+    assert statuses(exceptions.OutOfMemoryError("too much"))[:2] == [None, "out_of_memory"]
