@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,31 @@ def test_verdicts_over_seeds_are_against_the_baseline(tmp_path: Path) -> None:
     assert rows["flax", "test accuracy"][3].text == "same"
     assert rows["torch", "test accuracy"][7].text == "4"
     assert not any(name == "keras" for name, _ in rows)
+
+
+def test_settings_of_the_network_are_experiments_of_their_own(tmp_path: Path) -> None:
+    """One of two sizes diverges with torch; neither table rests on the other's seeds."""
+    records = []
+    for hidden in (4, 64):
+        for name in ("keras", "torch"):
+            for seed in range(3):
+                accuracy = None if (hidden, name, seed) == (4, "torch", 2) else 0.9 + 0.01 * seed + hidden / 1000
+                record = trained(tmp_path, name, seed, 0.0, final_test_accuracy=accuracy)
+                record["case"]["options"] = {"hidden": [hidden]}
+                record["case_id"] += f"-{hidden}"
+                records.append(record)
+    blocks = built(tmp_path, records).blocks
+    rows = [
+        row
+        for block in blocks
+        if isinstance(block, Table) and "seeds" in block.key
+        for row in block.rows
+        if row[2].text == "test accuracy"
+    ]
+    assert [(row[3].text, row[7].text, row[8].text) for row in rows] == [("worse", "2", "1"), ("same", "3", "0")]
+    (whole,) = (block for block in blocks if isinstance(block, Table) and block.key == "convergence-table")
+    titles = [column.title for column in whole.columns]
+    assert Counter(row[titles.index("hidden")].text for row in whole.rows) == {"[4]": 6, "[64]": 6}
 
 
 def test_one_seed_has_no_verdicts(tmp_path: Path) -> None:

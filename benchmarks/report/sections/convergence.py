@@ -27,6 +27,7 @@ from benchmarks.report.trainings import (
     departure,
     experiments,
     first_split,
+    further,
     split_text,
     threshold,
     trains_alike,
@@ -126,7 +127,7 @@ def _benefits(experiment: Experiment) -> list[Block]:
 
 
 def _table(view: View, records: Sequence[Record]) -> Table:
-    parameters = varying(records, DETAILS)
+    parameters = varying(records, (*PARAMETERS, *further(records), "style", "seed"))
     columns = [
         *(parameter_column(parameter) for parameter in parameters if parameter != "style"),
         Column("BN"),
