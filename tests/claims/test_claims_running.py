@@ -160,7 +160,7 @@ def test_the_command_judges_a_claim_and_resumes_to_the_same(tmp_path: Path, caps
     [
         (["C99"], ("unknown claim 'C99'", "known are C01, ", "bn-bench claims --list")),
         (["--resume", "/no/such/run"], ("/no/such/run is no run folder",)),
-        (["C01", "--resume", "/no/such/run"], ("got --resume with claims", "should get it alone")),
+        (["--quick", "--resume", "/no/such/run"], ("got --resume with --quick", "the folder has its own")),
     ],
 )
 def test_what_a_user_gets_wrong_is_said(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -25,8 +27,9 @@ ACCURACY_MARGIN = 0.003
 STEPS_MARGIN = math.log(1.2)
 """Ratio of steps to a level that does not matter."""
 ACCURACY = "final_test_accuracy_moving"
-PRINTED = {False: (0.9688, 152), True: (0.9751, 90)}
-"""With batch normalization or without -> the notebook's last test accuracy, and its step at 95 %."""
+DOCUMENTS_LEVEL = 0.95
+PRINTED = {False: (96.88, 152, 0.223), True: (97.51, 90, 0.281)}
+"""With batch normalization or without -> the notebook's last test accuracy in %, its step at 95 %, seconds a step."""
 WORDS = {True: "with", False: "without"}
 
 
@@ -76,16 +79,32 @@ def judge(results: Results) -> Verdict:
                for level, ratio in zip(LEVELS, ratios, strict=True)},
             "seeds": gain.pairs,
         },
-        printed=tuple(
-            Printed(
-                what=f"last test accuracy {WORDS[arm]} batch normalization, in %",
-                printed=100 * PRINTED[arm][0],
-                ours=100 * float(np.mean([*arms[arm].values()])),
-                why="465 steps over the same 4,000 digits instead of 468 steps over 60,000 that are never seen twice",
-            )
-            for arm in WORDS
-        ),
+        printed=tuple(chain.from_iterable(_printed(results, arm) for arm in WORDS)),
     )  # fmt: skip
+
+
+def _printed(results: Results, batch_norm: bool) -> Iterator[Printed]:
+    """The notebook's three figures of a network, beside the means over our seeds."""
+    accuracy, step, seconds = PRINTED[batch_norm]
+    reached = float(np.mean([*steps_to(results, batch_norm, DOCUMENTS_LEVEL).values()]))
+    yield Printed(
+        what=f"last test accuracy {WORDS[batch_norm]} batch normalization, in %",
+        printed=accuracy,
+        ours=100 * float(np.mean([*results.values(ACCURACY, batch_norm=batch_norm).values()])),
+        why="465 steps over the same 4,000 digits instead of 468 over 60,000 that are never seen twice",
+    )
+    yield Printed(
+        what=f"step at which {DOCUMENTS_LEVEL:.0%} is reached {WORDS[batch_norm]} batch normalization",
+        printed=step,
+        ours=None if math.isnan(reached) else reached,
+        why="the same; ours is looked at every 31 steps, and a seed that never reaches it leaves no mean",
+    )
+    yield Printed(
+        what=f"seconds a step {WORDS[batch_norm]} batch normalization",
+        printed=seconds,
+        ours=None,
+        why="claims run side by side, so nothing here is timed; the throughput axis of a run is",
+    )
 
 
 def picture(results: Results) -> Picture:
