@@ -57,7 +57,7 @@ def act(options: argparse.Namespace) -> int:
         return 0
     if options.resume and (options.quick or options.output):
         raise BadConfiguration("got --resume with --quick or --output, but should not: the folder has its own")
-    folder, asked = _opened(options)
+    folder, asked = opened(options)
     say, size = Console(stderr=True), _size(folder)
     cases = running.plan(asked, size)
     try:
@@ -78,7 +78,7 @@ def act(options: argparse.Namespace) -> int:
     return exit_code(cases, folder.records())
 
 
-def _opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
+def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
     """The run folder, and the claims that it is for."""
     if not options.resume:
         asked = chosen(options.ids)
