@@ -95,6 +95,22 @@ def faster(
     return to_the_end(case, 0.2, 0.95 - (not arm) * gains[place], reached=2 if arm else without[place])
 
 
+def dropped(case: Case, gain: float = 0.0) -> dict[str, Any]:
+    """C37: what batch normalization gains over dropout."""
+    last = 0.94 + gain * case.parameters["batch_norm"]
+    curves = {f"{split}_accuracy_moving": np.linspace(0.1, last, 6) for split in ("train", "test")}
+    return ends(case, accuracy=last, final_train_accuracy_moving=last, **curves)
+
+
+def swapped(case: Case, worse: tuple[bool, ...] = ()) -> dict[str, Any]:
+    """C38: the loss as written is worse with these settings of batch normalization."""
+    chosen = case.parameters
+    harms = chosen["options"]["loss"] == "swapped_cross_entropy" and chosen["batch_norm"] in worse
+    last = 0.7 - 0.1 * harms
+    curve = np.linspace(0.3, last, 21)
+    return ends(case, accuracy=last, final_train_accuracy_moving=last, test_accuracy_moving=curve)
+
+
 def to_the_end(case: Case, loss: float, accuracy: float, reached: int = 2) -> dict[str, Any]:
     """Document 004's 250 epochs of 14 steps, looked at 51 times."""
     looks = np.arange(case.parameters["epochs"] // 5 + 1)
@@ -131,6 +147,11 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C30", "confirmed", faster),
     ("C30", "depends", lambda case: faster(case, (51, 3), (0.44, 0.0))),
     ("C30", "refuted", lambda case: faster(case, (3, 3), (0.0, -0.1))),
+    ("C37", "confirmed", dropped),
+    ("C37", "refuted", lambda case: dropped(case, gain=-0.05)),
+    ("C38", "confirmed", swapped),
+    ("C38", "depends", lambda case: swapped(case, (True,))),
+    ("C38", "refuted", lambda case: swapped(case, (True, False))),
 ]
 
 

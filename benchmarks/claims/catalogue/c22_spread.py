@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import combined, every, holds, mean_of, needed, paired
-from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Array, Results
 from benchmarks.claims.seeds import seeds
@@ -18,8 +18,6 @@ from benchmarks.claims.training import training
 LOSSES = {"cross_entropy": "loss right", "swapped_cross_entropy": "loss's arguments swapped"}
 SPREAD_MARGIN = math.log(1.25)
 """Log ratio of the spread at the end to that at the start which is no spreading."""
-PRINTED = {"train": 68.2, "test": 59.3}
-"""Split -> document 003's accuracy in %; it trains no network with batch normalization."""
 WORDS = {True: "with batch normalization", False: "without"}
 
 
@@ -64,19 +62,6 @@ def judge(results: Results) -> Verdict:
         on=needed(parts) if kind == "undecided" else on.get(kind, ""),
         sentence=f"Over 20 epochs the spread of what enters tanh grows, {'; '.join(told)}.",
         figures=figures | {"seeds": parts[0].pairs},
-        printed=tuple(_printed(results, split, percent) for split, percent in PRINTED.items()),
-    )
-
-
-def _printed(results: Results, split: str, percent: float) -> Printed:
-    found = results.values(
-        f"final_{split}_accuracy_moving", options={"loss": "swapped_cross_entropy"}, batch_norm=False
-    )
-    return Printed(
-        what=f"{split} accuracy without batch normalization, loss as written, in %",
-        printed=percent,
-        ours=100 * float(np.mean([*found.values()])),
-        why="32x32 patches of three photographs instead of 3,004 airplanes, automobiles and ships",
     )
 
 
