@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import Difference, combined, every, holds, needed, paired
-from benchmarks.claims.model import Claim, Size, Verdict
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
 from benchmarks.claims.seeds import seeds
 from benchmarks.claims.training import training
 
 BEFORE, AFTER = "layer-norm-activation", "layer-activation-norm"
 ACTIVATIONS = ("tanh", "relu")
+EPOCHS = 20
 LOSS_MARGIN, ACCURACY_MARGIN = 0.03, 0.02
 """Nats of test loss, and share of the test images, that do not matter."""
 LOSS, ACCURACY = "final_test_loss_moving", "final_test_accuracy_moving"
@@ -20,7 +24,7 @@ LOSS, ACCURACY = "final_test_loss_moving", "final_test_accuracy_moving"
 def cases(size: Size) -> list[Case]:
     """The document's network with tanh and with ReLU, normalized before and after."""
     return [
-        training("003", options={"order": order, "activation": activation}, epochs=20, evaluate_every=5, seed=seed)
+        training("003", options={"order": order, "activation": activation}, epochs=EPOCHS, evaluate_every=5, seed=seed)
         for seed in seeds(size, 5)
         for activation in ACTIVATIONS
         for order in (BEFORE, AFTER)
@@ -58,6 +62,27 @@ def judge(results: Results) -> Verdict:
     )
 
 
+def picture(results: Results) -> Picture:
+    """Validation loss over epochs, with either activation."""
+
+    def bands(activation: str) -> list[Band]:
+        found = []
+        for place, (order, words) in enumerate(((BEFORE, "just before it"), (AFTER, "just after it"))):
+            chosen = {"options": {"order": order, "activation": activation}}
+            values = results.stack("validation_loss_moving", **chosen)
+            found.append(Band(words, np.linspace(0, EPOCHS, values.shape[1]), values, place, place))
+        return found
+
+    told = "; ".join(f"{name} {differences(results, name)[0].told('nats', digits=3)}" for name in ACTIVATIONS)
+    return Picture(
+        title="Normalized just before the activation, and just after it",
+        caption="Validation loss in nats, by the moving statistics; median and range over seeds.",
+        alternative=f"Test loss at the end, after less before: {told}.",
+        height_in=2.8,
+        paint=lambda canvas: panels_of_bands(canvas, {name: bands(name) for name in ACTIVATIONS}, "epoch"),
+    )
+
+
 CLAIM = Claim(
     id="C16",
     documents=("003",),
@@ -68,6 +93,7 @@ CLAIM = Claim(
     "points with both activations, intervals included; refuted if with neither; depends if with one.",
     cases=cases,
     judge=judge,
+    picture=picture,
     meaning=advice(
         confirmed="Take either; before the activation is the usual one.",
         refuted="Try both: they are not the same network. After the activation, what goes on is centred again.",

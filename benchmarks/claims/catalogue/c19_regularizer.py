@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import Difference, combined, holds, needed, paired
-from benchmarks.claims.model import Claim, Size, Verdict
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.painting import draw_differences
 from benchmarks.claims.results import Results
 from benchmarks.claims.seeds import seeds
 from benchmarks.claims.training import training
@@ -43,13 +44,18 @@ def gaps(results: Results, arm: str, batch: int) -> dict[int, float]:
     return {seed: test[seed] - train[seed] for seed in test}
 
 
-def judge(results: Results) -> Verdict:
-    """Whether the gap is smaller with batch normalization, with small and with large batches."""
-    found: dict[tuple[str, int], Difference] = {
+def changes(results: Results) -> dict[tuple[str, int], Difference]:
+    """Arm and batch size -> change of the gap against the plain network."""
+    return {
         (arm, batch): paired(gaps(results, arm, batch), gaps(results, "none", batch), margin=MARGIN_NATS, family=2)
         for arm in ("batch normalization", "dropout")
         for batch in (SMALL, LARGE)
     }
+
+
+def judge(results: Results) -> Verdict:
+    """Whether the gap is smaller with batch normalization, with small and with large batches."""
+    found = changes(results)
     ours = {batch: found["batch normalization", batch] for batch in (SMALL, LARGE)}
     kind = combined(*(holds(one, "below") for one in ours.values()))
     needs = needed(ours.values()) if kind == "undecided" else ""
@@ -69,6 +75,19 @@ def judge(results: Results) -> Verdict:
     )
 
 
+def picture(results: Results) -> Picture:
+    """The changes, with their intervals."""
+    found = {f"{arm}, batches of {batch}": one for (arm, batch), one in changes(results).items()}
+    return Picture(
+        title="What closes the gap between test and training loss",
+        caption="Change of the gap in nats against the plain network, with the 95 % interval over seeds; left of 0 the "
+        "gap is smaller.",
+        alternative="; ".join(f"{name}: {one.told('nats', digits=3)}" for name, one in found.items()),
+        height_in=0.9 + 0.28 * len(found),
+        paint=lambda canvas: draw_differences(canvas, found, 1, "change of the gap, nats"),
+    )
+
+
 CLAIM = Claim(
     id="C19",
     documents=("003",),
@@ -80,6 +99,7 @@ CLAIM = Claim(
     "beyond 0, with both batch sizes; refuted if with neither; depends if with one.",
     cases=cases,
     judge=judge,
+    picture=picture,
     meaning=advice(
         confirmed="You may need less dropout with it.",
         refuted="Do not count on batch normalization against overfitting; it also speeds training up, and a network "
