@@ -9,13 +9,13 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.claims.exact import ask_of
 from benchmarks.claims.model import Size
-from benchmarks.claims.results import Array, Result, Results
+from benchmarks.claims.results import Array, Result
 from benchmarks.claims.seeds import seeds
 from benchmarks.claims.training import training
 
 BY_HAND, ONE_CALL, LAYERS = "tf1-manual-two-call", "tf1-manual", "tf1-layers"
 """Its own function with its second session call for the update, the same in one call, and the API that it gives up."""
-EPOCHS: dict[Size, int] = {"quick": 10, "full": 250}
+EPOCHS: dict[Size, int] = {"quick": 5, "full": 250}
 EVERY_EPOCHS = 5
 LATE_LOOKS = 10
 """Evaluations whose mean is the limit: of the last 50 epochs."""
@@ -25,7 +25,7 @@ def trained(size: Size, implementation: str, seed: int, batch_norm: bool = True,
     """Its network trained for its 250 epochs of 1,444 digits in two halves, looked at after every fifth.
 
     Args:
-        size: of the run; a quick one stops after 10 epochs.
+        size: of the run; a quick one stops after 5 epochs.
         implementation: whose layers it has.
         seed: of weights, batches and dropout.
         batch_norm: whether it is normalized.
@@ -41,18 +41,6 @@ def trained(size: Size, implementation: str, seed: int, batch_norm: bool = True,
         batch_norm=batch_norm,
         options=options,
     )
-
-
-def limits(results: Results, name: str, **arm: Any) -> dict[int, float]:
-    """Seed -> mean of a curve over its last :data:`LATE_LOOKS` evaluations.
-
-    Raises:
-        Missing: a case has no such curve.
-    """
-    return {
-        int(result.parameters["seed"]): float(result.curve(name)[-LATE_LOOKS:].mean())
-        for result in results.select(**arm)
-    }
 
 
 def epochs_of(result: Result) -> Array:

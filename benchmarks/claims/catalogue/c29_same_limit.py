@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.document_004 import BY_HAND, EVERY_EPOCHS, LATE_LOOKS, LAYERS, epochs_of, limits, trained
+from benchmarks.claims.document_004 import BY_HAND, EVERY_EPOCHS, LATE_LOOKS, LAYERS, epochs_of, trained
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import Difference, combined, every, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
@@ -29,7 +29,7 @@ def cases(size: Size) -> list[Case]:
     """Both forms from the same weights, on the same batches and dropout masks."""
     return [
         one
-        for seed in seeds(size, SEEDS)
+        for seed in seeds(size, SEEDS, 1)
         for one in (trained(size, LAYERS, seed, epsilon=EPSILON), trained(size, BY_HAND, seed))
     ]
 
@@ -38,7 +38,7 @@ def differences(results: Results) -> dict[str, Difference]:
     """Quantity -> limit of ``tf.layers`` less that of the form by hand."""
     found = {}
     for name, margin in JUDGED.items():
-        layers, hand = (limits(results, f"{name}_moving", implementation=one) for one in (LAYERS, BY_HAND))
+        layers, hand = (results.late(f"{name}_moving", LATE_LOOKS, implementation=one) for one in (LAYERS, BY_HAND))
         found[name] = paired(layers, hand, margin=margin, family=len(JUDGED))
     return found
 
@@ -48,7 +48,7 @@ def judge(results: Results) -> Verdict:
     found = differences(results)
     train, test, accuracy = found.values()
     kind = combined(every(*(holds(one, "same") for one in found.values())))
-    hand = 100 * float(np.mean([*limits(results, "test_accuracy_moving", implementation=BY_HAND).values()]))
+    hand = 100 * float(np.mean([*results.late("test_accuracy_moving", LATE_LOOKS, implementation=BY_HAND).values()]))
     return Verdict(
         kind=kind,
         on=on_what(kind, "", found.values()),

@@ -17,7 +17,6 @@ from benchmarks.claims.document_004 import (
     LAYERS,
     ONE_CALL,
     epochs_of,
-    limits,
     trained,
 )
 from benchmarks.claims.exact import advice
@@ -63,7 +62,7 @@ def cases(size: Size) -> list[Case]:
     """Both starts, with and without, from the same weights, on the same batches and dropout masks."""
     judged = [
         trained(size, start.form if batch_norm else LAYERS, seed, batch_norm, **start.options)
-        for seed in seeds(size, SEEDS)
+        for seed in seeds(size, SEEDS, 1)
         for start in STARTS.values()
         for batch_norm in WORDS
     ]
@@ -99,7 +98,7 @@ def arrivals(results: Results, start: str, batch_norm: bool) -> dict[int, float]
 
 def accuracies(results: Results, start: str, batch_norm: bool) -> dict[int, float]:
     """Seed -> test accuracy over the last epochs."""
-    return limits(results, "test_accuracy_moving", **of(STARTS[start], batch_norm))
+    return results.late("test_accuracy_moving", LATE_LOOKS, **of(STARTS[start], batch_norm))
 
 
 def ratio(results: Results, start: str) -> Difference:
