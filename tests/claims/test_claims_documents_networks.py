@@ -60,7 +60,7 @@ def regularized(case: Case, smaller: tuple[int, ...] = (10,)) -> dict[str, Any]:
     closes = case.parameters["batch_norm"] and case.parameters["batch_size"] in smaller
     gap = 0.4 - 0.2 * closes + wobble(case)
     return {f"final_{split}_loss_{mode}": value for mode in ("moving", "population")
-            for split, value in (("test", 0.1 + gap), ("train", 0.1))}  # fmt: skip
+            for split, value in (("validation", 0.1 + gap), ("train", 0.1))}  # fmt: skip
 
 
 def spread(case: Case, growing: tuple[str, ...] = ()) -> dict[str, Any]:
