@@ -78,7 +78,7 @@ def judge(results: Results) -> Verdict:
 
 def picture(results: Results) -> Picture:
     """The changes, with their intervals."""
-    found = {f"{arm}, batches of {batch}": one for (arm, batch), one in changes(results).items()}
+    found = {f"{arm}, batch {batch}": one for (arm, batch), one in changes(results).items()}
     return Picture(
         title="What closes the gap between validation and training loss",
         caption="Change of the gap in nats against the plain network, with the 95 % interval over seeds; left of 0 the "
