@@ -116,7 +116,7 @@ def _printed(results: Results, batch_norm: bool) -> Iterator[Printed]:
         what=f"step at which {DOCUMENTS_LEVEL:.0%} is reached {WORDS[batch_norm]} batch normalization",
         printed=step,
         ours=None if math.isnan(reached) else reached,
-        why="the same; ours is looked at every 4 or 20 steps, and a seed that never reaches it leaves no mean",
+        why="4,000 digits again and again, looked at every 4 or 20 steps; a seed that never arrives leaves no mean",
     )
     yield Printed(
         what=f"seconds a step {WORDS[batch_norm]} batch normalization",
