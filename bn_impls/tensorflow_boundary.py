@@ -256,3 +256,27 @@ def saved_model_format(
     return Format(
         lambda directory: tf.saved_model.save(root, str(directory), signatures=serve()), inside.restore, inside.names
     )
+
+
+def layer_formats(
+    tracked: Mapping[str, Any],
+    infer: Callable[[tf.Tensor], tf.Tensor],
+    tensor: tf.TensorSpec,
+    refresh: Callable[[], None] = lambda: None,
+) -> dict[str, Format]:
+    """``tf-checkpoint`` and ``saved-model`` of one layer.
+
+    Args:
+        tracked: what is saved, by name.
+        infer: what the SavedModel serves.
+        tensor: its input.
+        refresh: called after a restore.
+    """
+    root = tf.Module()
+    for name, one in tracked.items():
+        setattr(root, name, one)
+    serve = tf.function(infer, autograph=False)
+    return {
+        "tf-checkpoint": checkpoint_format(tf.train.Checkpoint(**tracked), refresh),
+        "saved-model": saved_model_format(root, lambda: serve.get_concrete_function(tensor), refresh),
+    }
