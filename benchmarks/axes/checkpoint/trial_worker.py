@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,13 +68,27 @@ class Server:
     def _format(self, layer: Layer) -> Format:
         return {"npz": layer_format(layer), **layer.formats}[self.format]
 
-    def do_save(self, folder: str, variant: str, seed: int, times: int = 1, limit: int | None = None) -> dict[str, Any]:
-        """Save a layer of drawn values; ``limit`` is the most bytes that a file may have, as on a full disk."""
+    def do_save(
+        self, folder: str, variant: str, seed: int, times: int = 1, limit: int | None = None, at_most_s: float = 600
+    ) -> dict[str, Any]:
+        """Save a layer of drawn values.
+
+        Args:
+            folder: where.
+            variant: which layer.
+            seed: of the values.
+            times: how often.
+            limit: the most bytes that a file may have, as on a full disk.
+            at_most_s: after so long, no further time.
+        """
         layer = self._layer(variant)
         if isinstance(layer, Unsupported) or self.format not in {"npz": None, **layer.formats}:
             return {"status": "unsupported", "reason": getattr(layer, "reason", "the layer has no such format")}
         _draw(layer, seed)
-        for _ in range(times):
+        until = time.monotonic() + at_most_s
+        for number in range(times):
+            if number and time.monotonic() > until:
+                break
             try:
                 with _limited(limit):
                     self._format(layer).save(Path(folder))
