@@ -52,6 +52,8 @@ class Server:
     def __init__(self) -> None:
         """Nothing is imported before ``do_start``."""
         self.layers: dict[str, Layer | Unsupported] = {}
+        self.in_order: dict[str, dict[str, Array]] = {}
+        self.half_restored: set[str] = set()
 
     def do_start(self, specification: str, style: str, format: str) -> dict[str, Any]:
         """Import the implementation."""
@@ -64,6 +66,21 @@ class Server:
             settings = configuration(self.implementation.conventions, self.style, variant)
             self.layers[variant] = self.implementation.build(settings)
         return self.layers[variant]
+
+    def _in_order(self, variant: str) -> Layer | Unsupported:
+        """A layer of drawn values; a new one if a refused restore left the last one in any other state."""
+        layer = self._layer(variant)
+        if isinstance(layer, Unsupported):
+            return layer
+        _draw(layer, -1)
+        if variant not in self.in_order:
+            self.in_order[variant] = _seen(layer)
+        elif variant in self.half_restored:
+            self.half_restored.remove(variant)
+            if not _equal(_seen(layer), self.in_order[variant]):
+                del self.layers[variant]
+                return self._in_order(variant)
+        return layer
 
     def _format(self, layer: Layer) -> Format:
         return {"npz": layer_format(layer), **layer.formats}[self.format]
@@ -107,17 +124,16 @@ class Server:
 
     def do_restore(self, folder: str, variant: str, expected: list[str]) -> dict[str, Any]:
         """Restore into a layer of other values, and say how that ended."""
-        layer = self._layer(variant)
+        layer = self._in_order(variant)
         if isinstance(layer, Unsupported):
             return {"status": "unsupported", "reason": layer.reason}
-        _draw(layer, -1)
-        before = _seen(layer)
+        before = self.in_order[variant]
         try:
             with _as_nobody(Path(folder)):
                 self._format(layer).restore(Path(folder))
             found = _seen(layer)
         except Exception as error:  # any error is a refusal; one of another kind is shown as such
-            self.layers.pop(variant)  # half restored
+            self.half_restored.add(variant)
             return {"status": "ok", "end": REFUSED, "error": _said(error), "named": isinstance(error, BadCheckpoint)}
         wanted = [canonical.read(Path(path)) for path in expected]
         if any(_equal(found, one) for one in wanted):
