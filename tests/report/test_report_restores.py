@@ -61,6 +61,20 @@ def test_ways_stand_side_by_side_and_a_part_has_its_advice(view_of: Build) -> No
         "With tf.train.Checkpoint(network) (the network alone) you must also save the optimizer's slots and the "
         "optimizer's step: they did not come back in a."
     ) in told(section)
+    assert "With tf.train.Checkpoint everything comes back in a." in told(section)
+
+
+def test_an_export_has_its_cell_and_its_sentence(view_of: Build) -> None:
+    """It holds what inference needs: no column counts what it does not hold as lost."""
+    exported = record("checkpoint", "a", {"format": "onnx", "export": True},
+                      metrics={"inference_bitwise": False, "inference_difference_abs": 4.77e-7})  # fmt: skip
+    section = checkpoint.build(view_of(synthetic.checkpoint("a", format="state-dict"), exported))
+    (row,) = table_of(section, "checkpoint-ways")
+    assert row["onnx"] == "✓ inference"
+    assert (
+        "an ONNX model that a exported infers the same in ONNX Runtime: a logit is at most 4.8e-7 off. Nobody trains "
+        "on from it."
+    ) in told(section)
 
 
 def test_a_way_that_is_refused_is_told_with_the_frameworks_words(view_of: Build) -> None:
