@@ -181,7 +181,8 @@ def unbuilt(configuration: Configuration) -> Layer | Unsupported:
                 eps=configuration.epsilon, momentum=1 - configuration.decay, dtype=dtype
             )
             boundary.formats(started(configuration).state_dict, lazy.load_state_dict)[chosen].restore(directory)
-            lazy.eval()(torch.zeros(configuration.input_shape, dtype=dtype))
+            example = np.zeros(configuration.input_shape)
+            lazy.eval()(boundary.to_native(configuration.device, configuration.dtype, configuration.layout)(example))
             return layer_of(configuration, lazy.train())
 
         return from_folder
