@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.report.document import Bullets, Section, Table, plain
 from benchmarks.report.sections import cards, checkpoint, glance, warnings
+from benchmarks.report.sections.restore_names import moving_mean
+from benchmarks.report.sections.restore_ways import cause
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH
 from tests.report import synthetic
@@ -146,3 +148,31 @@ def test_a_probe_is_told_with_its_figures(view_of: Build) -> None:
         "a, evaluation by moving averages of the weights, restored through variables_to_restore(): works (evaluated "
         "bitwise: yes, shadows of weights: 4)."
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["a/moving_mean/_hidden/.ATTRIBUTES/VARIABLE_VALUE", "a/moving_mean/.ATTRIBUTES/VARIABLE_VALUE"],
+         "a/moving_mean/.ATTRIBUTES/VARIABLE_VALUE"),
+        (["network.parts.batch_norm_0.weight", "network.parts.batch_norm_0.running_mean"],
+         "network.parts.batch_norm_0.running_mean"),
+        (["a/moments/Squeeze_1/ExponentialMovingAverage", "a/moments/Squeeze/ExponentialMovingAverage"],
+         "a/moments/Squeeze/ExponentialMovingAverage"),
+        (["_CHECKPOINTABLE_OBJECT_GRAPH", "layers/batch_normalization/vars/0"],
+         "a number, such as layers/batch_normalization/vars/0"),
+        (["dense_0/kernel", "a/batch_mean"], DASH),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_moving_mean_is_found(names: list[str], shown: str) -> None:
+    """Not a hidden sum, not the batch's mean, not the variance."""
+    assert moving_mean(names) == shown
+
+
+def test_a_refusal_is_told_in_the_frameworks_words() -> None:
+    """What stands in its parentheses, with those inside; without any, all of it."""
+    refusal = (
+        "restoring into another dtype is refused: x is no checkpoint of these tensors (w is f32 (3,), but f64 (3,))"
+    )
+    assert cause(f"{refusal}; it must come from the same implementation and network") == "w is f32 (3,), but f64 (3,)"
+    assert cause("no GPU here") == "no GPU here"

@@ -80,7 +80,7 @@ def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, fa
     try:
         subject.formats[parameters["format"]].restore(folder_of(scratch, parameters["format"]))
     except BadCheckpoint as error:
-        return _refused(situation, error, bool(parameters.get("partial")))
+        return _refused(situation, str(error).replace(f"{scratch}/", ""), bool(parameters.get("partial")))
     restore_ns = time.perf_counter_ns() - began
     found, predicted = subject.everything(), subject.infer()
     inference = inference[: len(predicted)]  # a layer for smaller batches has got the first rows
@@ -118,7 +118,7 @@ def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _refused(situation: str, error: BadCheckpoint, partial: bool) -> Outcome:
+def _refused(situation: str, error: str, partial: bool) -> Outcome:
     """A checkpoint that its own maker refuses is a disagreement; elsewhere a refusal is an honest answer."""
     if partial:
         return Outcome(status="unsupported", reason=f"restoring in this way is refused: {error}")

@@ -170,6 +170,8 @@ class Bench:
             self.not_tried[kind] = reply["reason"]
             return
         told: dict[str, Any] = {str(name): reply[name] for name in ("end", "error", "named") if name in reply}
+        if "error" in told:
+            told["error"] = told["error"].replace(f"{self.scratch}/", "")
         self.trials.append({"kind": kind, "where": where, **told})
 
     def _look_for_what_it_left(self) -> None:

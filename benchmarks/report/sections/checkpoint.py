@@ -11,6 +11,7 @@ from benchmarks.report.parameters import shared, varying
 from benchmarks.report.restores import Part, lost, parts, unknown
 from benchmarks.report.run import Record
 from benchmarks.report.sections.restore_damage import damage_blocks
+from benchmarks.report.sections.restore_names import names_table
 from benchmarks.report.sections.restore_situations import situations_table
 from benchmarks.report.sections.restore_ways import advice, ways_table
 from benchmarks.report.sections.sentences import bullets
@@ -52,7 +53,7 @@ def _ways(view: View) -> list[Block]:
     """Every way to save a whole network, and what whoever saves a part must add."""
     among = {"situation", "damage", "probe", "part"}
     records = [one for one in view.run.records if one.axis == "checkpoint" and not among & set(one.case)]
-    return [block for block in (ways_table(view, records), advice(records)) if block is not None]
+    return [block for block in (advice(records), ways_table(view, records)) if block is not None]
 
 
 def _beyond(view: View) -> list[Block]:
@@ -61,8 +62,11 @@ def _beyond(view: View) -> list[Block]:
     elsewhere = situations_table(view, [record for record in of_axis if "situation" in record.case])
     probes = [_probe(record) for record in of_axis if "probe" in record.case and record.measured]
     damaged = damage_blocks(view, [record for record in of_axis if "damage" in record.case and record.measured])
+    whole = [record for record in of_axis if not {"situation", "damage", "probe", "part", "source"} & set(record.case)]
+    stored = names_table(view, whole) if any("not_offered" in record.case for record in whole) else None
     blocks: list[Block] = [elsewhere] if elsewhere else []
-    return [*blocks, *([Bullets(tuple(probes))] if probes else []), *(damaged or ())]
+    ends: list[Block] = [stored] if stored else []
+    return [*blocks, *([Bullets(tuple(probes))] if probes else []), *(damaged or ()), *ends]
 
 
 def _probe(record: Record) -> Rich:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -183,10 +184,11 @@ def _refused(way: str, records: Sequence[Record]) -> Rich:
         saved=WAYS.get(way, ("", ""))[1],
         verdict=verdict("refused", "warn"),
         who=enumerate_spans([name(record.implementation) for record in records], 4),
-        why=shorten(visible(_cause(records[0].reason or "")), 200).rstrip("."),
+        why=shorten(visible(cause(records[0].reason or "")), 200).rstrip("."),
     )
 
 
-def _cause(reason: str) -> str:
-    """What stands in the last parentheses of a refusal: the framework's own words."""
-    return reason.rpartition("(")[2].rstrip(")") if "(" in reason else reason
+def cause(reason: str) -> str:
+    """What stands in parentheses in a refusal: the framework's own words."""
+    found = re.search(r"\((.*)\)(?:; it must come from[^)]*)?$", reason, re.DOTALL)
+    return found[1] if found else reason
