@@ -15,8 +15,8 @@ from benchmarks.readme import table
 from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
+from benchmarks.report.sections.restore_advice import advice
 from benchmarks.report.sections.restore_damage import ends_of
-from benchmarks.report.sections.restore_ways import advice
 from benchmarks.report.wording import DASH, percent
 
 PAGE, PUBLISHED = CHECKOUT / "docs" / "checkpoints.md", CHECKOUT / "reports" / "checkpoints"

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.report.document import Bullets, Section, Table, plain
 from benchmarks.report.sections import cards, checkpoint, glance, warnings
+from benchmarks.report.sections.restore_advice import cause
 from benchmarks.report.sections.restore_names import moving_mean
-from benchmarks.report.sections.restore_ways import cause
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH
 from tests.report import synthetic
@@ -57,8 +57,13 @@ def test_ways_stand_side_by_side_and_a_part_has_its_advice(view_of: Build) -> No
         "Implementation": "a",
         "tf-checkpoint": "✓ all",
         "orbax": DASH,
-        "tf-checkpoint:network": "✗ slots, step",
     }
+    (part,) = table_of(section, "checkpoint-parts")
+    assert (part["Saved by itself"], part["As users write it"]) == (
+        "tf-checkpoint:network",
+        "tf.train.Checkpoint(network)",
+    )
+    assert [part[words] for words in ("The weights", "num_updates", "The optimizer's slots")] == ["✓", "✓", "✗"]
     assert (
         "With tf.train.Checkpoint(network) (the network alone) you must also save the optimizer's slots and the "
         "optimizer's step: they did not come back in a."
@@ -84,8 +89,8 @@ def test_a_way_that_is_refused_is_told_with_the_frameworks_words(view_of: Build)
     refused = record("checkpoint", "a", {"format": "tf1-saver:variables_to_restore", "partial": True}, "unsupported",
                      reason="restoring in this way is refused: x (NotFoundError: Key w not found)")  # fmt: skip
     section = checkpoint.build(view_of(synthetic.checkpoint("a", format="tf1-saver"), refused))
-    (row,) = table_of(section, "checkpoint-ways")
-    assert row["tf1-saver:variables_to_restore"] == "✗ refused"
+    (row,) = table_of(section, "checkpoint-parts")
+    assert row["The weights"] == "refused"
     assert any("is refused in a: NotFoundError: Key w not found." in sentence for sentence in told(section))
 
 

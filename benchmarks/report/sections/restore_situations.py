@@ -8,7 +8,7 @@ from benchmarks.checkpoints.situations import NEW, SITUATIONS
 from benchmarks.report.document import Cell, Column, Table, say
 from benchmarks.report.restores import lost, parts
 from benchmarks.report.run import Record
-from benchmarks.report.sections.restore_ways import cause
+from benchmarks.report.sections.restore_advice import cause
 from benchmarks.report.tables import BLANK, implementation_cell, table, text_cell
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH, shorten, visible
