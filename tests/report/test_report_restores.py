@@ -79,8 +79,8 @@ def test_an_export_has_its_cell_and_its_sentence(view_of: Build) -> None:
     (row,) = table_of(section, "checkpoint-ways")
     assert row["onnx"] == "✓ inference"
     assert (
-        "an ONNX model that a exported infers the same in ONNX Runtime: a logit is at most 4.8e-7 off. Nobody trains "
-        "on from it."
+        "From an ONNX model that a exported, ONNX Runtime infers the same: a logit is at most 4.8e-7 off. Nobody "
+        "trains on from it."
     ) in told(section)
 
 

@@ -78,14 +78,14 @@ def _exported(way: str, records: Sequence[Record]) -> list[Rich]:
     if not of:
         return []
     off = max(record.number("inference_difference_abs") or 0.0 for record in of)
+    same = all(record.status == "ok" for record in of)
     return [
         say(
-            "{way} that {who} exported {verdict}: a logit is at most {off} off. Nobody trains on from it.",
+            "From {way} that {who} exported, ONNX Runtime {verdict}: a logit is at most {off} off. Nobody trains on "
+            "from it.",
             way=name(title(way)),
             who=enumerate_spans([name(record.implementation) for record in of], MOST_NAMED),
-            verdict=verdict("infers the same in ONNX Runtime", "good")
-            if all(record.status == "ok" for record in of)
-            else verdict("infers something else in ONNX Runtime", "bad"),
+            verdict=verdict("infers the same", "good") if same else verdict("infers something else", "bad"),
             off=significant(off, 2),
         )
     ]
