@@ -28,7 +28,11 @@ def sentences(run: Run) -> str:
     """What a user of each API needs to know, as the report tells it."""
     beyond = {"situation", "damage", "probe", "part", "source"}
     told = advice([one for one in run.records if one.axis == "checkpoint" and not beyond & set(one.case)])
-    return "\n".join(f"- {inline(item)}" for item in (told.items if told else ()))
+    lines = "\n".join(f"- {inline(item)}" for item in (told.items if told else ()))
+    names = dict.fromkeys(case.implementation for case in run.plan.cases)
+    return (
+        f"From the records of [one run](../reports/checkpoints/report.md) of {len(names)} implementations:\n\n{lines}"
+    )
 
 
 def damage(run: Run) -> str:
