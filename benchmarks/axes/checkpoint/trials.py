@@ -85,6 +85,7 @@ class Bench:
         self.folders: dict[str, Path] = {}
         self.stopped: str | None = None
         self.crashes = 0
+        self.spare: WorkerProcess | None = None  # takes the place of one that is lost: to import costs most of a trial
         self.worker = self._started()
         self.worker.started(START_S)
 
@@ -94,11 +95,15 @@ class Bench:
 
     def close(self) -> None:
         """End the process and remove the copies."""
-        self.worker.close()
+        for process in filter(None, (self.worker, self.spare)):
+            process.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _again(self) -> None:
         self.worker.close()
+        if self.spare is not None:
+            self.worker, self.spare = self.spare, None
+            return
         self.worker = self._started()
         self.worker.started(START_S)
 
@@ -224,10 +229,10 @@ class Bench:
             self._ask({**save, "seed": 0}, START_S)
             beside.join()
         except WorkerLost as lost:
+            other.close()
             self.not_tried["two_writers"] = lost.reason
             return
-        finally:
-            other.close()
+        self.spare = other
         self._restore("two_writers", f"up to {SAVES_AT_ONCE} times each", folder, "plain", ["good", "other"])
 
     def _killed(self) -> None:
