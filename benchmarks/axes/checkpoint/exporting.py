@@ -45,7 +45,7 @@ def infer_elsewhere(subject: Subject, name: str, scratch: Path, facts: Mapping[s
         "inference_difference_abs": off,
         **cost_figures(facts, read_ns),
     }
-    samples = raw_costs(facts, read_ns)
+    samples = {**raw_costs(facts, read_ns), "names": facts["names"]}
     if not off <= HIDDEN_LIMIT_REL * largest:
         why = f"inference from the file is {off / largest:.3g} off, relative to the largest value"
         return Outcome(status="disagrees", reason=why, metrics=metrics, samples=samples)

@@ -76,7 +76,6 @@ def raw_costs(facts: Mapping[str, Any], restore_ns: int) -> dict[str, Any]:
         "save_ns": facts["save_ns"],
         "restore_ns": restore_ns,
         "durations_ns": [facts["save_ns"] + restore_ns],
-        "names": facts["names"],
     }
 
 

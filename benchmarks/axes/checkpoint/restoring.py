@@ -103,6 +103,7 @@ def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, fa
         "uninterrupted_loss": losses.tolist(),
         "resumed_loss": resumed.tolist(),
         **raw_costs(facts, restore_ns),
+        **({"names": facts["names"]} if situation == NEW else {}),
         "lost": [asdict(one) for one in lost[:MOST_SHOWN]],
         **({} if subject.dataset is None else {"dataset": subject.dataset}),
     }

@@ -58,7 +58,9 @@ def _comes_back(way: str, who: Sequence[str], tried: int) -> Rich:
         "With {way} {verdict} in {who}.",
         way=name(title(way)),
         verdict=verdict("everything comes back", "good"),
-        who=f"all {tried} implementations" if everybody else enumerate_spans([name(one) for one in who], MOST_NAMED),
+        who=f"all {tried} implementations that offer it"
+        if everybody
+        else enumerate_spans([name(one) for one in who], MOST_NAMED),
     )
 
 

@@ -13,7 +13,7 @@ from benchmarks.report.tables import BLANK, implementation_cell, table, text_cel
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH, shorten, visible
 
-LONGEST_REASON = 140
+LONGEST_REASON = 170
 
 
 def situations_table(view: View, records: Sequence[Record]) -> Table | None:
