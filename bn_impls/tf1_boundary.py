@@ -289,11 +289,17 @@ class Host:
         expected = {name: (v.dtype.base_dtype, v.shape.as_list()) for name, v in self.variables.items()}
         if found != expected:  # a Saver by itself ignores variables that the graph lacks
             wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-            raise ValueError(f"variables {wrong} differ")
+            name = wrong[0]
+            got, wanted = _kind(found.get(name), "missing"), _kind(expected.get(name), "absent")
+            raise ValueError(f"{name} is {got}, but should be {wanted}; {len(wrong)} variables differ")
 
     def close(self) -> None:
         """Release the session."""
         self.session.close()
+
+
+def _kind(described: tuple[Any, list[int]] | None, otherwise: str) -> str:
+    return otherwise if described is None else f"{described[0].name} {tuple(described[1])}"
 
 
 # ---- observation ----------------------------------------------------------------------------------------------------
