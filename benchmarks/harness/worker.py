@@ -37,6 +37,7 @@ class Server:
                 versions[package] = "not a distribution"
         import_s = time.perf_counter() - began
         self.start_costs = {"import_s": import_s, "start_cpu_s": time.process_time()}
+        self.settled.once_imported()
         return {"status": "ok", "import_s": import_s, "versions": versions}
 
     def _surroundings(self, scratch: str, shared: str | None = None) -> Any:
