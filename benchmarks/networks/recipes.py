@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,10 @@ class Recipe:
         if base not in TEN_CLASSES and base != "cifar10":
             return chosen  # of one's own: whether it has halves is not known
         return "+".join([chosen, *(view for view in self.views if view not in views)])
+
+    def style_of(self, offered: Sequence[str], device: str) -> str:
+        """The call style that it is trained in, of those that an implementation's trainer offers, the usual one first."""
+        return offered[0]
 
     def epochs_on(self, rows: int) -> int:
         """Epochs of the document's training on so many rows; a partial last batch is dropped."""

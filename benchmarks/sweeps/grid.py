@@ -41,6 +41,7 @@ TRAINING: Mapping[str, tuple[Read, str]] = {
     "epochs": (_whole, "a whole number above 0"),
     "optimizer": (str, "adam or sgd"),
     "dtype": (str, "float32 or float64"),
+    "exact": (_yes_or_no, "true or false"),
 }
 """What ``--set`` can vary of a training -> how a value is read, and what it must be."""
 _READ: Mapping[str, tuple[Read, str]] = {
