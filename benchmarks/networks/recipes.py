@@ -93,7 +93,7 @@ class Recipe:
         return "+".join([chosen, *(view for view in self.views if view not in views)])
 
     def style_of(self, offered: Sequence[str], device: str) -> str:
-        """The call style that it is trained in, of those that an implementation's trainer offers, the usual one first."""
+        """The call style that it is trained in, of those that an implementation's trainer offers."""
         return offered[0]
 
     def epochs_on(self, rows: int) -> int:

@@ -37,8 +37,8 @@ class DocumentLoop:
     Attributes:
         batches: the batches of an epoch, drawn as the document draws them.
         step: a training step on a batch, as the document calls it.
-        checked: the same step on inputs (batch, ...) and class numbers (batch,) with dropout off; returns the loss before
-            the update: to see that both loops do the same work.
+        checked: the same step on inputs (batch, ...) and class numbers (batch,) with dropout off; returns the loss
+            before the update, so that one sees that both loops do the same work.
         unfetched: the same step without the loss; None where the document fetches none.
         called: the same call with the same values fed and nothing computed; None where a step is no single call.
         log_step: what the document evaluates after each step, on its batch; None for nothing.
