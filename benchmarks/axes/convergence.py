@@ -28,7 +28,7 @@ FIRST_LOSS_REL = 1e-4
 """Above this the first loss is no rounding: same weights, same batch, and float32 sums of 784 terms err by 5e-5."""
 LEVEL_SHARE = 0.25  # of the first loss
 LEVEL_STEPS = 20  # whose mean has to reach the level
-NOT_COMPARED = "not compared"
+NOT_COMPARED = "not_compared"
 """The departure of a training that the float64 network did not go along with."""
 EVALUATED_ROWS = 2048  # rows of one prediction call: bounds memory, and makes "batch" mean statistics of many rows
 

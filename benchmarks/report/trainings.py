@@ -94,7 +94,7 @@ def departure(record: Record) -> str | None:
 
 def compared(record: Record) -> bool:
     """Whether the float64 reference was trained beside it."""
-    return departure(record) != "not compared"
+    return departure(record) != "not_compared"
 
 
 def only_compared(of: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]]:
