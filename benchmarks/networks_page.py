@@ -70,9 +70,14 @@ def _microseconds(value: float | None) -> str:
     return "" if value is None else f"{value / 1e3:,.0f}"
 
 
-def mnist(table: Table, folder: Path = MNIST) -> str:
-    """Document 000 on 55,000 digits: test accuracy over seeds beside what it printed, and what BN makes of it."""
-    accuracy = _accuracy(read_run(folder).records)
+def mnist(table: Table) -> str:
+    """Document 000 on 55,000 digits, from the published run."""
+    return beside_the_printed(table, read_run(MNIST).records)
+
+
+def beside_the_printed(table: Table, records: Sequence[Record]) -> str:
+    """Test accuracy over seeds beside what document 000 printed, and what batch normalization makes of it."""
+    accuracy = _accuracy(records)
     names = list(dict.fromkeys(name for name, _ in accuracy))
     rows = [
         [f"`{name}`", "with" if batch_norm else "without", _listed(values), _mean(values), f"{printed:.2f} %",
@@ -121,6 +126,6 @@ def _ordering(name: str, accuracy: Mapping[tuple[str, bool], Mapping[int, float]
     differences = [with_it[seed] - without[seed] for seed in with_it if seed in without]
     higher = sum(difference > 0 for difference in differences)
     return (
-        f"With `{name}` the accuracy is higher with batch normalization in {higher} of {len(differences)} seeds; the mean "
-        f"paired difference is {_mean(differences)} points."
+        f"With `{name}` the accuracy is higher with batch normalization in {higher} of {len(differences)} seeds; the "
+        f"mean paired difference is {_mean(differences)} points."
     )
