@@ -105,9 +105,9 @@ def difference(experiment: Experiment, trainer: Trainer, loop: DocumentLoop) -> 
         ValueError: it is none that rounding makes.
     """
     indices, masks = experiment.batches(1)[0]
-    indices = indices[:CHECKED_STEPS]
-    losses = trainer.train(indices, {name: np.ones_like(mask[:CHECKED_STEPS]) for name, mask in masks.items()})
-    train = experiment.data.train
+    indices, train = indices[:CHECKED_STEPS], experiment.data.train
+    ones = {name: np.ones_like(mask[:1]) for name, mask in masks.items()}
+    losses = np.concatenate([trainer.train(rows[None], ones) for rows in indices])
     expected = np.array([loop.checked(train.inputs[rows], train.labels[rows]) for rows in indices])
     found = float(np.abs(losses / expected - 1).max())
     if not found <= ALLOWED_REL:
