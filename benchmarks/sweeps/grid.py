@@ -111,7 +111,7 @@ class Grid:
         return "-".join([network, *words, f"seed={seed}", parameters["dataset"]]), parameters
 
     def _case(self, descriptor: Descriptor, words: str, parameters: Mapping[str, Any]) -> Case:
-        style = descriptor.trainer_styles[0]
+        style = recipe(parameters["network"]).style_of(descriptor.trainer_styles, self.device)
         label = f"{words}-{style}-{self.device}"
         return Case("convergence", descriptor.name, label, {**parameters, "style": style})
 
