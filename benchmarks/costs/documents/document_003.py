@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,14 @@ from tf_keras.losses import categorical_crossentropy
 from benchmarks.costs.documents.model import DocumentLoop, Task
 from bn_impls.interface import Array
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def traced(function: Function) -> Function:
+    """``tf.function``, which has no types of its own."""
+    found: Function = tf.function(function)
+    return found
+
 
 class MyModel(tf_keras.Model):
     """The document's, with its weights given; ``model`` of its ``train_step`` is the model itself."""
@@ -22,32 +30,32 @@ class MyModel(tf_keras.Model):
         super().__init__()
         self.w1, self.b1, self.w2, self.b2 = (tf.Variable(value, dtype=tf.float32) for value in weights.values())
 
-    @tf.function
+    @traced
     def get_z1(self, X: Any) -> tf.Tensor:
         """Before the activation function of layer 1."""
         return tf.matmul(X, self.w1) + self.b1
 
-    @tf.function
+    @traced
     def get_a1(self, X: Any) -> tf.Tensor:
         """After it."""
         return tf.tanh(self.get_z1(X))
 
-    @tf.function
+    @traced
     def get_z2(self, X: Any) -> tf.Tensor:
         """Before that of layer 2."""
         return tf.matmul(self.get_a1(X), self.w2) + self.b2
 
-    @tf.function
+    @traced
     def get_a2(self, X: Any) -> tf.Tensor:
         """After it."""
         return softmax(self.get_z2(X))
 
-    @tf.function
+    @traced
     def call(self, X: Any) -> tf.Tensor:
         """Probabilities."""
         return self.get_a2(X)
 
-    @tf.function
+    @traced
     def train_step(self, X: Any, y: Any) -> tf.Tensor:
         """The model is called twice, and the loss gets its arguments swapped."""
         self(X)
@@ -58,7 +66,7 @@ class MyModel(tf_keras.Model):
         return loss_value
 
 
-@tf.function
+@traced
 def _nothing(x: Any, y: Any) -> tf.Tensor:
     return tf.constant(0.0)
 
