@@ -23,7 +23,7 @@ def traced(function: Function) -> Function:
     return found
 
 
-class MyModel(tf_keras.Model):
+class MyModel(tf_keras.Model):  # type: ignore[misc]  # TensorFlow is untyped
     """The document's, with its weights given; ``model`` of its ``train_step`` is the model itself."""
 
     def __init__(self, weights: Mapping[str, Array]) -> None:
