@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.report.parameters import Key, key_of
@@ -97,13 +97,26 @@ def first_split(record: Record) -> int | None:
 
 
 def departure(record: Record) -> str | None:
-    """What the axis made of the curve: none, rounding, algorithm or diverged; None in records of older runs."""
+    """What the axis made of the curve: none, rounding, algorithm, diverged or not compared; None in older records."""
     value = record.metrics.get("departure")
     return value if isinstance(value, str) else None
 
 
+def compared(record: Record) -> bool:
+    """Whether the float64 reference was trained beside it."""
+    return departure(record) != "not_compared"
+
+
+def only_compared(of: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]]:
+    """The compared trainings of each implementation; one that has none is left out."""
+    found = {who: [record for record in records if compared(record)] for who, records in of.items()}
+    return {who: records for who, records in found.items() if records}
+
+
 def split_text(record: Record) -> str:
     """``never in 1,250 steps`` or ``step 412``."""
+    if not compared(record):
+        return "not compared"
     split, steps = first_split(record), record.number("steps")
     if split is not None:
         return f"step {split:,}"

@@ -60,6 +60,7 @@ TRAINING: Mapping[str, tuple[Read, str]] = {
     "epochs": (_whole, "a whole number above 0"),
     "optimizer": (str, "adam or sgd"),
     "dtype": (str, "float32 or float64"),
+    "exact": (_yes_or_no, "true or false"),
 }
 """What ``--set`` can vary of a training -> how a value is read, and what it must be."""
 _READ: Mapping[str, tuple[Read, str]] = {
@@ -137,7 +138,7 @@ class Grid:
         return "-".join([network, *words, f"seed={seed}", parameters["dataset"]]), parameters
 
     def _case(self, descriptor: Descriptor, words: str, parameters: Mapping[str, Any]) -> Case:
-        style = descriptor.trainer_styles[0]
+        style = recipe(parameters["network"]).style_of(descriptor.trainer_styles, self.device)
         label = f"{words}-{style}-{self.device}"
         return Case("convergence", descriptor.name, label, {**parameters, "style": style})
 

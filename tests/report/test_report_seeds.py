@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report.document import Figure, Paragraph, Section, Table, plain
+from benchmarks.report.document import Bullets, Figure, Paragraph, Section, Table, plain
 from benchmarks.report.reading import read_run
 from benchmarks.report.sections import convergence as section
 from benchmarks.report.view import look
@@ -117,3 +117,13 @@ def test_a_split_is_told_by_what_the_axis_made_of_it(departure: str, said: str, 
     table = next(b for b in built(tmp_path, [record]).blocks if isinstance(b, Table) and b.key == "convergence-table")
     cells = [cell for row in table.rows for cell in row if cell.text.startswith("step 1")]
     assert [(cell.text, cell.tone) for cell in cells] == [(said, tone)]
+
+
+def test_a_training_without_the_reference_is_not_said_to_follow_it(tmp_path: Path) -> None:
+    """It has its row and its accuracy, and no sentence."""
+    record = trained(tmp_path, "keras", 0, 0.97, departure="not_compared", first_split_step=None)
+    found = built(tmp_path, [record])
+    rows = [[cell.text for cell in row] for block in found.blocks if isinstance(block, Table) for row in block.rows]
+    assert any("not compared" in row for row in rows)
+    assert not any("never" in cell for row in rows for cell in row)
+    assert not any(isinstance(block, Bullets) for block in found.blocks)
