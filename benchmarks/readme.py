@@ -15,8 +15,11 @@ from typing import Any
 
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.errors import Worst, judged
+from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
+from benchmarks.report.sections.advice import advise, sentence
+from benchmarks.report.view import look
 from benchmarks.verdicts.passes import PassValues, pass_values
 from benchmarks.verdicts.ranking import compare
 from bn_impls.registry import BUILT_IN
@@ -36,6 +39,11 @@ def implementations() -> str:
     """The table of implementations, from the registry."""
     rows = [[f"`{d.name}`", d.framework, d.summary, ", ".join(d.styles)] for d in BUILT_IN]
     return table(("name", "framework", "what it is", "call styles"), rows)
+
+
+def advice() -> str:
+    """Which implementation to take in which framework, from the published run."""
+    return "\n".join(f"- **{one.framework}**: {inline(sentence(one))}" for one in advise(look(read_run(PUBLISHED))))
 
 
 def results() -> str:
@@ -166,7 +174,7 @@ def _signed(value: float) -> str:
 
 def rewritten(text: str) -> str:
     """A README with every block between markers made anew."""
-    blocks: dict[str, Callable[[], str]] = {"implementations": implementations, "results": results}
+    blocks: dict[str, Callable[[], str]] = {"advice": advice, "implementations": implementations, "results": results}
     for name, make in blocks.items():
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
         if text.count(begin) != 1 or text.count(end) != 1:

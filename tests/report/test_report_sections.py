@@ -85,8 +85,8 @@ def test_agreement_is_a_yes_with_the_largest_error(view_of: Build) -> None:
     """The answer to `are they the same`."""
     found = sentences(answer.build(view_of(agreement("a", 0.25), agreement("b", 0.5))))
     assert (
-        "Yes, each under its own conventions: 2 implementations measured, and in 2 cases each computed what the "
-        "float64 reference computes; the largest error is 0.50 of its bound." in found
+        "Yes, each under its own conventions, for output, gradients and statistics: 2 implementations measured, and in "
+        "2 cases each computed what the float64 reference computes; the largest error is 0.50 of its bound." in found
     )
 
 
@@ -294,8 +294,8 @@ def test_a_published_page_names_no_folder_of_the_user(view_of: Build) -> None:
 
 @pytest.mark.parametrize("settings", [{"quick": True}, {"size": "quick"}])
 def test_a_quick_run_says_so(view_of: Build, settings: Json) -> None:
-    """Right below the accounting."""
-    assert sentences(answer.build(view_of(agreement("a"), settings=settings)))[1].startswith("This was a quick run")
+    """Before anything else."""
+    assert sentences(answer.build(view_of(agreement("a"), settings=settings)))[0].startswith("This was a quick run")
 
 
 def test_a_slow_call_style_is_a_warning(view_of: Build) -> None:

@@ -7,10 +7,10 @@ from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich,
 from benchmarks.report.document import code, enumerate_spans, link, name, say, verdict  # isort: skip
 from benchmarks.report.errors import severity
 from benchmarks.report.sections import cards
+from benchmarks.report.sections.advice import advice
 from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
 from benchmarks.report.sections.noise import trust
-from benchmarks.report.sections.second_order import wrong as wrong_second_order
 from benchmarks.report.sections.unmeasured import accounting
 from benchmarks.report.sections.warnings import warnings
 from benchmarks.report.view import View
@@ -19,9 +19,11 @@ from benchmarks.report.wording import count, of_bound
 
 def build(view: View) -> Section:
     """The section."""
-    blocks: list[Block] = [Paragraph(accounting(view.run))]
+    blocks: list[Block] = [*advice(view)]
     if view.is_quick():
-        blocks.append(Paragraph(_quick(), "note"))
+        blocks.insert(0, Paragraph(_quick(), "note"))
+    if view.run.missing:
+        blocks.insert(0, Paragraph(accounting(view.run), "note"))
     answers = cards.build(view)
     if answers.items:
         blocks.append(answers)
@@ -59,14 +61,17 @@ def _same(view: View) -> Rich:
             who=enumerate_spans([name(who) for who in wrong], 4),
             rest=f"{right} of {total} {'agrees' if right == 1 else 'agree'} in every case",
         )
+    wrong_there = {record.implementation for record in view.second_order if record.status == "disagrees"}
     cases = count(sum(len(worst.records) for worst in view.worst.values()), "case")
     largest = max((worst.over_bound for worst in view.worst.values()), key=severity)
     return say(
-        "{yes}: {total} measured, and in {cases} each computed what the float64 reference computes{over}.{but}",
-        yes=verdict("Yes, each under its own conventions", "good"),
+        "{yes}{but}: {total} measured, and in {cases} each computed what the float64 reference computes{over}.",
+        yes=verdict("Yes, each under its own conventions, for output, gradients and statistics", "good"),
         total=total,
         cases=cases,
-        but=" Not so some second-order gradients, see below." if wrong_second_order(view) else "",
+        but=say("; {no}", no=verdict(f"no for second-order gradients of {len(wrong_there)}", "bad"))
+        if wrong_there
+        else "",
         over="" if largest is None else f"; the largest error is {of_bound(largest)}",
     )
 

@@ -10,9 +10,9 @@ from benchmarks.report.document import link, name, say, strong  # isort: skip
 from benchmarks.report.figures import throughput as figure
 from benchmarks.report.irregular import irregularities
 from benchmarks.report.parameters import shared, varying
-from benchmarks.report.sections.fastest import sentence
 from benchmarks.report.sections.noise import noise
 from benchmarks.report.sections.prices import price_words, prices
+from benchmarks.report.sections.winners import sentence, winner
 from benchmarks.report.speeds import NETWORK, Group, Speed
 from benchmarks.report.tables import (
     BLANK,
@@ -78,7 +78,7 @@ def _work(view: View, work: str, groups: Sequence[Group]) -> list[Block]:
     key = "".join(character if character.isalnum() else "-" for character in f"throughput-{place}")
     title = WORKS.get(work, visible(work))
     blocks: list[Block] = [Heading(title, key)]
-    blocks.extend(Paragraph(sentence(contest)) for contest in view.contests(work)[:4])
+    blocks.extend(Paragraph(sentence(winner(view, contest), contest)) for contest in view.contests(work)[:4])
     if any(len(group.published) > 1 for group in groups):
         blocks.append(_figure(view, key, title, groups))
     blocks.append(_table(view, key, title, groups))
