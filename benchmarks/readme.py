@@ -135,7 +135,6 @@ COLUMNS: tuple[tuple[str, Callable[[Run, str], str]], ...] = (
         for shape in SHOWN_SHAPES
     ),
     ("training step of a small network", _speed("network_training_step", None)),
-    ("its test accuracy with / without batch norm", _accuracy),
     ("what a checkpoint brings back", _restored),
 )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.report.document import plain
+from benchmarks.report.document import Paragraph, plain
+from benchmarks.report.drawing import compose
 from benchmarks.report.frameworks import CHOICES
+from benchmarks.report.scope import WHICH, title_of
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advise, sentence
 from benchmarks.report.sections.glance import glance
@@ -109,3 +111,17 @@ def test_a_training_without_batch_normalization_is_not_held_against_an_implement
         synthetic.convergence("a", tmp_path / "run", arrays, 1, batch_norm=False),
     )
     assert cells(view, "a")["Trains the same"] == "✓"
+
+
+def test_a_partial_run_has_its_own_title_and_no_empty_section(view_of: Build) -> None:
+    """Agreement alone, of two and of one."""
+    report = compose(view_of(agreement("a"), agreement("b")))
+    assert report.heading == "Do they compute the same?"
+    assert [section.key for section in report.sections] == [
+        "answer", "agreement", "unmeasured", "environment", "glossary",
+    ]  # fmt: skip
+    last = report.sections[0].blocks[-1]
+    assert isinstance(last, Paragraph)
+    assert plain(last.text).startswith("Not measured in this run: throughput, ")
+    assert title_of(view_of(agreement("a"))) == "How good is a?"
+    assert title_of(view_of(agreement("a"), agreement("b"), synthetic.checkpoint("a"))) == WHICH
