@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich, Section, Span
+from benchmarks.report.document import Block, Heading, Paragraph, Rich, Section
 
 from benchmarks.report.document import code, enumerate_spans, link, name, say, verdict  # isort: skip
 from benchmarks.report.errors import severity
@@ -12,9 +12,10 @@ from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
 from benchmarks.report.sections.noise import trust
 from benchmarks.report.sections.unmeasured import accounting
-from benchmarks.report.sections.warnings import warnings
+from benchmarks.report.sections.warnings import unsteady_line
+from benchmarks.report.sections.watch_out import watch_out
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, of_bound
+from benchmarks.report.wording import count, listing, of_bound
 
 
 def build(view: View) -> Section:
@@ -27,13 +28,11 @@ def build(view: View) -> Section:
     answers = cards.build(view)
     if answers.items:
         blocks.append(answers)
-        blocks.extend(Paragraph(told) for told in [trust(view)] if told)
+        blocks.extend(Paragraph(told) for told in [trust(view), unsteady_line(view)] if told)
     blocks += [Heading("Are they the same?", "answer-same"), Paragraph(_same(view))]
     blocks.extend(_conventions(view))
     blocks.append(glance(view))
-    found = warnings(view)
-    if found:
-        blocks += [Heading("What to watch out for", "answer-warnings"), Bullets(tuple(found))]
+    blocks.extend(watch_out(view))
     blocks += [Heading("Is mine right?", "answer-mine"), Paragraph(_mine())]
     return Section("answer", "The answer", tuple(blocks))
 
@@ -80,11 +79,12 @@ def _conventions(view: View) -> list[Block]:
     different = differing(view)
     if not different:
         return []
-    spans: list[Span] = []
-    for sentence in different:
-        spans += [*sentence, Span("; ")]
-    lead = say("Their {link} differ: ", link=link("conventions", "#conventions-table"))
-    return [Paragraph((*lead, *spans[:-1], Span(".")))]
+    told = say(
+        "Their conventions differ in {what}: the table {link} has each of them.",
+        what=listing(different, len(different)),
+        link=link("Conventions", "#conventions-table"),
+    )
+    return [Paragraph(told)]
 
 
 def _mine() -> Rich:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Paragraph, Rich, say, strong
 from benchmarks.report.sections.fastest import entry_name
-from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.speeds import NETWORK, Group
 from benchmarks.report.wording import count, percent, shape_text, visible
 from benchmarks.verdicts.judging import MARGIN
@@ -22,7 +21,10 @@ def prices(groups: Sequence[Group]) -> list[Block]:
         return []
     blocks: list[Block] = []
     if affordable:
-        blocks.append(bullets([(-(found.rounds or 0), _sentence(group, found)) for group, found in affordable]))
+        group, found = min(affordable, key=lambda pair: pair[1].rounds or 0)
+        rest = len(affordable) - 1
+        more = say(" The column To decide has {rest} more.", rest=f"{rest:,}") if rest else ()
+        blocks.append(Paragraph((*_sentence(group, found), *more)))
     hopeless = len(opened) - len(affordable)
     if hopeless:
         told = say(

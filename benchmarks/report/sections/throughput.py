@@ -106,12 +106,12 @@ def _figure(view: View, key: str, title: str, groups: Sequence[Group]) -> Figure
     if view.rounds > 1:
         intervals = ", with simultaneous 95 % intervals; one that crosses the line does not tell the two apart. "
     caption = say(
-        "Step time relative to {baseline}{intervals}{shared}{left_out}The {table} has the numbers.",
+        "Step time relative to {baseline}{intervals}{shared}{left_out}The table {table} has the numbers.",
         baseline=name(baseline),
         intervals=intervals,
         shared=shared(records, DETAILS),
         left_out=f"Drawn are {len(drawn)} of {count(len(lines), 'group')}. " if len(drawn) < len(lines) else "",
-        table=link("table", f"#{key}-table"),
+        table=link(f"{title}: step times", f"#{key}-table"),
     )
     svg = figure.draw(f"{key}-ratios", f"{title}: ratios of step times", drawn, baseline, view.colours)
     return Figure(f"{key}-ratios", title, caption, _words(drawn), svg)
