@@ -75,7 +75,7 @@ def test_no_card_recommends_what_the_report_distrusts(view_of: Build) -> None:
     )  # fmt: skip
     found = card(view, "Fastest layer to train")
     assert (plain(found.choice), found.tone) == ("a (graph)", "good")
-    assert "Speeds not to be trusted, see the warnings, are those of flaky (graph)." in plain(found.evidence)
+    assert "Speeds not to be trusted (see Environment) are those of flaky (graph)." in plain(found.evidence)
     (contest,) = view.contests(WORK)
     assert contest.entries[contest.best] == ("flaky", "graph")  # the table below still shows what was measured
     told = plain(sentence(winner(view, contest), contest))

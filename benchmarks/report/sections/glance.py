@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.report.contest import Contest
-from benchmarks.report.document import Cell, Column, Table, say
+from benchmarks.report.document import Cell, Column, Table, link, say
 from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.sections.conditioning_table import condition_cell
@@ -46,7 +46,12 @@ def glance(view: View) -> Table:
         for who in view.implementations[:MOST_ROWS]
     ]
     basis = next((f", {contest.dtype} on {contest.device}" for contest in (training, inference) if contest), "")
-    note = say("Times are multiples of the fastest's, each in its fastest style{basis}.", basis=visible(basis))
+    note = say(
+        "Errors are multiples of their {bound}, what good rounding must cost. Times are multiples of the fastest's, "
+        "each in its fastest style{basis}.",
+        bound=link("bound", "#term-bound"),
+        basis=visible(basis),
+    )
     return table("glance-table", "At a glance", columns, rows, note, len(view.implementations))
 
 

@@ -114,7 +114,10 @@ def _inaccurate(view: View) -> list[Rich]:
             where=f"{shape_text(worst.worst_record.shape)}, {visible(worst.worst_record.text('dtype'))}",
         )
         for who, worst in view.worst.items()
-        if not worst.disagreeing and worst.over_bound is not None and worst.over_bound > 1
+        if not worst.disagreeing
+        and worst.over_bound is not None
+        and worst.over_bound > 1
+        and who not in view.yardsticks
     ]
 
 

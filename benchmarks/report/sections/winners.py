@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.report.contest import Contest, hold
-from benchmarks.report.document import Rich, Span, enumerate_spans, say
+from benchmarks.report.document import Rich, Span, enumerate_spans, link, say
 from benchmarks.report.sections.fastest import all_the_same, choice, entry_name, evidence, exceptions
 from benchmarks.report.view import View
 
@@ -30,7 +30,8 @@ def winner(view: View, contest: Contest) -> Winner:
     entries = trusted.entries if trusted else ()
     left_out = [entry_name(entry) for entry in contest.entries if entry not in entries]
     aside = say(
-        " Speeds not to be trusted, see the warnings, are those of {who}.", who=enumerate_spans(left_out, 4)
+        " Speeds not to be trusted ({link}) are those of {who}.",
+            link=link("see Environment", "#environment"), who=enumerate_spans(left_out, 4),
     ) if left_out else ()  # fmt: skip
     if trusted is None or len(entries) < 2:
         return Winner(contest, NOT_DECIDED, (*evidence(contest), *aside), False)
