@@ -10,6 +10,7 @@ from benchmarks.report.contest import Contest, contests
 from benchmarks.report.distrust import without_distrusted
 from benchmarks.report.drift import Drift, read_drift
 from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, judged
+from benchmarks.report.frameworks import colour_numbers
 from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.restores import is_usual
@@ -31,8 +32,8 @@ class View:
 
     @cached_property
     def colours(self) -> Mapping[str, int]:
-        """Implementation -> number of its colour, the same in all figures and tables."""
-        return {implementation: index for index, implementation in enumerate(self.implementations)}
+        """Implementation -> number of its colour and marker, the same in all figures and tables."""
+        return colour_numbers(self.implementations)
 
     @cached_property
     def reference(self) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchmarks.report.document import Paragraph, plain
 from benchmarks.report.drawing import compose
-from benchmarks.report.frameworks import CHOICES
+from benchmarks.report.figures.canvas import series
+from benchmarks.report.frameworks import CHOICES, colour_numbers
 from benchmarks.report.scope import WHICH, title_of
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advise, sentence
@@ -125,3 +126,14 @@ def test_a_partial_run_has_its_own_title_and_no_empty_section(view_of: Build) ->
     assert plain(last.text).startswith("Not measured in this run: throughput, ")
     assert title_of(view_of(agreement("a"))) == "How good is a?"
     assert title_of(view_of(agreement("a"), agreement("b"), synthetic.checkpoint("a"))) == WHICH
+
+
+def test_more_implementations_than_colours_share_one_a_framework() -> None:
+    """And none shares both colour and marker with another one; eight have a colour each."""
+    names = [descriptor.name for descriptor in BUILT_IN]
+    numbers = colour_numbers(names)
+    looks = {who: series(number) for who, number in numbers.items()}
+    assert looks["flax"][0] == looks["haiku"][0] != looks["torch"][0]
+    assert looks["numba"][0] == looks["numpy-reference"][0]
+    assert len(set(looks.values())) == len(names)
+    assert len({series(number)[0] for number in colour_numbers(names[:8]).values()}) == 8

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from benchmarks.report.figures.canvas import INK, MUTED, bare, label, legend, logarithmic, render, series
+from benchmarks.report.figures.canvas import INK, MUTED, SERIES_COUNT, bare, label, legend, logarithmic, render, series
 
 MOST = 9  # inputs
 LOWEST = 1e-4
@@ -46,7 +46,7 @@ def _names(rows: Rows, colours: Mapping[str, int]) -> list[Line2D]:
     """Legend entries of the implementations, in the order of their colours."""
     present = {dot.implementation for _, dots in rows for dot in dots}
     handles = []
-    for who in sorted(present, key=lambda one: colours.get(one, 0)):
+    for who in sorted(present, key=lambda one: (colours.get(one, 0) % SERIES_COUNT, colours.get(one, 0))):
         colour, marker = series(colours.get(who, 0))
         handles.append(Line2D([], [], color=colour, marker=marker, markersize=5.5, linestyle="", label=label(who, 24)))
     return handles
