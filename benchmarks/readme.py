@@ -10,18 +10,17 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import Any
 
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.errors import Worst, judged
 from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
-from benchmarks.report.run import Record, Run
+from benchmarks.report.run import Record
 from benchmarks.report.sections.advice import advise, sentence
-from benchmarks.report.view import look
-from benchmarks.verdicts.passes import PassValues, pass_values
-from benchmarks.verdicts.ranking import compare
+from benchmarks.report.speeds import Group, Speed
+from benchmarks.report.view import View, look
+from benchmarks.report.wording import ratio, significant
 from bn_impls.registry import BUILT_IN
 
 README, PUBLISHED, COSTS = CHECKOUT / "README.md", CHECKOUT / "reports" / "published", CHECKOUT / "reports" / "costs"
@@ -48,30 +47,39 @@ def advice() -> str:
 
 def results() -> str:
     """What the published run found, and what our own parts cost."""
-    run = read_run(PUBLISHED)
-    where, planned = run.environment, {case.implementation for case in run.plan.cases}
+    view = look(read_run(PUBLISHED))
+    where, planned = view.run.environment, {case.implementation for case in view.run.plan.cases}
     names = [descriptor.name for descriptor in BUILT_IN if descriptor.name in planned]
     versions = " and ".join(f"{name} {where['versions'][key]}" for name, key in VERSIONS.items())
     intro = (
         f"From the records of [one run](reports/published/report.md) on {where['cores']} cores of an "
-        f"{where['cpu_model']}, with {versions}; `bn-bench run` makes the same table for your machine. Errors are the "
-        "worst of all cases, over what the dtype must cost; in brackets, step times over those of `keras`, with 95 % "
-        "intervals over fresh processes."
+        f"{where['cpu_model']}, with {versions}{load(view)}; `bn-bench run` makes the same table for your machine. "
+        "Errors are the worst of all cases, over what the dtype must cost. Step times are the report's, the shortest "
+        f"per call; in brackets their ratio to those of `{view.speeds.baseline}`, with the report's 95 % interval over "
+        "fresh processes, which holds for all rows of a column at once, and its verdict."
     )
     head = ["", *(label for label, _ in COLUMNS)]
-    rows = [[f"`{name}`", *(cell(run, name) for _, cell in COLUMNS)] for name in names]
+    rows = [[f"`{name}`", *(cell(view, name) for _, cell in COLUMNS)] for name in names]
     return "\n\n".join((intro, table(head, rows), figure(), costs()))
 
 
-def _records(run: Run, axis: str, name: str, **parameters: Any) -> list[Record]:
+def load(view: View) -> str:
+    """How busy the machine was while it measured, where that was more than half of its cores; else nothing."""
+    found, cores = view.drift.median_load, view.run.environment.get("cores")
+    if found is None or not isinstance(cores, int) or found <= cores / 2:
+        return ""
+    return f", at a load average of {significant(found, 2)} (the median while it measured, its own workers included)"
+
+
+def _records(view: View, axis: str, name: str, **parameters: Any) -> list[Record]:
     return [
-        record for record in run.records if record.axis == axis and record.implementation == name
+        record for record in view.run.records if record.axis == axis and record.implementation == name
         and all(record.case.get(key) == value for key, value in parameters.items())
     ]  # fmt: skip
 
 
-def _agreement(run: Run, name: str) -> str:
-    records = _records(run, "agreement", name, dtype="float32")
+def _agreement(view: View, name: str) -> str:
+    records = _records(view, "agreement", name, dtype="float32")
     measured = judged([record for record in records if record.measured])
     if not measured:
         return _unmeasured(records)
@@ -84,43 +92,38 @@ def _unmeasured(records: Sequence[Record]) -> str:
     return records[0].status.replace("_", " ") if records else "not planned"
 
 
-def _speed(work: str, shape: list[int] | None) -> Callable[[Run, str], str]:
+def _speed(work: str, shape: list[int] | None) -> Callable[[View, str], str]:
     parameters: dict[str, Any] = {"work": work} | ({} if shape is None else {"shape": shape})
 
-    def cell(run: Run, name: str) -> str:
-        own, baseline = (_records(run, "throughput", who, **parameters)[:1] for who in (name, "keras"))
-        if not own or own[0].status != "ok":
-            return _unmeasured(own)
-        values = pass_values(own[0].samples)
-        microseconds = _typical_ns(values) / 1e3
-        text = f"{microseconds:,.0f} µs" if microseconds < 10_000 else f"{microseconds / 1e3:,.1f} ms"
-        if name == "keras" or not baseline:
-            return text
-        ratio = compare(values, pass_values(baseline[0].samples))
-        return f"{text} ({ratio.ratio:.2f}, {ratio.low:.2f} to {ratio.high:.2f})" if ratio else text
+    def cell(view: View, name: str) -> str:
+        shown = speed_of(view.speeds.groups, name, work, shape)
+        return _unmeasured(_records(view, "throughput", name, **parameters)) if shown is None else speed_text(shown)
 
     return cell
 
 
-def _typical_ns(values: PassValues) -> float:
-    """Median over rounds of the best pass: some frameworks are fast in one process and slow in the next."""
-    best: dict[int, float] = {}
-    for (number, _), value in values.items():
-        best[number] = min(value, best.get(number, value))
-    return median(best.values())
+def speed_of(groups: Sequence[Group], name: str, work: str, shape: list[int] | None) -> Speed | None:
+    """What the report shows first of an implementation's speed at some work; None if it shows nothing."""
+    found = [
+        speed for group in groups if group.work == work and shape in (None, list(group.shape))
+        for speed in group.published if speed.record.implementation == name
+    ]  # fmt: skip
+    return found[0] if found else None
 
 
-def _accuracy(run: Run, name: str) -> str:
-    shares = []
-    for batch_norm in (True, False):
-        records = _records(run, "convergence", name, batch_norm=batch_norm)
-        share = records[0].number("final_test_accuracy") if records else None
-        shares.append(_unmeasured(records) if share is None else f"{100 * share:.1f} %")
-    return " / ".join(dict.fromkeys(shares) if len(set(shares)) == 1 and "%" not in shares[0] else shares)
+def speed_text(speed: Speed) -> str:
+    """``127 µs (1.00, 0.84 to 1.19, undecided)``: the report's step time, ratio, interval and verdict."""
+    microseconds, verdict = speed.step_ns / 1e3, speed.verdict
+    text = f"{microseconds:,.0f} µs" if microseconds < 10_000 else f"{microseconds / 1e3:,.1f} ms"
+    if speed.is_baseline or verdict is None:
+        return text
+    if verdict.low is None or verdict.high is None:
+        return f"{text} ({ratio(verdict.ratio)}, one round)"
+    return f"{text} ({ratio(verdict.ratio)}, {ratio(verdict.low)} to {ratio(verdict.high)}, {verdict.word})"
 
 
-def _restored(run: Run, name: str) -> str:
-    records = _records(run, "checkpoint", name)
+def _restored(view: View, name: str) -> str:
+    records = _records(view, "checkpoint", name)
     if not records or records[0].status != "ok":
         return _unmeasured(records)
     exact = records[0].flag("inference_bitwise") and records[0].flag("resumed_bitwise")
@@ -128,7 +131,7 @@ def _restored(run: Run, name: str) -> str:
 
 
 VERSIONS = {"TensorFlow": "tensorflow", "Keras": "keras"}
-COLUMNS: tuple[tuple[str, Callable[[Run, str], str]], ...] = (
+COLUMNS: tuple[tuple[str, Callable[[View, str], str]], ...] = (
     ("float32 cases that agree, worst error", _agreement),
     *(
         (f"training forward + backward, {'x'.join(map(str, shape))}", _speed("training_forward_backward", shape))

@@ -205,7 +205,7 @@ def add_options(add: Callable[..., Any]) -> None:
         help="implementations to compare, as names or package.module:OBJECT; default: all that are registered",
     )
     add("--quick", action="store_true", help="small grid, few passes: a look in a minute and a half")
-    add("--full", action="store_true", help="every shape and call style; may take an hour")
+    add("--full", action="store_true", help="every shape and call style; all implementations take hours")
     add("--device", choices=("cpu", "gpu"), help="where layers compute; default: cpu")
     add(
         "--dataset",

@@ -169,6 +169,8 @@ def _report(options: argparse.Namespace, _: Sequence[str]) -> int:
     paths = _suite("benchmarks.report").draw(options.run)
     for path in (paths.page, paths.markdown, paths.table):
         print(path)
+    for line in paths.damage:
+        print(f"bn-bench: damaged: {line}", file=sys.stderr)
     return 0
 
 

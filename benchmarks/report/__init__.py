@@ -17,12 +17,21 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where the report of a run stands."""
+    """Where the report of a run stands, and what of the run folder is not in it.
+
+    Attributes:
+        page: ``index.html``.
+        markdown: ``report.md``.
+        table: ``results.csv``.
+        figures: one SVG each.
+        damage: one sentence for each thing in the folder that could not be read.
+    """
 
     page: Path
     markdown: Path
     table: Path
     figures: tuple[Path, ...]
+    damage: tuple[str, ...] = ()
 
 
 def draw(run_folder: Path) -> ReportPaths:

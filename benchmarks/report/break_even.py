@@ -1,16 +1,23 @@
 """When a slow start pays: after n steps a choice has cost its start and n times its step.
 
-Two choices cost the same after ``n = (start_a - start_b) / (step_b - step_a)`` steps. Over many choices, the cheapest
-for every n is the lower envelope of lines.
+With r the ratio of a's step to b's, two choices cost the same after ::
+
+    n = 1 + (start_a - start_b) / (step_b (1 - r))
+
+steps. The ends of the interval of r give the range of n. Where that interval does not say for certain whose step is
+shorter there is no such n: it may be infinite. The start is one preparation, so its own error is not in the range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.report.run import Record
 from benchmarks.report.speeds import Group, Speed
+from benchmarks.verdicts.judging import Verdict
+from benchmarks.verdicts.ranking import compare
 
 STARTING = ("start_cpu_s", "build_s", "first_call_s")
 
@@ -28,6 +35,27 @@ class Cost:
         return self.start_s + (steps - 1) * self.step_s
 
 
+@dataclass(frozen=True)
+class BreakEven:
+    """A number of steps, and what it may be by the interval of the step times."""
+
+    steps: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who is the cheapest, and after how many steps it becomes so; None from the first step on."""
+
+    cost: Cost
+    since: BreakEven | None = None
+
+
+Judge = Callable[[Cost, Cost], Verdict | None]
+"""The verdict on the first one's step against the second one's."""
+
+
 def start_of(record: Record) -> float | None:
     """Seconds of processor time until the implementation is imported, of building, and of the first call."""
     parts = [record.number(name) for name in STARTING]
@@ -41,34 +69,79 @@ def costs_of(group: Group) -> list[Cost]:
     for speed in group.published:
         start = start_of(speed.record)
         if start is not None:
-            found.append(Cost(speed, start, min(speed.minima.values()) * 1e-9))
+            found.append(Cost(speed, start, speed.step_ns * 1e-9))
     return found
 
 
-def break_even(one: Cost, other: Cost) -> float | None:
-    """The number of steps after which two choices have cost the same; None where they never do."""
-    if one.step_s == other.step_s:
-        return None
-    steps = 1 + (one.start_s - other.start_s) / (other.step_s - one.step_s)
-    return steps if steps >= 1 else None
+def judge_of(group: Group) -> Judge:
+    """Verdicts on any two of a group: against the baseline the report's own, else as its ranks compare every two."""
+    shown = len(group.published)
+    pairs = max(1, shown * (shown - 1) // 2)
+
+    def judge(one: Cost, other: Cost) -> Verdict | None:
+        if other.speed.is_baseline:
+            return one.speed.verdict
+        if one.speed.is_baseline:
+            return other.speed.verdict.inverse() if other.speed.verdict else None
+        return compare(one.speed.minima, other.speed.minima, comparisons=pairs, looks=group.looks)
+
+    return judge
 
 
-def cheapest(costs: Sequence[Cost]) -> list[tuple[float, Cost]]:
-    """The cheapest choice for every number of steps.
+def break_even(one: Cost, other: Cost, step: Verdict) -> BreakEven | None:
+    """The number of steps after which two choices have cost the same.
+
+    Args:
+        one: a choice.
+        other: another.
+        step: the verdict on the first one's step against the other's; it must say which is faster for certain.
+
+    Returns:
+        The number and its range; None where one of them is cheaper from the first step on.
+
+    Raises:
+        ValueError: the verdict does not tell the two apart.
+    """
+    if not step.differs or step.low is None or step.high is None:
+        raise ValueError(f"the verdict on two steps is {step.word}, but should be faster or slower to break even")
+    ends = [_steps(one, other, ratio) for ratio in (step.ratio, step.low, step.high)]
+    return BreakEven(ends[0], min(ends), max(ends)) if ends[0] >= 1 else None
+
+
+def _steps(one: Cost, other: Cost, ratio: float) -> float:
+    saved = other.step_s * (1 - ratio)
+    return 1 + (one.start_s - other.start_s) / saved if saved else math.inf
+
+
+def cheapest(costs: Sequence[Cost], judge: Judge) -> list[Turn]:
+    """The cheapest choice for every number of steps, as far as the steps are told apart for certain.
 
     Args:
         costs: the choices, at least one.
+        judge: of two choices.
 
     Returns:
-        (from this number of steps on, who), beginning at 1; later entries have shorter steps.
+        Who takes turns, the cheapest start first; each has for certain a shorter step than the one before it.
     """
     now = min(costs, key=lambda cost: (cost.start_s, cost.step_s))
-    found = [(1.0, now)]
-    while True:
-        faster = [cost for cost in costs if cost.step_s < now.step_s]
-        if not faster:
-            return found
-        crossings = [(break_even(cost, now) or 1.0, cost.step_s, place) for place, cost in enumerate(faster)]
-        steps, _, place = min(crossings)
-        now = faster[place]
-        found.append((steps, now))
+    found = [Turn(now)]
+    while faster := _certainly_faster(costs, now, judge):
+        steps, _, place = min((even.steps if even else 1.0, cost.step_s, n) for n, (cost, even) in enumerate(faster))
+        now, even = faster[place]
+        last = found[-1].since
+        if last is not None and steps <= last.steps:  # it is cheaper than the one before for all of its turn
+            found[-1] = Turn(now, last)
+        else:
+            found.append(Turn(now, even))
+    return found
+
+
+def _certainly_faster(costs: Sequence[Cost], now: Cost, judge: Judge) -> list[tuple[Cost, BreakEven | None]]:
+    verdicts = [(cost, judge(cost, now)) for cost in costs if cost is not now]
+    return [(cost, break_even(cost, now, step)) for cost, step in verdicts if step and step.word == "faster"]
+
+
+def not_told_from(costs: Sequence[Cost], now: Cost, judge: Judge) -> list[Cost]:
+    """The choices whose step is neither faster nor slower than that of one of them for certain."""
+    others = [(cost, judge(cost, now)) for cost in costs if cost is not now]
+    return [cost for cost, step in others if step is None or not step.differs]

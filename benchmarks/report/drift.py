@@ -105,6 +105,26 @@ class Drift:
                 found.append(Stretch(tuple(look for look, _ in members), ratio))
         return found
 
+    @cached_property
+    def lasting(self) -> list[Stretch]:
+        """The stretches that are changes of speed."""
+        return [stretch for stretch in self.stretches if stretch.lasting]
+
+    @cached_property
+    def median_load(self) -> float | None:
+        """The load average while the run measured, the median over looks; None where it was not recorded."""
+        return statistics.median(self.loads) if self.loads else None
+
+    @cached_property
+    def loads(self) -> list[float]:
+        """The load average at every look that noted it."""
+        return [look.load for look in self.looks if look.load is not None]
+
+    def changed(self, group: str) -> tuple[int, int]:
+        """How many of the looks at a group lie in a change of speed, and how many there are."""
+        within = sum(look.group == group for stretch in self.lasting for look in stretch.looks)
+        return within, sum(look.group == group for look in self.looks)
+
     def _side(self, off: float) -> int:
         assert self.threshold is not None
         return 0 if abs(off) <= self.threshold else 1 if off > 0 else -1

@@ -23,7 +23,7 @@ class Roof:
     @property
     def step_s(self) -> float:
         """The shortest time of a call."""
-        return min(self.speed.minima.values()) * 1e-9
+        return self.speed.step_ns * 1e-9
 
     @property
     def fraction(self) -> float:

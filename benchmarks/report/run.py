@@ -77,6 +77,13 @@ class Record:
         return "" if value is None else str(value)
 
     @property
+    def group(self) -> str:
+        """What it was compared with, as the sentinel's looks name it: the case, the call style left open."""
+        label = self.case_id.removeprefix(f"{self.axis}:{self.implementation}:")
+        style = self.text("style")
+        return f"{self.axis}:{label.replace(style, '*') if style else label}"
+
+    @property
     def is_crossing(self) -> bool:
         """Whether one implementation took up here what another one wrote."""
         return "source" in self.case

@@ -105,6 +105,11 @@ class Speed:
         return self.record.implementation, self.record.text("style")
 
     @property
+    def step_ns(self) -> float:
+        """The step time: the shortest per call of all passes. Whatever else a machine does only adds time."""
+        return min(self.minima.values())
+
+    @property
     def fastest_calls(self) -> dict[int, float]:
         """Round -> the shortest time per call in it, in ns."""
         found: dict[int, float] = {}

@@ -42,9 +42,18 @@ class View:
 
     @cached_property
     def rounds(self) -> int:
-        """The most rounds that a throughput case was visited in."""
+        """The most rounds that a throughput case was visited in: what was undecided got more than the planned ones."""
+        return max(self._rounds_of_cases, default=0)
+
+    @cached_property
+    def fewest_rounds(self) -> int:
+        """The fewest rounds that a throughput case was visited in."""
+        return min(self._rounds_of_cases, default=0)
+
+    @cached_property
+    def _rounds_of_cases(self) -> list[int]:
         speeds = [speed for group in self.speeds.groups for speed in group.speeds]
-        return max((len({number for number, _ in speed.minima}) for speed in speeds), default=0)
+        return [len(speed.fastest_calls) for speed in speeds if speed.minima]
 
     @cached_property
     def drift(self) -> Drift:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,13 @@ import pytest
 from benchmarks.costs.interface_cost import DESIGNS, compared, decision, measure
 from benchmarks.costs.interleave import interleaved
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.readme import rewritten
+from benchmarks.readme import PUBLISHED, SHOWN_SHAPES, load, rewritten, speed_of, speed_text
+from benchmarks.report.reading import read_run
+from benchmarks.report.run import Record
+from benchmarks.report.speeds import Speed
+from benchmarks.report.view import look
+from benchmarks.verdicts.judging import Verdict
+from tests.report.synthetic import agreement, write_run
 
 
 def run_module(module: str, *arguments: str) -> Any:
@@ -40,6 +47,47 @@ def test_a_readme_whose_results_were_edited_by_hand_is_found_out() -> None:
     digit = next(position for position in range(begin, len(text)) if text[position].isdigit())
     forged = f"{text[:digit]}{(int(text[digit]) + 1) % 10}{text[digit + 1 :]}"
     assert rewritten(forged) == text != forged
+
+
+def test_the_readme_shows_the_reports_own_speeds() -> None:
+    """Step time, ratio, interval and verdict are those of the report, and every undecided row says so."""
+    groups = look(read_run(PUBLISHED)).speeds.groups
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    shown = [speed for group in groups for speed in group.published
+             if list(group.shape) in SHOWN_SHAPES and group.work == "training_forward_backward"
+             and speed_of(groups, speed.record.implementation, group.work, list(group.shape)) is speed]  # fmt: skip
+    assert len(shown) > 20
+    for speed in shown:
+        told = speed_text(speed)
+        assert told in text
+        assert speed.step_ns == speed.record.number("step_ns_min")
+        assert speed.verdict is not None
+        assert told.endswith(f", {speed.verdict.word})") or speed.is_baseline
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (Verdict("undecided", 1.004, 0.84, 1.19, 5, 0.03), "(1.004, 0.840 to 1.19, undecided)"),
+        (Verdict("slower", 1.5, 1.25, 1.8, 5, 0.03), "(1.50, 1.25 to 1.80, slower)"),
+        (Verdict("undecided", 1.5, None, None, 1, 0.03), "(1.50, one round)"),
+    ],
+)
+def test_a_speed_of_the_readme_by_value(found: Verdict, told: str) -> None:
+    """A ratio near 1 keeps its third decimal."""
+    record = Record("", "throughput", "a", {}, "ok", None, {}, {}, {}, {})
+    text = speed_text(Speed(record, {(0, 0): 130e3, (0, 1): 127e3}, None, found))
+    assert text == f"127 µs {told}"
+
+
+@pytest.mark.parametrize(("loads", "told"), [([1.0, 0.5], ""), ([4.4, 1.2, 2.0], ", at a load average of 2.0 ")])
+def test_the_readme_names_a_load_above_half_of_the_cores(tmp_path: Path, loads: list[float], told: str) -> None:
+    """Of two cores: the median over the run."""
+    folder = write_run(tmp_path / "run", [agreement("a")])
+    lines = [json.dumps({"round": 0, "pass": place, "load_1min": load}) for place, load in enumerate(loads)]
+    (folder / "sentinel.jsonl").write_text("\n".join(lines))
+    found = load(look(read_run(folder)))
+    assert found.startswith(told) and bool(found) == bool(told)
 
 
 def test_every_form_of_the_interface_cost_is_built_and_compared() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.report.document import Report, Section
+from benchmarks.report.document import Paragraph, Report, Section, plain
 from benchmarks.report.drift import Drift, read_drift
 from benchmarks.report.irregular import irregularities
 from benchmarks.report.markdown import write_markdown
-from benchmarks.report.sections.machine_watch import machine_watch
+from benchmarks.report.sections import throughput
+from benchmarks.report.sections.machine_watch import machine_watch, shared_cores
 from benchmarks.report.view import View
 from tests.report import synthetic
 
@@ -113,7 +114,8 @@ def test_the_report_tells_a_change_of_speed_load_and_stolen_time(view_of: Callab
     view = view_of(synthetic.agreement("keras"))
     written(tmp_path / "run", looks([1.0] * 20 + [1.25] * 5 + [1.0] * 30, load_1min=4.5, steal_share=0.08))
     text = told(view)
-    assert "Load average: 4.5 to 4.5, median 4.5, on 2 cores. **Other programs were running" in text
+    assert "Load average 4.5 to 4.5, median 4.5, on 2 cores, this run's own workers included." in text
+    assert "**Cores were shared most of the time: step times" in text
     assert "the host gave to others: 8.0 % in the median" in text
     assert "The machine changed its speed:" in text
     assert (
@@ -129,6 +131,51 @@ def test_the_report_says_that_a_machine_kept_its_speed(view_of: Callable[..., Vi
     written(tmp_path / "run", looks([1.0] * 20 + [2.0] + [1.0] * 30))
     again = view_of(synthetic.agreement("keras"))
     assert "The machine kept its speed. 1 visit met a short disturbance." in told(again)
+
+
+@pytest.mark.parametrize(
+    ("loads", "when"),
+    [
+        ([1.5] * 52, ""),
+        ([3.0] * 52, ""),  # two threads that measure, and what is prepared beside them
+        ([3.1] * 52, "most of the time"),
+        ([14.0] * 52, "most of the time"),
+        ([2.0] * 40 + [4.9] * 12, ""),  # two workers that are prepared, with two threads each
+        ([2.0] * 40 + [14.0] * 12, "at times"),
+    ],
+)
+def test_shared_cores_are_told_beside_the_verdicts(
+    view_of: Callable[..., View], tmp_path: Path, loads: list[float], when: str
+) -> None:
+    """And nobody says then that the machine kept its speed; what our own workers can make is no sharing."""
+    written(tmp_path / "run", [look | {"load_1min": load} for look, load in zip(looks([1.0] * 52), loads, strict=True)])
+    view = view_of(synthetic.agreement("keras"), synthetic.throughput("keras", {(0, 0): 5.0}))
+    assert shared_cores(view) == when
+    assert ("The machine kept its speed." in told(view)) == (when == "")
+    beside = [plain(block.text) for block in throughput.build(view).blocks if isinstance(block, Paragraph)]
+    assert any(f"its cores were shared {when} (load average" in text for text in beside) == (when != "")
+
+
+def test_a_changed_speed_is_told_beside_the_verdicts_and_at_the_groups_it_hit(
+    view_of: Callable[..., View], tmp_path: Path
+) -> None:
+    """Two stretches, of 3 and of 5 visits; one of two groups was measured then."""
+    hit, calm = (
+        synthetic.throughput("keras", {(0, 0): 5.0}, "inference", {"shape": shape}) for shape in ([32, 32], [64, 64])
+    )
+    for entry, size in ((hit, "32x32"), (calm, "64x64")):
+        entry["case_id"] = f"throughput:keras:inference-{size}-float32-graph-cpu"
+    lines = looks(
+        [1.0] * 20 + [1.5] * 3 + [1.0] * 10 + [1.25] * 5 + [1.0] * 12, group="throughput:inference-32x32-float32-*-cpu"
+    )
+    written(tmp_path / "run", [*lines, *looks([1.0] * 30, group="throughput:inference-64x64-float32-*-cpu")])
+    agreements = (synthetic.agreement("keras", case={"shape": shape}) for shape in ([32, 32], [64, 64]))
+    view = view_of(*agreements, hit, calm)
+    assert [len(stretch.looks) for stretch in view.drift.lasting] == [3, 5]
+    beside = [plain(block.text) for block in throughput.build(view).blocks if isinstance(block, Paragraph)]
+    assert any("it changed its speed by 25 % to 50 % in 2 stretches (8 of 80 visits)" in text for text in beside)
+    (remark,) = [text for text in beside if text.startswith("The machine changed its speed at")]
+    assert "32 (8 of 50 visits): look" in remark and "64" not in remark
 
 
 def test_a_row_says_what_was_not_regular(view_of: Callable[..., View]) -> None:

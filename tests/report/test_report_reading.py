@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.report import draw
 from benchmarks.report.reading import read_run
+from bn_impls.cli import main
 from bn_impls.errors import BadRunFolder
 from tests.report.synthetic import agreement, layer_case, throughput, write_run
 
@@ -172,3 +174,23 @@ def test_no_value_in_a_record_is_fatal(tmp_path: Path, part: str, value: object)
     for record in records[2:]:
         record[part] = dict.fromkeys(record[part] or ["anything"], value)
     assert draw(write_run(tmp_path / "run", records)).page.stat().st_size > 10_000
+
+
+def test_the_command_tells_damage_on_standard_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report is drawn and named all the same."""
+    with open(folder / "records.jsonl", "a", encoding="utf-8") as stream:
+        stream.write("no record\n")
+    assert main(["report", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert told.out.split() == [str(folder / name) for name in ("index.html", "report.md", "results.csv")]
+    assert told.err.startswith("bn-bench: damaged: records.jsonl, line ")
+    assert "skipped, it is not JSON" in told.err
+
+
+def test_the_head_tells_all_rounds_and_the_environment_that_no_switch_was_set(tmp_path: Path) -> None:
+    """One case had more rounds than the other."""
+    speeds = [throughput(who, {(number, 0): 5.0 for number in range(most)}) for who, most in (("a", 5), ("b", 8))]
+    whole = write_run(tmp_path / "run", [agreement("a"), agreement("b"), *speeds], environment={"switches": {}})
+    text = draw(whole).markdown.read_text(encoding="utf-8")
+    assert "- **Rounds**: 5 to 8\n" in text
+    assert re.search(r"Switches\W+none set", text)

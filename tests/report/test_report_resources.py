@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from benchmarks.report.sections.warnings import warnings
 from benchmarks.report.speeds import Speed
 from benchmarks.report.view import View, look
 from benchmarks.report.wording import DASH
+from benchmarks.verdicts.judging import Verdict, verdict_of
 from tests.report.synthetic import Json, agreement, record, throughput, write_run
 
 Build = Callable[..., View]
@@ -51,32 +53,72 @@ def rows(section: Section, key: str) -> list[dict[str, str]]:
 # --- break-even -----------------------------------------------------------------------------------------------------
 
 
+def told_apart(one: Cost, other: Cost, spread: float = 1.0) -> Verdict:
+    """The verdict on two steps whose ratio is known so well."""
+    return verdict_of(math.log(one.step_s / other.step_s), math.log(spread), 5, 0.03)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "steps"),
     [
         (cost(10.0, 0.001), cost(1.0, 0.010), 1001.0),  # 9 s more are 9 ms a step, 1,000 times
         (cost(1.0, 0.010), cost(10.0, 0.001), 1001.0),
         (cost(1.0, 0.001), cost(10.0, 0.010), None),  # better in both
-        (cost(1.0, 0.010), cost(2.0, 0.010), None),
     ],
 )
 def test_break_even_by_hand(one: Cost, other: Cost, steps: float | None) -> None:
     """After that many steps both have cost the same."""
-    found = break_even(one, other)
-    assert found == (None if steps is None else pytest.approx(steps))
+    found = break_even(one, other, told_apart(one, other))
+    assert (found and found.steps) == (None if steps is None else pytest.approx(steps))
     if found is not None:
-        assert one.after(found) == pytest.approx(other.after(found))
+        assert one.after(found.steps) == pytest.approx(other.after(found.steps))
+        assert found.low == pytest.approx(found.high)
+
+
+def test_the_range_of_a_break_even_is_that_of_the_ratio() -> None:
+    """Half the step, 0.4 to 0.625 of it: 10 s more are 5 ms a step saved, or 6, or 3.75."""
+    one, other = cost(11.0, 0.005), cost(1.0, 0.010)
+    found = break_even(one, other, told_apart(one, other, 1.25))
+    assert found is not None
+    assert (found.steps, found.low, found.high) == pytest.approx((2001, 1 + 10 / 0.006, 1 + 10 / 0.00375))
+
+
+@pytest.mark.parametrize("spread", [2.5, 1.01])
+def test_there_is_no_break_even_of_steps_that_are_not_told_apart(spread: float) -> None:
+    """Undecided, and the same: it may be infinite."""
+    one, other = cost(10.0, 0.0099), cost(1.0, 0.0100)
+    assert told_apart(one, other, spread).word in ("undecided", "same")
+    with pytest.raises(ValueError, match="should be faster or slower"):
+        break_even(one, other, told_apart(one, other, spread))
+    assert [turn.cost for turn in cheapest([one, other], lambda a, b: told_apart(a, b, spread))] == [other]
 
 
 def test_the_cheapest_for_every_number_of_steps() -> None:
     """Three take turns; the fourth is never the cheapest, though it is faster than the first."""
     slow, middle, fast, never = cost(0.1, 0.1), cost(1.0, 0.01), cost(10.0, 0.001), cost(9.0, 0.05)
-    found = cheapest([never, fast, slow, middle])
-    assert [choice for _, choice in found] == [slow, middle, fast]
-    assert [steps for steps, _ in found] == pytest.approx([1, 11, 1001])
+    found = cheapest([never, fast, slow, middle], told_apart)
+    assert [turn.cost for turn in found] == [slow, middle, fast]
+    begins = [turn.since.steps if turn.since else 1.0 for turn in found]
+    assert begins == pytest.approx([1, 11, 1001])
     for steps in (1, 5, 12, 900, 1100, 10**6):
         best = min((never, fast, slow, middle), key=lambda choice: choice.after(steps))
-        assert [choice for begin, choice in found if begin <= steps][-1] == best
+        assert [turn.cost for turn, begin in zip(found, begins, strict=True) if begin <= steps][-1] == best
+
+
+def test_who_is_not_told_apart_takes_no_turn_and_is_named(view_of: Build) -> None:
+    """close starts later than quick, and its rounds are 20 % slower to 20 % faster; keras is twice as slow."""
+    noisy = {(number, 0): 100_000.0 * (1 + 0.2 * (number - 1)) for number in range(3)}
+    close = throughput("close", noisy)
+    close["metrics"] |= {"start_cpu_s": 3.0, "rss_before_mib": 400.0}
+    entries = [started("keras", 200_000, 1.0), started("quick", 100_000, 2.0), close]
+    section = resources.build(view_of(*(agreement(who) for who in ("keras", "quick", "close")), *entries))
+    assert any(
+        "cheapest in total is keras (graph) up to 10,001 steps, then quick (graph), not told apart by its step from "
+        "close (graph)." in text for text in sentences(section)
+    )  # fmt: skip
+    told = {row["Implementation"]: row for row in rows(section, "start-up-table")}
+    assert (told["close"]["Break-even, steps"], told["close"]["Which means"]) == (DASH, "none told: step undecided")
+    assert any("timed once (n = 1)" in text for text in sentences(section))
 
 
 def test_the_start_is_told_with_its_parts_and_its_break_even(view_of: Build) -> None:
@@ -205,3 +247,13 @@ def test_a_run_without_speeds_says_so(view_of: Build) -> None:
     """Nothing to tell is told."""
     section = resources.build(view_of(record("agreement", "a", {"shape": [2, 2]}, "unsupported", reason="no")))
     assert sentences(section) == ["No speed was measured in this run, so there is nothing to tell."]
+
+
+def test_a_yardstick_is_never_the_cheapest_to_start(view_of: Build) -> None:
+    """kernel is the cheapest of all, and among the others quick is."""
+    names = ("keras", "quick", "kernel")
+    entries = [started("keras", 200_000, 3.0), started("quick", 100_000, 2.0), started("kernel", 10_000, 1.0)]
+    section = resources.build(view_of(*map(agreement, names), *entries, settings={"yardsticks": ["kernel"]}))
+    (told,) = [text for text in sentences(section) if "cheapest in total" in text]
+    assert told.endswith("cheapest in total is quick (graph).")
+    assert "kernel" in {row["Implementation"] for row in rows(section, "start-up-table")}

@@ -10,6 +10,7 @@ from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advice
 from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
+from benchmarks.report.sections.machine_watch import unquiet
 from benchmarks.report.sections.noise import trust
 from benchmarks.report.sections.unmeasured import accounting
 from benchmarks.report.sections.warnings import unsteady_line
@@ -29,6 +30,7 @@ def build(view: View) -> Section:
     if answers.items:
         blocks.append(answers)
         blocks.extend(Paragraph(told) for told in [trust(view), unsteady_line(view)] if told)
+        blocks.extend(Paragraph(told, "note") for told in [unquiet(view)] if told)
     blocks += [Heading("Are they the same?", "answer-same"), Paragraph(_same(view))]
     blocks.extend(_conventions(view))
     blocks.append(glance(view))

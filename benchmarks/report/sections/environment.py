@@ -119,6 +119,8 @@ def _value(value: object, key: str = "") -> Rich:
         return (Span("yes" if value else "no"),)
     if isinstance(value, float):
         return (Span(f"{value:g}"),)
+    if isinstance(value, Mapping) and not value:
+        return (Span("none set"),)
     if isinstance(value, Mapping):
         pairs = "; ".join(f"{name} = {part}" for name, part in value.items())
         return (Span(shorten(visible(pairs), 600) or MISSING),)

@@ -1,16 +1,27 @@
-"""What the machine did while it measured: load, stolen time, and changes of speed that the sentinel saw."""
+"""What the machine did while it measured: load, stolen time, and changes of speed that the sentinel saw.
+
+The load average counts this run's own workers too. One measures at a time, on at most all cores; while the next cases
+are prepared, up to four do at once. So cores were shared with others for certain only where the load was above what
+they can make: most of the time if its median is above the cores and one, at times if it ever exceeds every thread of
+every worker that is prepared.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich, Span, say
-from benchmarks.report.drift import Drift, Look, Stretch
+from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich, Span
+
+from benchmarks.report.document import enumerate_spans, link, say, verdict  # isort: skip
+from benchmarks.report.drift import Look, Stretch
+from benchmarks.report.speeds import Group
 from benchmarks.report.view import View
 from benchmarks.report.wording import count, duration, percent, significant
 
 MOST_STRETCHES = 10
+OWN_BESIDE = 1  # what preparing the next cases adds to the load of the one that measures, over a run
+MOST_PREPARED = 4  # workers at once
 STOLEN = 0.05  # share of processor time from which a machine is too shared to be quiet
 
 
@@ -20,28 +31,90 @@ def machine_watch(view: View) -> list[Block]:
     if not drift.looks:
         return []
     blocks: list[Block] = [Heading("The machine while it measured", "environment-watch")]
-    blocks += [Paragraph(text, tone) for text, tone in (_load(view, drift.looks), _stolen(drift.looks)) if text]
-    blocks.append(Paragraph(_sentinel(drift)))
-    lasting = [stretch for stretch in drift.stretches if stretch.lasting]
-    if lasting:
-        blocks.append(Bullets(tuple(_changed(stretch) for stretch in lasting[:MOST_STRETCHES])))
+    blocks += [Paragraph(text, tone) for text, tone in (_load(view), _stolen(drift.looks)) if text]
+    blocks.append(Paragraph(_sentinel(view)))
+    if drift.lasting:
+        blocks.append(Bullets(tuple(_changed(stretch) for stretch in drift.lasting[:MOST_STRETCHES])))
+    if (more := len(drift.lasting) - MOST_STRETCHES) > 0:
+        blocks.append(Paragraph(say("And {more} more.", more=more)))
     blocks += [Paragraph(say("{line}.", line=line), "note") for line in drift.damage[:1]]
     return blocks
 
 
-def _load(view: View, looks: Sequence[Look]) -> tuple[Rich, str]:
-    loads = [look.load for look in looks if look.load is not None]
-    if not loads:
-        return (), ""
-    cores = view.run.environment.get("cores")
-    crowded = isinstance(cores, int) and median(loads) > cores + 1
-    text = say(
-        "Load average: {low} to {high}, median {median}{cores}. {warning}",
-        low=significant(min(loads), 2), high=significant(max(loads), 2), median=significant(median(loads), 2),
-        cores=f", on {count(cores, 'core')}" if isinstance(cores, int) else "",
-        warning=Span("Other programs were running: step times are longer and vary more.", "warn") if crowded else "",
+def unquiet(view: View) -> Rich:
+    """What stands beside the verdicts where the machine was not left alone; empty where nothing was noticed."""
+    drift, found = view.drift, list[Rich]()
+    if when := shared_cores(view):
+        found.append(say("its cores were {shared} {when} ({load})", shared=verdict("shared", "warn"), when=when,
+                         load=_load_words(view)))  # fmt: skip
+    if drift.lasting:
+        sizes = sorted(abs(stretch.ratio - 1) for stretch in drift.lasting)
+        size = percent(sizes[0], 0) if len(sizes) == 1 else f"{percent(sizes[0], 0)} to {percent(sizes[-1], 0)}"
+        found.append(say(
+            "it {changed} by {size} in {times} ({looks} of {visits})", changed=verdict("changed its speed", "warn"),
+            size=size, times=count(len(sizes), "stretch", "stretches"),
+            looks=sum(len(stretch.looks) for stretch in drift.lasting), visits=count(len(drift.timed), "visit"),
+        ))  # fmt: skip
+    if not found:
+        return ()
+    return say(
+        "The machine was not left alone while it measured: {what}. Both sides of a ratio are measured in turn, so each "
+        "ratio is hit on both; its interval gets wider, and more stays undecided. More under {link}.",
+        what=enumerate_spans(found), link=link("the machine while it measured", "#environment-watch"),
     )  # fmt: skip
-    return text, "note" if crowded else ""
+
+
+def changed_groups(view: View, groups: Sequence[tuple[str, Group]]) -> Rich:
+    """Which pieces of work were measured while the machine changed its speed; empty where none was.
+
+    Args:
+        view: the run.
+        groups: each with its name for the reader.
+    """
+    told = []
+    for label, group in groups:
+        within, visits = view.drift.changed(group.speeds[0].record.group)
+        if within:
+            told.append(
+                say("{label} ({within} of {visits})", label=label, within=within, visits=count(visits, "visit"))
+            )
+    if not told:
+        return ()
+    return say(
+        "{warning} at some of the visits to {which}: look at the width of their intervals.",
+        warning=verdict("The machine changed its speed", "warn"), which=enumerate_spans(told, 12),
+    )  # fmt: skip
+
+
+def shared_cores(view: View) -> str:
+    """When other programs had to share the cores with this run: ``most of the time``, ``at times`` or nothing."""
+    loads, cores = view.drift.loads, view.run.environment.get("cores")
+    if not loads or not isinstance(cores, int) or isinstance(cores, bool):
+        return ""
+    if median(loads) > cores + OWN_BESIDE:
+        return "most of the time"
+    own_most = cores * min(cores, MOST_PREPARED)
+    return "at times" if max(loads) > own_most + OWN_BESIDE else ""
+
+
+def _load_words(view: View) -> str:
+    """``load average 2.5 to 6.9, median 4.4, on 2 cores``."""
+    loads, cores = view.drift.loads, view.run.environment.get("cores")
+    on = f", on {count(cores, 'core')}" if isinstance(cores, int) else ""
+    low, high, middle = (significant(value, 2) for value in (min(loads), max(loads), median(loads)))
+    return f"load average {low} to {high}, median {middle}{on}"
+
+
+def _load(view: View) -> tuple[Rich, str]:
+    if not view.drift.loads:
+        return (), ""
+    when, words = shared_cores(view), _load_words(view)
+    text = say(
+        "{words}, this run's own workers included. {warning}",
+        words=words[:1].upper() + words[1:],
+        warning=Span(f"Cores were shared {when}: step times are longer and vary more.", "warn") if when else "",
+    )
+    return text, "note" if when else ""
 
 
 def _stolen(looks: Sequence[Look]) -> tuple[Rich, str]:
@@ -55,17 +128,20 @@ def _stolen(looks: Sequence[Look]) -> tuple[Rich, str]:
     return text, "note" if median(shares) > STOLEN else ""
 
 
-def _sentinel(drift: Drift) -> Rich:
+def _sentinel(view: View) -> Rich:
+    drift = view.drift
     if drift.usual_ns is None or drift.noise is None or drift.threshold is None:
         return say("The sentinel was timed too seldom to say whether the machine kept its speed.")
     short = sum(len(stretch.looks) for stretch in drift.stretches if not stretch.lasting)
-    lasting = any(stretch.lasting for stretch in drift.stretches)
+    kept = "The machine kept its speed."
+    if shared_cores(view):
+        kept = "It saw no lasting change of speed; but it is timed for a moment, and does not see who shares the cores."
     return say(
         "A sentinel, the same small piece of arithmetic timed at each of {looks}, took {usual}; neighbouring ones "
         "differ by {noise}. {speed}{disturbed}",
         looks=count(len(drift.timed), "visit"), usual=duration(drift.usual_ns * 1e-9), noise=percent(drift.noise, 1),
-        speed=Span("The machine changed its speed:", "warn") if lasting else "The machine kept its speed.",
-        disturbed=f" {count(short, 'visit')} met a short disturbance." if short and not lasting else "",
+        speed=Span("The machine changed its speed:", "warn") if drift.lasting else kept,
+        disturbed=f" {count(short, 'visit')} met a short disturbance." if short and not drift.lasting else "",
     )  # fmt: skip
 
 

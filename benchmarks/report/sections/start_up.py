@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isfinite
 
-from benchmarks.report.break_even import STARTING, Cost, break_even, cheapest, costs_of
-from benchmarks.report.document import Block, Bullets, Cell, Column, Heading, Paragraph, Rich, name, say, strong
+from benchmarks.report.break_even import STARTING, BreakEven, Cost, break_even, cheapest, costs_of, judge_of
+from benchmarks.report.break_even import not_told_from as open_with
+from benchmarks.report.document import Block, Bullets, Cell, Column, Heading, Paragraph, Rich
+
+from benchmarks.report.document import enumerate_spans, name, say, strong  # isort: skip
 from benchmarks.report.parameters import varying
 from benchmarks.report.sections.fastest import entry_name
 from benchmarks.report.speeds import NETWORK, Group
@@ -26,6 +29,10 @@ from benchmarks.report.wording import WORKS, duration, shape_text, visible
 
 DETAILS = ("shape", "dtype", "device")
 KEY = "start-up"
+ONCE = (
+    "Building and the first call were timed once (n = 1), in the first round, while nothing else was prepared; the "
+    "import's processor time is the median over rounds."
+)
 
 
 def start_up(view: View) -> list[Block]:
@@ -36,24 +43,42 @@ def start_up(view: View) -> list[Block]:
     method = say(
         "Total cost after n steps is the start and n steps. The start is the processor time until the implementation "
         "is imported (interpreter and framework included; processor time, as workers start side by side), building, "
-        "and the first call, in which frameworks trace and compile."
+        "and the first call, in which frameworks trace and compile. {once} A break-even is told only where one step "
+        "is faster than the other for certain; its range is that of the interval of their ratio.",
+        once=ONCE,
     )
-    told = [_envelope(group, costs) for group, costs in groups if len(costs) > 1]
+    chosen = [(group, _choosable(view, costs)) for group, costs in groups]
+    told = [_envelope(group, costs) for group, costs in chosen if len(costs) > 1]
     blocks: list[Block] = [Heading("What it costs to start", KEY), Paragraph(method)]
     return [*blocks, *([Bullets(tuple(told[:12]))] if told else []), _table(view, groups)]
 
 
+def _choosable(view: View, costs: Sequence[Cost]) -> list[Cost]:
+    """The costs without those of yardsticks, which nobody chooses."""
+    return [cost for cost in costs if view.choosable([cost.speed.record.implementation])]
+
+
 def _envelope(group: Group, costs: Sequence[Cost]) -> Rich:
-    """``dense 32x32, inference: numpy-reference up to 5,200 steps, then keras.``"""
-    order = cheapest(costs)
+    """``dense 32x32, inference: numpy-reference up to 5,200 steps (4,900 to 5,600), then keras.``"""
+    judge = judge_of(group)
+    turns = cheapest(costs, judge)
+    last = turns[-1].cost
+    untold = enumerate_spans([entry_name(cost.speed.entry) for cost in open_with(costs, last, judge)], 4)
+    if len(turns) == 1 and untold:
+        return say(
+            "{where}: {who} is the cheapest to start. No break-even with {untold} is told: whose step is shorter is "
+            "not certain.",
+            where=strong(where(group)), who=entry_name(last.speed.entry), untold=untold,
+        )  # fmt: skip
     parts: list[Rich] = []
-    for place, (_, cost) in enumerate(order):
-        until = f" up to {steps_text(order[place + 1][0])} steps, then " if place + 1 < len(order) else ""
-        parts.append(say("{who}{until}", who=entry_name(cost.speed.entry), until=until))
+    for turn, after in zip(turns, [*turns[1:], None], strict=True):
+        until = "" if after is None or after.since is None else f" up to {steps_text(after.since)} steps, then "
+        parts.append(say("{who}{until}", who=entry_name(turn.cost.speed.entry), until=until))
     return say(
-        "{where}: cheapest in total is {who}.",
+        "{where}: cheapest in total is {who}{untold}.",
         where=strong(where(group)),
         who=tuple(span for part in parts for span in part),
+        untold=say(", not told apart by its step from {others}", others=untold) if untold else "",
     )
 
 
@@ -63,9 +88,14 @@ def where(group: Group) -> str:
     return f"{WORKS.get(group.work, visible(group.work))}, {what}"
 
 
-def steps_text(steps: float) -> str:
-    """A number of steps, rounded up."""
-    return f"{ceil(steps):,}"
+def steps_text(even: BreakEven) -> str:
+    """``5,200`` or ``5,200 (4,900 to 5,600)``, rounded up."""
+    low, steps, high = (_whole(end) for end in (even.low, even.steps, even.high))
+    return steps if low == high else f"{steps} ({low} to {high})"
+
+
+def _whole(steps: float) -> str:
+    return f"{ceil(steps):,}" if isfinite(steps) else "\N{INFINITY}"
 
 
 def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
@@ -100,7 +130,7 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
         for group, costs in groups
         for cost in costs
     ]
-    note = say("Medians over rounds. The baseline is {baseline}.", baseline=name(view.speeds.baseline))
+    note = say("{once} The baseline is {baseline}.", once=ONCE, baseline=name(view.speeds.baseline))
     return table("start-up-table", "Start, step and break-even", columns, rows[:MOST_ROWS], note, len(rows))
 
 
@@ -110,9 +140,12 @@ def _against(cost: Cost, baseline: Cost | None) -> tuple[Cell, Cell]:
         return BLANK, BLANK
     if cost is baseline:
         return BLANK, Cell("baseline", "baseline", "quiet")
-    steps = break_even(cost, baseline)
-    if steps is None:
-        cheaper = (cost.start_s, cost.step_s) < (baseline.start_s, baseline.step_s)
-        return BLANK, text_cell("always cheaper" if cheaper else "never cheaper")
-    meaning = "cheaper from then on" if cost.step_s < baseline.step_s else "cheaper until then"
-    return Cell(steps_text(steps), steps), text_cell(f"{meaning} ({duration(cost.after(steps))} each)")
+    step = cost.speed.verdict
+    if step is None or not step.differs:
+        told = "the same" if step and step.word == "same" else "undecided"
+        return BLANK, text_cell(f"none told: step {told}", tone="quiet")
+    even = break_even(cost, baseline, step)
+    if even is None:
+        return BLANK, text_cell("always cheaper" if step.word == "faster" else "never cheaper")
+    meaning = "cheaper from then on" if step.word == "faster" else "cheaper until then"
+    return Cell(steps_text(even), even.steps), text_cell(f"{meaning} ({duration(baseline.after(even.steps))} each)")

@@ -10,6 +10,8 @@ from benchmarks.report.document import link, name, say, strong  # isort: skip
 from benchmarks.report.figures import throughput as figure
 from benchmarks.report.irregular import irregularities
 from benchmarks.report.parameters import shared, varying
+from benchmarks.report.run import Record
+from benchmarks.report.sections.machine_watch import changed_groups, unquiet
 from benchmarks.report.sections.noise import noise
 from benchmarks.report.sections.prices import price_words, prices
 from benchmarks.report.sections.winners import sentence, winner
@@ -41,6 +43,7 @@ def build(view: View) -> Section:
         return Section("throughput", "Throughput", (Paragraph(nothing, "note"),))
     blocks: list[Block] = [Paragraph(_method(view))]
     blocks.extend(noise(view))
+    blocks.extend(Paragraph(told, "note") for told in [unquiet(view)] if told)
     if view.rounds < 2:
         told = say(
             "This run had one round, so ratios have no interval and nothing is ranked: read them as hints. "
@@ -79,6 +82,8 @@ def _work(view: View, work: str, groups: Sequence[Group]) -> list[Block]:
     title = WORKS.get(work, visible(work))
     blocks: list[Block] = [Heading(title, key)]
     blocks.extend(Paragraph(sentence(winner(view, contest), contest)) for contest in view.contests(work)[:4])
+    named = [(_heading(group, varying(_published(groups), DETAILS)), group) for group in groups]
+    blocks.extend(Paragraph(told, "note") for told in [changed_groups(view, named)] if told)
     if any(len(group.published) > 1 for group in groups):
         blocks.append(_figure(view, key, title, groups))
     blocks.append(_table(view, key, title, groups))
@@ -95,8 +100,12 @@ def _heading(group: Group, details: Sequence[str]) -> str:
     return ", ".join(parts) or "all"
 
 
+def _published(groups: Sequence[Group]) -> list[Record]:
+    return [speed.record for group in groups for speed in group.published]
+
+
 def _figure(view: View, key: str, title: str, groups: Sequence[Group]) -> Figure:
-    records = [speed.record for group in groups for speed in group.published]
+    records = _published(groups)
     details = varying(records, DETAILS)
     lines = [(_heading(group, details), _lines(group)) for group in groups if len(group.published) > 1]
     drawn = figure.fitting(lines)
@@ -183,8 +192,7 @@ def _row(view: View, group: Group, speed: Speed, parameters: Sequence[str]) -> t
 
 def _figures(group: Group, speed: Speed) -> list[Cell]:
     """Step time, ratio, its interval, verdict, what it would cost, rank."""
-    shortest, found = min(speed.minima.values()), speed.verdict
-    time = Cell(duration(shortest * 1e-9), shortest)
+    found, time = speed.verdict, Cell(duration(speed.step_ns * 1e-9), speed.step_ns)
     rank = BLANK if speed.rank is None else count_cell(speed.rank, "good" if speed.rank == 1 else "")
     if found is None or speed.is_baseline:
         return [time, Cell("1", 1.0) if found else BLANK, *[BLANK] * 4, rank]

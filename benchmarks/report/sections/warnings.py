@@ -167,7 +167,7 @@ def _styles(view: View) -> list[Rich]:
         for index, speed in enumerate(group.published):
             by_name.setdefault(speed.record.implementation, []).append(index)
         for who, places in by_name.items():
-            rows = sorted((group.published[place] for place in places), key=lambda row: min(row.minima.values()))
+            rows = sorted((group.published[place] for place in places), key=lambda row: row.step_ns)
             found = _extremes([row.minima for row in rows], group.looks) if len(rows) > 1 else None
             if found and _matters(found) and found.ratio > widest.get(who, (0.0, ()))[0]:
                 sentence = say(
