@@ -18,8 +18,10 @@ from typing import Any
 from benchmarks import networks_page
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.errors import Worst, judged
+from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
+from benchmarks.report.sections.advice import advise, sentence
 from benchmarks.report.speeds import Group, Speed
 from benchmarks.report.view import View, look
 from benchmarks.report.wording import ratio, significant
@@ -40,6 +42,11 @@ def implementations() -> str:
     """The table of implementations, from the registry."""
     rows = [[f"`{d.name}`", d.framework, d.summary, ", ".join(d.styles)] for d in BUILT_IN]
     return table(("name", "framework", "what it is", "call styles"), rows)
+
+
+def advice() -> str:
+    """Which implementation to take in which framework, from the published run."""
+    return "\n".join(f"- **{one.framework}**: {inline(sentence(one))}" for one in advise(look(read_run(PUBLISHED))))
 
 
 def results() -> str:
@@ -119,15 +126,6 @@ def speed_text(speed: Speed) -> str:
     return f"{text} ({ratio(verdict.ratio)}, {ratio(verdict.low)} to {ratio(verdict.high)}, {verdict.word})"
 
 
-def _accuracy(view: View, name: str) -> str:
-    shares = []
-    for batch_norm in (True, False):
-        records = _records(view, "convergence", name, batch_norm=batch_norm)
-        share = records[0].number("final_test_accuracy") if records else None
-        shares.append(_unmeasured(records) if share is None else f"{100 * share:.1f} %")
-    return " / ".join(dict.fromkeys(shares) if len(set(shares)) == 1 and "%" not in shares[0] else shares)
-
-
 def _restored(view: View, name: str) -> str:
     records = _records(view, "checkpoint", name)
     if not records or records[0].status != "ok":
@@ -144,7 +142,6 @@ COLUMNS: tuple[tuple[str, Callable[[View, str], str]], ...] = (
         for shape in SHOWN_SHAPES
     ),
     ("training step of a small network", _speed("network_training_step", None)),
-    ("its test accuracy with / without batch norm", _accuracy),
     ("what a checkpoint brings back", _restored),
 )
 
@@ -198,7 +195,7 @@ def rewritten(text: str, page: Path = README) -> str:
 
 
 PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
-    README: {"implementations": implementations, "results": results},
+    README: {"advice": advice, "implementations": implementations, "results": results},
     networks_page.PAGE: {
         "training loops": partial(networks_page.loops, table),
         "document 000": partial(networks_page.mnist, table),

@@ -192,9 +192,10 @@ class Cards:
 
 @dataclass(frozen=True)
 class Terms:
-    """Terms and what they mean, or keys and their values."""
+    """Terms and what they mean, or keys and their values; ``anchored`` ones can be linked to, as ``#term-ulp``."""
 
     items: tuple[tuple[str, Rich], ...]
+    anchored: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from benchmarks.report.markdown import write_markdown
 from benchmarks.report.page import write_page
 from benchmarks.report.reading import read_run
 from benchmarks.report.results_csv import write_csv
+from benchmarks.report.scope import present, title_of
 from benchmarks.report.sections import SECTIONS
 from benchmarks.report.view import View, look
 from benchmarks.report.wording import MISSING, count, listing, visible
 from bn_impls.errors import BadRunFolder
 
-QUESTION = "Which batch normalization API should I use?"
+MOST_NAMES = 24  # in the line below the title
 
 
 def draw(folder: Path) -> ReportPaths:
@@ -58,13 +59,12 @@ def compose(view: View) -> Report:
         ("Size", str(run.plan.settings.get("size") or ("quick" if view.is_quick() else MISSING))),
     )
     subtitle = say(
-        "{number} compared: {names}. Are they the same, which is fastest, which trains alike, and what "
-        "survives a checkpoint?",
+        "{number}: {names}.",
         number=count(len(view.implementations), "implementation"),
-        names=name(listing([visible(who) for who in view.implementations], 8)),
+        names=name(listing([visible(who) for who in view.implementations], MOST_NAMES)),
     )
-    sections = tuple(build(view) for build in SECTIONS)
-    return Report(f"{QUESTION} bn-bench, {run.plan.run}", QUESTION, subtitle, facts, sections)
+    sections, title = present([build(view) for build in SECTIONS]), title_of(view)
+    return Report(f"{title} bn-bench, {run.plan.run}", title, subtitle, facts, sections)
 
 
 def _rounds(view: View) -> str:

@@ -10,6 +10,7 @@ from benchmarks.report.contest import Contest, contests
 from benchmarks.report.distrust import without_distrusted
 from benchmarks.report.drift import Drift, read_drift
 from benchmarks.report.errors import SECOND_ORDER, Worst, by_implementation, judged
+from benchmarks.report.frameworks import colour_numbers
 from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.restores import is_usual
@@ -31,8 +32,8 @@ class View:
 
     @cached_property
     def colours(self) -> Mapping[str, int]:
-        """Implementation -> number of its colour, the same in all figures and tables."""
-        return {implementation: index for index, implementation in enumerate(self.implementations)}
+        """Implementation -> number of its colour and marker, the same in all figures and tables."""
+        return colour_numbers(self.implementations)
 
     @cached_property
     def reference(self) -> str:
@@ -102,10 +103,19 @@ class View:
         return contests(without_distrusted(self.run, self._chosen_from), work)
 
     @cached_property
+    def yardsticks(self) -> frozenset[str]:
+        """Implementations that others are measured by: tables show them, and nobody chooses them."""
+        told = self.run.plan.settings.get("yardsticks")
+        return frozenset(str(one) for one in told) if isinstance(told, list) else frozenset()
+
+    def choosable(self, names: Iterable[str]) -> list[str]:
+        """The names that a recommendation may hold: neither yardsticks nor the reference's own code."""
+        return [who for who in names if who not in self.yardsticks and who != self.reference]
+
+    @cached_property
     def _chosen_from(self) -> Sequence[Group]:
         """The speeds without those of yardsticks, which nobody chooses."""
-        yardsticks = self.run.plan.settings.get("yardsticks")
-        left_out = [str(one) for one in yardsticks] if isinstance(yardsticks, list) else []
+        left_out = self.yardsticks
         return [
             replace(group, speeds=tuple(one for one in group.speeds if one.record.implementation not in left_out))
             for group in self.speeds.groups

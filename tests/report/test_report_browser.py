@@ -329,6 +329,27 @@ def test_headers_stay_while_a_table_scrolls(browser: Browser, page: Path) -> Non
     assert browser.run(top % "th") == pytest.approx(browser.run(top % ".scroll"), abs=2)
 
 
+def test_on_a_phone_the_first_column_stays_and_marks_are_in_sight(browser: Browser, page: Path) -> None:
+    """While a table scrolls sideways; and a ratio figure shows its labels and the line at 1 at once."""
+    browser.open(page, 390)
+    left = "return document.querySelector('#agreement-table %s').getBoundingClientRect().left"
+    browser.run("document.querySelector('#agreement-table .scroll').scrollLeft = 200")
+    assert browser.run(left % "tbody td") == pytest.approx(browser.run(left % ".scroll"), abs=2)
+    ends = browser.run(
+        "return [...document.querySelectorAll('#throughput-0-ratios svg text')]"
+        ".filter((text) => text.textContent === '1\N{MULTIPLICATION SIGN}')"
+        ".map((text) => text.getBoundingClientRect().right)"
+    )
+    assert ends
+    assert max(ends) <= 390
+
+
+def test_the_bar_holds_every_section_on_a_screen(browser: Browser, page: Path) -> None:
+    """None is cut at its end."""
+    browser.open(page)
+    assert browser.run("const nav = document.querySelector('nav'); return nav.scrollWidth - nav.clientWidth") <= 0
+
+
 def test_printed_the_whole_table_is_there(browser: Browser, page: Path) -> None:
     """On paper nothing scrolls, and there is nothing to click."""
     browser.open(page)

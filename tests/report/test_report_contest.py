@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.report.contest import smallest
 from benchmarks.report.document import Card, plain
-from benchmarks.report.sections import cards, fastest
+from benchmarks.report.sections import cards
+from benchmarks.report.sections.winners import sentence, winner
 from benchmarks.report.view import View
 from tests.report.synthetic import Json, agreement, layer_case, throughput
 
@@ -74,15 +75,19 @@ def test_no_card_recommends_what_the_report_distrusts(view_of: Build) -> None:
     )  # fmt: skip
     found = card(view, "Fastest layer to train")
     assert (plain(found.choice), found.tone) == ("a (graph)", "good")
-    assert "Speeds not to be trusted, see the warnings below, are those of flaky (graph)." in plain(found.evidence)
+    assert "Speeds not to be trusted (see Environment) are those of flaky (graph)." in plain(found.evidence)
     (contest,) = view.contests(WORK)
-    assert contest.entries[contest.best] == ("flaky", "graph")  # the section below still shows what was measured
+    assert contest.entries[contest.best] == ("flaky", "graph")  # the table below still shows what was measured
+    told = plain(sentence(winner(view, contest), contest))
+    assert told == f"a (graph) is fastest: {plain(found.evidence)}"  # one answer, wherever it is asked
 
 
 def test_alone_there_is_nothing_to_compare(view_of: Build) -> None:
-    """No winner without a loser."""
-    found = card(view_of(*timed("a", (100, 100))), "Fastest layer to train")
-    assert plain(found.evidence).startswith("The only one measured")
+    """No winner without a loser, and no card; the section says why."""
+    view = view_of(*timed("a", (100, 100)))
+    assert not [card for card in cards.build(view).items if card.use.startswith("Fastest")]
+    (contest,) = view.contests(WORK)
+    assert plain(sentence(winner(view, contest), contest)).startswith("a (graph). The only one measured")
 
 
 def test_the_overall_winner_and_the_inputs_where_it_loses(view_of: Build) -> None:
@@ -97,7 +102,7 @@ def test_the_overall_winner_and_the_inputs_where_it_loses(view_of: Build) -> Non
     assert found is not None
     assert found.ratio == pytest.approx(2**0.5)
     assert "The order depends on the input: on dense 256×256 keras (graph) is 2.00 times as fast" in plain(  # noqa: RUF001
-        fastest.sentence(contest)
+        sentence(winner(view, contest), contest)
     )
 
 
@@ -139,7 +144,7 @@ def test_who_lacks_an_input_is_left_out_by_name(view_of: Build) -> None:
     (contest,) = view.contests(WORK)
     assert contest.left_out == ((("b", "graph"), 1),)
     assert "Not compared, for want of a published speed on each of these inputs: b (graph)" in plain(
-        fastest.sentence(contest)
+        sentence(winner(view, contest), contest)
     )
 
 

@@ -208,7 +208,7 @@ def test_ten_thousand_records_stay_under_three_megabytes(tmp_path: Path) -> None
     assert "Planned 10,000 = accounted 10,000" in page
     assert "300 of 800 rows are here" in page
     assert "Drawn are 1 of 20 groups" in page
-    assert "2 more implementations only in the table" in page
+    assert "Drawn are the 8 whose worst errors are the smallest and the largest, of 10." in page
     assert paths.table.read_text().count("\n") == 10_001
     assert paths.markdown.stat().st_size < 300_000
 

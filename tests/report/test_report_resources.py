@@ -247,3 +247,13 @@ def test_a_run_without_speeds_says_so(view_of: Build) -> None:
     """Nothing to tell is told."""
     section = resources.build(view_of(record("agreement", "a", {"shape": [2, 2]}, "unsupported", reason="no")))
     assert sentences(section) == ["No speed was measured in this run, so there is nothing to tell."]
+
+
+def test_a_yardstick_is_never_the_cheapest_to_start(view_of: Build) -> None:
+    """kernel is the cheapest of all, and among the others quick is."""
+    names = ("keras", "quick", "kernel")
+    entries = [started("keras", 200_000, 3.0), started("quick", 100_000, 2.0), started("kernel", 10_000, 1.0)]
+    section = resources.build(view_of(*map(agreement, names), *entries, settings={"yardsticks": ["kernel"]}))
+    (told,) = [text for text in sentences(section) if "cheapest in total" in text]
+    assert told.endswith("cheapest in total is quick (graph).")
+    assert "kernel" in {row["Implementation"] for row in rows(section, "start-up-table")}

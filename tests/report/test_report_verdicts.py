@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report.document import Bullets, Table, plain
+from benchmarks.report.document import Paragraph, Table, plain
 from benchmarks.report.reading import read_run
 from benchmarks.report.sections import throughput as section
 from benchmarks.report.sections.noise import trust
@@ -58,8 +58,9 @@ def rows_of(view: View) -> dict[str, dict[str, str]]:
 
 
 def sentences(view: View) -> list[str]:
-    """The lists of the section, as text."""
-    return [plain(item) for block in section.build(view).blocks if isinstance(block, Bullets) for item in block.items]
+    """What the section says of prices, as text."""
+    told = [plain(block.text) for block in section.build(view).blocks if isinstance(block, Paragraph)]
+    return [text for text in told if text.startswith("To decide")]
 
 
 def calibrated(folder: Path, content: object, rows: list[Json] | None = None) -> View:

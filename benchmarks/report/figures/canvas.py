@@ -24,6 +24,9 @@ from benchmarks.report.wording import power_of_ten, shorten, visible
 
 WIDTH = 7.4  # inches
 FONT_SIZE = 8.0
+POINTS = 72  # in an inch
+MOST_COLUMNS = 4  # of a legend
+ENTRY_POINTS, LETTER_POINTS = 44.0, 4.9  # what an entry of a legend and each of its letters take, at that size
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAPER, ALARM = "#b10001", "#b10002", "#b10003", "#b10004", "#b10005"
 SERIES_COUNT = 8
@@ -133,9 +136,12 @@ def logarithmic(axes: Axes, which: str, ticks: Sequence[float], labels: Sequence
     axis.set_minor_formatter(NullFormatter())
 
 
-def legend(canvas: Canvas, rows: Sequence[Sequence[Line2D]]) -> None:
-    """A legend above the axes, its entries in the given rows (Matplotlib fills by columns)."""
-    columns = max(len(row) for row in rows)
+def legend(canvas: Canvas, groups: Sequence[Sequence[Line2D]]) -> None:
+    """A legend above the axes: every group begins a row, and as many entries stand in a row as the figure is wide."""
+    groups = [group for group in groups if group]
+    widest = max((len(str(handle.get_label())) for group in groups for handle in group), default=0)
+    columns = max(1, min(MOST_COLUMNS, int(WIDTH * POINTS / (ENTRY_POINTS + widest * LETTER_POINTS))))
+    rows = [group[start : start + columns] for group in groups for start in range(0, len(group), columns)]
     nothing = Line2D([], [], linestyle="", label=" ")
     full = [[*row, *([nothing] * (columns - len(row)))] for row in rows]
     handles = [row[column] for column in range(columns) for row in full]

@@ -26,7 +26,7 @@ from benchmarks.report.figures.canvas import (
 from benchmarks.report.wording import power_of_ten
 
 MOST_POINTS = 250  # of one line; each drawn point is the largest of its stretch
-MOST_LINES = 8  # implementations in one figure
+MOST_LINES = 4  # implementations in one figure: the reference, the nearest to it, and the outliers
 FLOOR, CEILING = 1e-9, 10.0  # relative differences beyond these are drawn on the edge
 MODES = ("moving", "batch", "population")
 DASHES: dict[str, object] = {
@@ -48,7 +48,9 @@ class Training:
     first_split: int | None
 
 
-def draw_curves(key: str, title: str, trainings: Sequence[Training], colours: Mapping[str, int]) -> str:
+def draw_curves(
+    key: str, title: str, trainings: Sequence[Training], colours: Mapping[str, int], everyone: Sequence[Training] = ()
+) -> str:
     """Draw loss and accuracy on training and validation data over the epochs.
 
     Args:
@@ -56,11 +58,12 @@ def draw_curves(key: str, title: str, trainings: Sequence[Training], colours: Ma
         title: the figure's title.
         trainings: with and without batch normalization, of one experiment.
         colours: implementation -> number of its colour.
+        everyone: all trainings of the experiment; the range that they span is shaded.
 
     Returns:
         SVG in sentinel colours.
     """
-    return render(key, title, 4.9, lambda canvas: _paint_curves(canvas, trainings, colours))
+    return render(key, title, 4.9, lambda canvas: _paint_curves(canvas, trainings, colours, everyone))
 
 
 def draw_differences(key: str, title: str, trainings: Sequence[Training], colours: Mapping[str, int]) -> str:
@@ -83,11 +86,15 @@ def envelope(values: Curve, most: int = MOST_POINTS) -> tuple[Curve, Curve]:
     return np.asarray(places, dtype=np.float64), values[places] if places else np.empty(0)
 
 
-def _paint_curves(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int]) -> None:
+def _paint_curves(
+    canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str, int], everyone: Sequence[Training]
+) -> None:
     panels = canvas.subplots(2, 2, sharex=True, sharey="row")
     order = list(dict.fromkeys(training.implementation for training in trainings))
     for row, metric in enumerate(("loss", "accuracy")):
         for axes, part, words in zip(panels[row], ("train", "validation"), ("training", "validation"), strict=True):
+            for batch_norm in (True, False):
+                _draw_range(axes, [one for one in everyone if one.batch_norm == batch_norm], f"{part}_{metric}_moving")
             for training in trainings:
                 _draw_modes(axes, training, f"{part}_{metric}", order, colours)
             bare(axes)
@@ -100,8 +107,19 @@ def _paint_curves(canvas: Canvas, trainings: Sequence[Training], colours: Mappin
     _legend(canvas, trainings, colours)
 
 
+def _draw_range(axes: Axes, everyone: Sequence[Training], curve: str) -> None:
+    """What all implementations span, at every epoch."""
+    curves = [values for one in everyone if (values := one.arrays.get(curve)) is not None and len(values)]
+    if len(curves) < 2:
+        return
+    epochs = min(len(values) for values in curves)
+    stack = np.array([np.where(np.isfinite(values[:epochs]), values[:epochs], np.nan) for values in curves])
+    if not np.isnan(stack).any():
+        axes.fill_between(np.arange(1, epochs + 1), stack.min(0), stack.max(0), color=MUTED, alpha=0.2, linewidth=0)
+
+
 def _draw_modes(axes: Axes, training: Training, curve: str, order: Sequence[str], colours: Mapping[str, int]) -> None:
-    """Draw one quantity with moving and with batch statistics; what is drawn first is wider, so that it shows."""
+    """Draw one quantity with moving and with batch statistics; markers are staggered, so that none is hidden."""
     colour, marker = series(colours[training.implementation])
     place, total = order.index(training.implementation), len(order)
     for mode in MODES:
@@ -113,7 +131,7 @@ def _draw_modes(axes: Axes, training: Training, curve: str, order: Sequence[str]
             epochs,
             np.where(np.isfinite(values), values, np.nan),
             linestyle=DASHES[mode if training.batch_norm else "without"],
-            linewidth=1.1 + min(0.9, 3.0 / total) * (total - 1 - place),
+            linewidth=1.1,
             color=colour,
             marker=marker,
             markersize=3.4,
@@ -157,16 +175,16 @@ def _legend(canvas: Canvas, trainings: Sequence[Training], colours: Mapping[str,
         if any(name.endswith(f"_{mode}") for name in training.arrays)
     }
     styles = [_dash(texts[style], DASHES[style]) for style in texts if style in present]
-    legend(canvas, [*_names(trainings, colours), styles])
+    legend(canvas, [_names(trainings, colours), styles])
 
 
-def _names(trainings: Sequence[Training], colours: Mapping[str, int]) -> list[list[Line2D]]:
-    """Legend entries of the implementations, four in a row."""
+def _names(trainings: Sequence[Training], colours: Mapping[str, int]) -> list[Line2D]:
+    """Legend entries of the implementations."""
     handles = []
     for implementation in dict.fromkeys(training.implementation for training in trainings):
         colour, marker = series(colours[implementation])
         handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label(implementation, 24)))
-    return [handles[start : start + 4] for start in range(0, len(handles), 4)]
+    return handles
 
 
 def _dash(text: str, dash: object, colour: str = MUTED) -> Line2D:
@@ -227,4 +245,4 @@ def _difference_legend(canvas: Canvas, trainings: Sequence[Training], colours: M
     if any("rounding_band" in training.arrays for training in trainings):
         band = Line2D([], [], color=MUTED, alpha=0.25, linewidth=6, label="trainings from one ulp away")
         marks = [*marks, band, _dash("most that is put down to rounding", (0, (1, 1.6)))]
-    legend(canvas, [*_names(trainings, colours), marks])
+    legend(canvas, [_names(trainings, colours), marks])

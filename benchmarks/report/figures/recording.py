@@ -142,6 +142,6 @@ def draw_shares(key: str, title: str, steps: Array, curves: Mapping[str, Array],
         axes.set_xlabel("training step")
         axes.grid(color=MUTED, alpha=0.2)
         bare(axes)
-        legend(canvas, [handles[start : start + 4] for start in range(0, len(handles), 4)])
+        legend(canvas, [handles])
 
     return render(key, title, 2.6, paint)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 
-from benchmarks.report.figures.canvas import INK, MUTED, bare, label, logarithmic, render, series
+from benchmarks.report.figures.canvas import INK, MUTED, SERIES_COUNT, bare, label, legend, logarithmic, render, series
 
 MOST = 9  # inputs
 LOWEST = 1e-4
@@ -38,7 +39,17 @@ def draw(key: str, title: str, rows: Rows, colours: Mapping[str, int]) -> str:
     Returns:
         SVG in sentinel colours.
     """
-    return render(key, title, 0.8 + 0.42 * len(rows), lambda canvas: _paint(canvas, rows, colours))
+    return render(key, title, 1.5 + 0.42 * len(rows), lambda canvas: _paint(canvas, rows, colours))
+
+
+def _names(rows: Rows, colours: Mapping[str, int]) -> list[Line2D]:
+    """Legend entries of the implementations, in the order of their colours."""
+    present = {dot.implementation for _, dots in rows for dot in dots}
+    handles = []
+    for who in sorted(present, key=lambda one: (colours.get(one, 0) % SERIES_COUNT, colours.get(one, 0))):
+        colour, marker = series(colours.get(who, 0))
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=5.5, linestyle="", label=label(who, 24)))
+    return handles
 
 
 def _paint(canvas: Canvas, rows: Rows, colours: Mapping[str, int]) -> None:
@@ -50,6 +61,7 @@ def _paint(canvas: Canvas, rows: Rows, colours: Mapping[str, int]) -> None:
         best = dots[0]
         text = f"{label(best.name, 24)} {100 * best.fraction:.3g} %"
         axes.text(1.01, line, text, transform=axes.get_yaxis_transform(), color=MUTED, verticalalignment="center")
+    legend(canvas, [_names(rows, colours)])
     bare(axes)
     fractions = [max(dot.fraction, LOWEST) for _, dots in rows for dot in dots]
     left, right = min([*fractions, 0.1]) / 1.3, max([*fractions, 1.0]) * 1.3

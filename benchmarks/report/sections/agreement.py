@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Section, Table
 
-from benchmarks.report.document import name, say, strong, verdict  # isort: skip
+from benchmarks.report.document import enumerate_spans, link, name, say, strong, verdict  # isort: skip
 from benchmarks.report.errors import Worst, grouped, severity
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
@@ -52,12 +52,16 @@ def build(view: View) -> Section:
         return Section("agreement", "Agreement", (Paragraph(nothing, "note"),))
     lead = say(
         "Does it compute what the float64 reference computes? An error is that of the worst element in the worst step. "
-        "It is graded against a bound, what a good evaluation in the same dtype must be allowed; it is wrong only "
-        "beyond a limit, what rounding explains at all."
+        "It is graded against a {bound}, what a good evaluation in the same dtype must be allowed; it is wrong only "
+        "beyond a {limit}, what rounding explains at all. Tables give errors in {ulp}, the spacing of the dtype's "
+        "numbers.",
+        bound=link("bound", "#term-bound"),
+        limit=link("limit", "#term-limit"),
+        ulp=link("ulp", "#term-ulp"),
     )
     blocks: list[Block] = [
         Paragraph(lead),
-        bullets([(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values()]),
+        *_verdicts(view),
         *dots(view, records),
         *conditioning(view),
         *sixteen_bits(view),
@@ -68,6 +72,24 @@ def build(view: View) -> Section:
         *explanations(view),
     ]
     return Section("agreement", "Agreement", tuple(blocks))
+
+
+def _verdicts(view: View) -> list[Block]:
+    """One sentence for all who agree, and one for each who does not."""
+    wrong = [(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values() if worst.disagreeing]
+    right = [worst for worst in view.worst.values() if not worst.disagreeing]
+    if len(right) < 2:
+        return [bullets([(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values()])]
+    within = [name(one.implementation) for one in right if one.over_bound is not None and one.over_bound <= 1]
+    told = say(
+        "{all} {verdict} in every case. {within} The table {link} has each error.",
+        all=f"All {len(right)}" if not wrong else f"{len(right)} of {len(view.worst)}",
+        verdict=verdict("agree", "good"),
+        within=say("Within the {link} everywhere: {who}.", link=link("bound", "#term-bound"),
+                   who=enumerate_spans(within, 16)) if within else "None stays within the bound everywhere.",
+        link=link("Errors in ulp", "#agreement-table"),
+    )  # fmt: skip
+    return [Paragraph(told), *([bullets(wrong)] if wrong else [])]
 
 
 def _sentence(view: View, worst: Worst) -> Rich:

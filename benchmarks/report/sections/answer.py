@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from benchmarks.report.document import Block, Bullets, Heading, Paragraph, Rich, Section, Span
+from benchmarks.report.document import Block, Heading, Paragraph, Rich, Section
 
 from benchmarks.report.document import code, enumerate_spans, link, name, say, verdict  # isort: skip
 from benchmarks.report.errors import severity
 from benchmarks.report.sections import cards
+from benchmarks.report.sections.advice import advice
 from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
 from benchmarks.report.sections.machine_watch import unquiet
 from benchmarks.report.sections.noise import trust
-from benchmarks.report.sections.second_order import wrong as wrong_second_order
 from benchmarks.report.sections.unmeasured import accounting
-from benchmarks.report.sections.warnings import warnings
+from benchmarks.report.sections.warnings import unsteady_line
+from benchmarks.report.sections.watch_out import watch_out
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, of_bound
+from benchmarks.report.wording import count, listing, of_bound
 
 
 def build(view: View) -> Section:
     """The section."""
-    blocks: list[Block] = [Paragraph(accounting(view.run))]
+    blocks: list[Block] = [*advice(view)]
     if view.is_quick():
-        blocks.append(Paragraph(_quick(), "note"))
+        blocks.insert(0, Paragraph(_quick(), "note"))
+    if view.run.missing:
+        blocks.insert(0, Paragraph(accounting(view.run), "note"))
     answers = cards.build(view)
     if answers.items:
         blocks.append(answers)
-        blocks.extend(Paragraph(told) for told in [trust(view)] if told)
+        blocks.extend(Paragraph(told) for told in [trust(view), unsteady_line(view)] if told)
         blocks.extend(Paragraph(told, "note") for told in [unquiet(view)] if told)
     blocks += [Heading("Are they the same?", "answer-same"), Paragraph(_same(view))]
     blocks.extend(_conventions(view))
     blocks.append(glance(view))
-    found = warnings(view)
-    if found:
-        blocks += [Heading("What to watch out for", "answer-warnings"), Bullets(tuple(found))]
+    blocks.extend(watch_out(view))
     blocks += [Heading("Is mine right?", "answer-mine"), Paragraph(_mine())]
     return Section("answer", "The answer", tuple(blocks))
 
@@ -61,14 +62,17 @@ def _same(view: View) -> Rich:
             who=enumerate_spans([name(who) for who in wrong], 4),
             rest=f"{right} of {total} {'agrees' if right == 1 else 'agree'} in every case",
         )
+    wrong_there = {record.implementation for record in view.second_order if record.status == "disagrees"}
     cases = count(sum(len(worst.records) for worst in view.worst.values()), "case")
     largest = max((worst.over_bound for worst in view.worst.values()), key=severity)
     return say(
-        "{yes}: {total} measured, and in {cases} each computed what the float64 reference computes{over}.{but}",
-        yes=verdict("Yes, each under its own conventions", "good"),
+        "{yes}{but}: {total} measured, and in {cases} each computed what the float64 reference computes{over}.",
+        yes=verdict("Yes, each under its own conventions, for output, gradients and statistics", "good"),
         total=total,
         cases=cases,
-        but=" Not so some second-order gradients, see below." if wrong_second_order(view) else "",
+        but=say("; {no}", no=verdict(f"no for second-order gradients of {len(wrong_there)}", "bad"))
+        if wrong_there
+        else "",
         over="" if largest is None else f"; the largest error is {of_bound(largest)}",
     )
 
@@ -77,11 +81,12 @@ def _conventions(view: View) -> list[Block]:
     different = differing(view)
     if not different:
         return []
-    spans: list[Span] = []
-    for sentence in different:
-        spans += [*sentence, Span("; ")]
-    lead = say("Their {link} differ: ", link=link("conventions", "#conventions-table"))
-    return [Paragraph((*lead, *spans[:-1], Span(".")))]
+    told = say(
+        "Their conventions differ in {what}: the table {link} has each of them.",
+        what=listing(different, len(different)),
+        link=link("Conventions", "#conventions-table"),
+    )
+    return [Paragraph(told)]
 
 
 def _mine() -> Rich:

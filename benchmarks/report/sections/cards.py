@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from benchmarks.report.contest import Contest, hold, smallest
+from benchmarks.report.contest import Contest, smallest
 from benchmarks.report.document import Card, Cards, Rich, Span, enumerate_spans, name, say
 from benchmarks.report.errors import Worst, by_implementation
 from benchmarks.report.grades import usual
@@ -13,18 +13,23 @@ from benchmarks.report.parameters import key_of, values
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.run import Record
 from benchmarks.report.sections.conditioning import losing
-from benchmarks.report.sections.fastest import all_the_same, choice, entry_name, evidence
+from benchmarks.report.sections.winners import winner
 from benchmarks.report.trainings import first_split, only_compared, trains_alike, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, listing, percent, shape_text, significant, visible
 
+GRADIENTS = ("gradient_input", "gradient_gamma", "gradient_beta")
+KINDS = {
+    "outputs": ("output_training", "output_inference"),
+    "gradients": GRADIENTS,
+    "moving statistics": ("moving_mean", "moving_variance"),
+}
 SAME_ACCURACY = 2.0  # the largest error of other random inputs would differ by about so much
 USES = (
     ("training_forward_backward", "Fastest layer to train"),
     ("network_training_step", "Fastest to train a network"),
     ("inference", "Fastest inference"),
 )
-NOT_DECIDED = (Span("not decided"),)
 MOST_CONTESTS = 3  # devices and dtypes of one use
 
 
@@ -41,36 +46,20 @@ def _fastest(view: View, work: str, use: str) -> list[Card]:
     found = view.contests(work)
     several = len(found) > 1
     return [
-        _speed(view, f"{use}, {visible(contest.dtype)} on {visible(contest.device)}" if several else use, contest)
+        card
         for contest in found[:MOST_CONTESTS]
+        for card in _speed(
+            view, f"{use}, {visible(contest.dtype)} on {visible(contest.device)}" if several else use, contest
+        )
     ]
 
 
-def _speed(view: View, use: str, contest: Contest) -> Card:
-    """The fastest, if that rests on decided ratios of speeds that the report does not distrust itself."""
+def _speed(view: View, use: str, contest: Contest) -> list[Card]:
+    """The card; none where there is nothing to compare with."""
     if len(contest.entries) < 2:
-        return Card(use, choice(contest), evidence(contest))
-    trusted = _trusted(view, contest)
-    entries = trusted.entries if trusted else ()
-    left_out = [entry_name(entry) for entry in contest.entries if entry not in entries]
-    aside = say(
-        " Speeds not to be trusted, see the warnings below, are those of {who}.", who=enumerate_spans(left_out, 4)
-    ) if left_out else ()  # fmt: skip
-    if trusted is None or len(entries) < 2:
-        return Card(use, NOT_DECIDED, (*evidence(contest), *aside))
-    told = (*evidence(trusted), *aside)
-    decided = trusted.rounds > 1 and (len(trusted.tied) < len(trusted.entries) or all_the_same(trusted))
-    return Card(use, choice(trusted), told, "good") if decided else Card(use, NOT_DECIDED, told)
-
-
-def _trusted(view: View, contest: Contest) -> Contest | None:
-    """The same contest without distrusted speeds; None if there are none left."""
-    shapes = {group.shape for group in contest.groups}
-    for found in view.trusted_contests(contest.work):
-        if (found.device, found.dtype) == (contest.device, contest.dtype):
-            kept = [group for group in found.groups if group.shape in shapes]
-            return found if len(kept) == len(found.groups) else hold(kept) if kept else None
-    return None
+        return []
+    found = winner(view, contest)
+    return [Card(use, found.choice, found.evidence, "good" if found.decided else "")]
 
 
 def _small(view: View) -> list[Card]:
@@ -79,21 +68,26 @@ def _small(view: View) -> list[Card]:
         for contest in view.contests(work)[:1]:
             found = smallest(contest)
             if found is not None:
-                return [_speed(view, f"Fastest in small steps, {shape_text(found.groups[0].shape)}", found)]
+                return _speed(view, f"Fastest in small steps, {shape_text(found.groups[0].shape)}", found)
     return []
 
 
 def _accurate(view: View) -> list[Card]:
-    """The smallest worst error, over inputs that all were measured on."""
-    exact = {who for who, worst in view.worst.items() if who == view.reference and not worst.over_bound}
-    records = [record for record in view.agreements if record.implementation not in exact]
+    """The smallest worst error, over inputs that all were measured on, of those that can train."""
+    measured = set(view.choosable(view.worst))
+    records = [record for record in view.agreements if record.implementation in measured]
     if not records:
         return []
     users = {
         dtype: {r.implementation for r in records if r.text("dtype") == dtype} for dtype in values(records, "dtype")
     }
     dtype = max(users, key=lambda key: len(users[key]))
-    worsts = by_implementation(_common([record for record in records if record.text("dtype") == dtype]))
+    in_dtype = [record for record in records if record.text("dtype") == dtype]
+    trainable = {
+        r.implementation for r in in_dtype if any(r.number(f"{q}_error_over_bound") is not None for q in GRADIENTS)
+    }
+    aside = {"cannot train": [name(who) for who in users[dtype] if trainable and who not in trainable]}
+    worsts = by_implementation(_common([r for r in in_dtype if not trainable or r.implementation in trainable]))
     right = {
         who: worst
         for who, worst in worsts.items()
@@ -104,30 +98,37 @@ def _accurate(view: View) -> list[Card]:
     if not right:
         told = say("None agrees with the reference in {dtype}.", dtype=visible(dtype))
         return [Card("Most accurate", (Span("none"),), told, "bad")]
-    losers = [name(who) for who in right if who not in careful] if careful else []
-    return [_accuracy(careful or right, visible(dtype), losers)]
+    if careful:
+        aside["digits lost on ill-conditioned input"] = [name(who) for who in right if who not in careful]
+    return [_accuracy(careful or right, visible(dtype), aside)]
 
 
-def _accuracy(right: dict[str, Worst], dtype: str, losers: Sequence[Span]) -> Card:
+def _accuracy(right: dict[str, Worst], dtype: str, aside: Mapping[str, Sequence[Span]]) -> Card:
     errors = {who: worst.over_bound or 0.0 for who, worst in right.items()}
     ranking = sorted(errors, key=lambda who: errors[who])
     best = [who for who in ranking if errors[who] <= SAME_ACCURACY * errors[ranking[0]]]
     listed = [say("{who} {error}", who=name(who), error=significant(errors[who], 2)) for who in ranking[:4]]
     worst = right[ranking[0]]
+    apart = [say("{who} ({why})", who=enumerate_spans(whom, 6), why=why) for why, whom in aside.items() if whom]
     told = say(
-        "Worst error in {dtype} as a multiple of its bound: {errors}{rest}. The worst of {best} is its "
-        "{quantity}.{tie}{apart}",
+        "Worst error of {quantities} in {dtype}, as a multiple of what good rounding must cost: {errors}{rest}. The "
+        "worst of {best} is its {quantity}.{tie}{apart}",
+        quantities=listing(
+            [title for title, keys in KINDS.items() if any(_graded(one, keys) for one in right.values())]
+        ),
         dtype=dtype,
         errors=enumerate_spans(listed),
         rest=f", and {len(ranking) - 4} more" if len(ranking) > 4 else "",
         quantity=QUANTITIES.get(worst.quantity, visible(worst.quantity)),
         best=name(ranking[0]),
-        apart=say(" Left out for losing digits on ill-conditioned input: {who}.", who=enumerate_spans(losers, 4))
-        if losers
-        else "",
+        apart=say(" Left out: {who}.", who=enumerate_spans(apart)) if apart else "",
         tie=" Less than a factor of two apart is no difference: other inputs could turn it." if len(best) > 1 else "",
     )
     return Card("Most accurate", _names(best), told, "good")
+
+
+def _graded(worst: Worst, quantities: Sequence[str]) -> bool:
+    return any(worst.of(quantity, "over_bound") is not None for quantity in quantities)
 
 
 def _common(records: Sequence[Record]) -> list[Record]:
@@ -141,20 +142,21 @@ def _common(records: Sequence[Record]) -> list[Record]:
 
 
 def _trains(view: View) -> list[Card]:
-    of = only_compared(view.by_implementation("convergence"))
+    measured = only_compared(view.by_implementation("convergence"))
+    of = {who: [one for one in measured[who] if uses_batch_norm(one)] for who in view.choosable(measured)}
+    of = {who: records for who, records in of.items() if records}
     if not of:
         return []
     alike = [who for who, records in of.items() if all(trains_alike(record, view.roundings) for record in records)]
     same = set(alike)
     others = [who for who in of if who not in same]
-    chosen = [who for who in alike if who != view.reference] or alike
     trainings = count(sum(len(of[who]) for who in alike), "training")
     parts = [_alike(view, trainings)] if alike else []
     if others:
         parts.append(say(" {partings}.", partings=enumerate_spans([_parting(who, of[who]) for who in others], 4)))
     told = tuple(span for part in parts for span in part)
-    choice = _names(chosen) if chosen else (Span("none to the last step"),)
-    return [Card("Trains the same", choice, (*told, Span(_spread(of))), "good" if chosen else "")]
+    choice = _names(alike) if alike else (Span("none to the last step"),)
+    return [Card("Trains the same", choice, (*told, Span(_spread(of))), "good" if alike else "")]
 
 
 def _alike(view: View, trainings: str) -> Rich:
@@ -187,7 +189,8 @@ def _spread(of: Mapping[str, list[Record]]) -> str:
 
 
 def _restores(view: View) -> list[Card]:
-    of = view.by_implementation("checkpoint")
+    measured = view.by_implementation("checkpoint")
+    of = {who: measured[who] for who in view.choosable(measured)}
     if not of:
         return []
     whole = [who for who, records in of.items() if not any(lost(r) or unknown(r) or r.status != "ok" for r in records)]

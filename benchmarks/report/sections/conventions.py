@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
-from benchmarks.report.document import Block, Cell, Column, Rich, enumerate_spans, name, say
+from benchmarks.report.document import Block, Cell, Column, say
 from benchmarks.report.errors import Worst
 from benchmarks.report.tables import implementation_cell, table
 from benchmarks.report.view import View
@@ -22,12 +20,13 @@ CONVENTIONS = {
     "initial_variance": "First variance",
 }
 IN_WORDS = {
-    "warm_up": "decay warms up",
-    "debias": "average debiased",
-    "decay_in_float32": "decay rounded to float32",
-    "complement_in_float32": "1 - decay rounded to float32",
-    "initial_mean": "first moving mean",
-    "initial_variance": "first moving variance",
+    "ddof": "the divisor of the moving variance (ddof: 0 for n, 1 for n - 1)",
+    "warm_up": "whether the decay warms up",
+    "debias": "whether the average is debiased",
+    "decay_in_float32": "the rounding of the decay",
+    "complement_in_float32": "the rounding of 1 - decay",
+    "initial_mean": "the first moving mean",
+    "initial_variance": "the first moving variance",
 }
 
 
@@ -46,29 +45,14 @@ def conventions(view: View) -> list[Block]:
     return [table("conventions-table", "Conventions", columns, rows, note)]
 
 
-def differing(view: View) -> list[Rich]:
-    """The conventions in which implementations differ: ``ddof 0 in a and b, 1 in c``."""
+def differing(view: View) -> list[str]:
+    """The conventions in which implementations differ, in words."""
     found = []
     for key, title in CONVENTIONS.items():
-        holders: dict[str, list[str]] = defaultdict(list)
-        for implementation, worst in view.worst.items():
-            held = _held(worst, key)
-            if len(held) == 1:
-                holders[held[0]].append(implementation)
-        if len(holders) > 1:
-            parts = [
-                say("{value} in {who}", value=value, who=enumerate_spans([name(who) for who in names], 3))
-                for value, names in holders.items()
-            ]
-            found.append(say("{title}: {parts}", title=IN_WORDS.get(key, title.lower()), parts=_joined(parts)))
+        held = {tuple(_held(worst, key)) for worst in view.worst.values()}
+        if len({values for values in held if len(values) == 1}) > 1:
+            found.append(IN_WORDS.get(key, title.lower()))
     return found
-
-
-def _joined(parts: list[Rich]) -> Rich:
-    spans: Rich = ()
-    for part in parts[:4]:
-        spans = (*spans, *say(", "), *part) if spans else part
-    return spans
 
 
 def _held(worst: Worst, key: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Cell, Column, Paragraph, Rich, Section, Table
 
-from benchmarks.report.document import enumerate_spans, name, say, strong, verdict  # isort: skip
+from benchmarks.report.document import enumerate_spans, link, name, say, strong, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
 from benchmarks.report.sections import seeds
@@ -53,9 +53,7 @@ def build(view: View) -> Section:
         "Does a network train the same with it? Every implementation starts from the same weights and sees "
         "the same batches in the same order, so that any difference is its own."
     )
-    followed = only_compared(view.by_implementation("convergence"))
-    splits = [(_gravity(view, of), _split(view, who, of)) for who, of in followed.items()]
-    blocks: list[Block] = [Paragraph(lead), *([bullets(splits)] if splits else []), *_benefits(found[0])]
+    blocks: list[Block] = [Paragraph(lead), *_verdicts(view), *_benefits(found[0])]
     for place, experiment in enumerate(found[:MOST_EXPERIMENTS]):
         blocks.extend(experiment_blocks(view, experiment, f"convergence-{place}"))
     for place, experiment in enumerate(found):
@@ -65,6 +63,27 @@ def build(view: View) -> Section:
         blocks.append(Paragraph(say("{rest} without curves here; the table has the figures.", rest=rest)))
     blocks.append(_table(view, records))
     return Section("convergence", "Convergence", tuple(blocks))
+
+
+def _verdicts(view: View) -> list[Block]:
+    """One sentence for all who train alike, and one for each who does not."""
+    of = only_compared(view.by_implementation("convergence"))
+    gravities = {who: _gravity(view, records) for who, records in of.items()}
+    alike = [who for who, gravity in gravities.items() if not gravity]
+    rest = [who for who in of if len(alike) < 3 or gravities[who]]
+    blocks: list[Block] = []
+    if len(rest) < len(of):
+        told = say(
+            "{all} {verdict}: their loss stays with the reference's, or leaves it no earlier than rounding explains. "
+            "The table {table} has the steps.",
+            all=f"All {len(alike)}" if not rest else f"{len(alike)} of {len(of)}",
+            verdict=verdict("train alike", "good"),
+            table=link("Final figures and first splits", "#convergence-table"),
+        )
+        blocks.append(Paragraph(told))
+    if rest:
+        blocks.append(bullets([(gravities[who], _split(view, who, of[who])) for who in rest]))
+    return blocks
 
 
 def _gravity(view: View, records: Sequence[Record]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.report.curves import Curve, Curves, read_curves
 from benchmarks.report.document import Block, Figure, Heading, Paragraph, Rich, link, name, say
+from benchmarks.report.errors import severity
 from benchmarks.report.figures import convergence as figure
 from benchmarks.report.trainings import Experiment, first_split, threshold, uses_batch_norm
 from benchmarks.report.view import View
@@ -22,22 +23,38 @@ WORTH_SAYING = 0.005  # a gap of half a percent point
 def experiment_blocks(view: View, experiment: Experiment, key: str) -> list[Block]:
     """A heading, what could not be read, and the figures."""
     names = list(dict.fromkeys(record.implementation for record in experiment.drawn))
-    drawn = names[: figure.MOST_LINES]
-    curves = [read_curves(view.run.folder, r) for r in experiment.drawn if r.implementation in drawn]
+    drawn = _chosen(view, experiment)
+    curves = [read_curves(view.run.folder, record) for record in experiment.drawn]
     blocks: list[Block] = [Heading(experiment.title, key), *_troubles(curves)]
-    trainings = [_training(found) for found in curves if found.arrays]
+    everyone = [_training(found) for found in curves if found.arrays]
+    trainings = [one for one in everyone if one.implementation in drawn]
     if not trainings:
         return blocks
     remarks = ""
     if len(experiment.seeds) > 1:
         remarks += f"Drawn is seed {visible(experiment.seeds[0])}, the first of {len(experiment.seeds)}. "
     if len(names) > len(drawn):
-        remarks += f"Drawn are {len(drawn)} of {len(names)} implementations. "
-    blocks.extend(_lag(trainings))
-    blocks.append(_epochs(view, key, trainings, remarks))
+        remarks += (
+            f"Drawn are {len(drawn)} of {len(names)} implementations, the reference's own code and those that depart "
+            "the least and the most from it. "
+        )
+    blocks.extend(_lag(everyone))
+    blocks.append(_epochs(view, key, trainings, everyone, remarks))
     if any({"step_loss", "reference_step_loss"} <= set(training.arrays) for training in trainings):
         blocks.append(_differences(view, key, trainings, remarks))
     return blocks
+
+
+def _chosen(view: View, experiment: Experiment) -> list[str]:
+    """Whose curves are drawn: the reference's own code, who departs least from it with BN, and who most."""
+    departures: dict[str, float] = {}
+    for record in experiment.drawn:
+        if uses_batch_norm(record) or record.implementation not in departures:
+            departures[record.implementation] = severity(record.number("max_loss_difference_rel"))
+    others = sorted((who for who in departures if who != view.reference), key=lambda who: departures[who])
+    first = [view.reference] if view.reference in departures else []
+    room = figure.MOST_LINES - len(first)
+    return [*first, *(others if len(others) <= room else [others[0], *others[1 - room :]])]
 
 
 def _troubles(curves: Sequence[Curves]) -> list[Block]:
@@ -103,7 +120,7 @@ def _cause(training: figure.Training) -> str:
 def _no_lag(gap: float) -> Rich:
     return say(
         "After the last epoch, moving statistics and those of the batch give the same validation accuracy "
-        "to within {gap} points, in every implementation drawn.",
+        "to within {gap} points, in every implementation.",
         gap=f"{100 * abs(gap):.2f}",
     )
 
@@ -116,16 +133,18 @@ def _last(arrays: Mapping[str, Curve], first: str, second: str) -> float | None:
     return difference if difference == difference else None  # not NaN
 
 
-def _epochs(view: View, key: str, trainings: Sequence[figure.Training], remarks: str) -> Figure:
+def _epochs(
+    view: View, key: str, trainings: Sequence[figure.Training], everyone: Sequence[figure.Training], remarks: str
+) -> Figure:
     caption = say(
-        "Curves on top of each other mean that the implementations train alike: wider lines lie below, and "
-        "markers are staggered, so that none is hidden. {remarks}The {table} has the final figures.",
+        "Curves on top of each other mean that the implementations train alike; their markers are staggered. What all "
+        "of them span, with moving statistics, is shaded. {remarks}The table {table} has all of them.",
         remarks=remarks,
-        table=link("table", "#convergence-table"),
+        table=link("Final figures and first splits", "#convergence-table"),
     )
     title = "Loss and accuracy over the epochs"
     words = " ".join(_last_epoch(training) for training in trainings)
-    svg = figure.draw_curves(f"{key}-curves", title, trainings, view.colours)
+    svg = figure.draw_curves(f"{key}-curves", title, trainings, view.colours, everyone)
     return Figure(f"{key}-curves", title, caption, visible(words), svg)
 
 

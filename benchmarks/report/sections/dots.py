@@ -7,31 +7,31 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.report.document import Figure, link, say
-from benchmarks.report.errors import SIXTEEN_BITS
+from benchmarks.report.errors import SIXTEEN_BITS, severity
 from benchmarks.report.figures import agreement as figure
 from benchmarks.report.run import Record
 from benchmarks.report.view import View
-from benchmarks.report.wording import QUANTITIES, count, of_bound, significant, visible
+from benchmarks.report.wording import QUANTITIES, of_bound, significant, visible
 
 
 def dots(view: View, records: Sequence[Record]) -> list[Figure]:
     """The figure; nothing if no error was recorded."""
     names = list(view.worst)
-    drawn = names[: figure.MOST_IMPLEMENTATIONS]
+    drawn = _extremes(view)
     full = [record for record in records if record.text("dtype") not in SIXTEEN_BITS]  # those have their own table
     errors, limits = _errors(full, drawn), _limits(full)
     if not errors:
         return []
     crowded = any(len(values) > figure.MOST_DOTS for of in errors.values() for values in of.values())
     thinned = f"Of more than {figure.MOST_DOTS} dots, the worst, the best and evenly spaced ones between are drawn. "
-    left_out = f"{count(len(names) - len(drawn), 'more implementation')} only in the table. "
+    left_out = f"Drawn are the {len(drawn)} whose worst errors are the smallest and the largest, of {len(names)}. "
     caption = say(
         "One dot is one case. Left of the solid line the error is within its bound. {limit}{thinned}{left_out}The "
-        "{table} has the numbers.",
+        "table {table} has the numbers.",
         limit=_limit_words(limits),
         thinned=thinned if crowded else "",
         left_out=left_out if len(names) > len(drawn) else "",
-        table=link("table", "#agreement-table"),
+        table=link("Errors in ulp", "#agreement-table"),
     )
     title = "Errors over their bounds, by quantity and implementation"
     svg = figure.draw("agreement-errors", title, errors, limits, {who: view.colours[who] for who in drawn})
@@ -41,6 +41,14 @@ def dots(view: View, records: Sequence[Record]) -> list[Figure]:
         if (over := view.worst[who].over_bound) is not None
     ]
     return [Figure("agreement-errors", title, caption, " ".join(words), svg)]
+
+
+def _extremes(view: View) -> list[str]:
+    """The implementations with the smallest and with the largest worst error, in the order of the plan."""
+    ranked = sorted(view.worst, key=lambda who: severity(view.worst[who].over_bound))
+    half = figure.MOST_IMPLEMENTATIONS // 2
+    chosen = set(ranked if len(ranked) <= figure.MOST_IMPLEMENTATIONS else [*ranked[:half], *ranked[-half:]])
+    return [who for who in view.worst if who in chosen]
 
 
 def _errors(records: Sequence[Record], drawn: Sequence[str]) -> dict[str, dict[str, list[figure.Dot]]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from benchmarks.report.document import (
     Block,
+    Bullets,
     Cell,
     Column,
     Heading,
@@ -19,6 +20,7 @@ from benchmarks.report.document import (
 )
 from benchmarks.report.sections.ledger import where_time_went
 from benchmarks.report.sections.machine_watch import machine_watch
+from benchmarks.report.sections.warnings import unsteady
 from benchmarks.report.tables import count_cell, implementation_cell, table, text_cell
 from benchmarks.report.view import View
 from benchmarks.report.wording import MISSING, listing, shorten, visible
@@ -41,6 +43,7 @@ def build(view: View) -> Section:
     blocks: list[Block] = [
         _machine(view),
         *machine_watch(view),
+        *_unsteady(view),
         *where_time_went(view),
         Heading("Settings of the run", "environment-settings"),
         _settings(view),
@@ -55,6 +58,13 @@ def build(view: View) -> Section:
     if labels.rows:
         blocks.append(labels)
     return Section("environment", "Environment", tuple(blocks))
+
+
+def _unsteady(view: View) -> list[Block]:
+    """Speeds that no answer rests on."""
+    found = unsteady(view)
+    heading = Heading("Speeds that differ from round to round", "environment-unsteady")
+    return [heading, Bullets(tuple(found))] if found else []
 
 
 def _machine(view: View) -> Terms:

@@ -85,17 +85,6 @@ def _tie(contest: Contest) -> str:
     return "They cannot be told apart"
 
 
-def sentence(contest: Contest) -> Rich:
-    """The whole story in a few sentences."""
-    if len(contest.entries) < 2:
-        verb = ". "
-    elif len(contest.tied) > 1:
-        verb = " are fastest. "
-    else:
-        verb = " is fastest: "
-    return (*choice(contest), Span(verb), *evidence(contest), *_left_out(contest), *exceptions(contest))
-
-
 def exceptions(contest: Contest) -> Rich:
     """Inputs on which another one is faster for certain than the overall fastest; empty if there are none."""
     groups: Sequence[Group] = contest.groups if len(contest.groups) > 1 else ()
@@ -120,13 +109,6 @@ def _exception(group: Group, best: Entry, groups: int) -> Rich:
         who=entry_name(who),
         factor=times_as_fast(faster[who].inverse()),
     )
-
-
-def _left_out(contest: Contest) -> Rich:
-    if not contest.left_out:
-        return ()
-    who = enumerate_spans([entry_name(entry) for entry, _ in contest.left_out], 4)
-    return say(" Not compared, for want of a published speed on each of these inputs: {who}.", who=who)
 
 
 def _basis(contest: Contest) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.report.contest import Contest
-from benchmarks.report.document import Cell, Column, Table, say
+from benchmarks.report.document import Cell, Column, Table, link, say
 from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.sections.conditioning_table import condition_cell
+from benchmarks.report.sections.winners import winner
 from benchmarks.report.tables import BLANK, MOST_ROWS, implementation_cell, number_cell, table
-from benchmarks.report.trainings import first_split, only_compared, trains_alike
+from benchmarks.report.trainings import first_split, only_compared, trains_alike, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import TIMES, count, ratio, visible
 
@@ -18,22 +19,24 @@ RATIO = "step time over the fastest's, a geometric mean over the inputs, each in
 
 def glance(view: View) -> Table:
     """The table."""
-    training = next(iter(view.contests("training_forward_backward")), None)
-    inference = next(iter(view.contests("inference")), None)
+    training, inference = (_contest(view, work) for work in ("training_forward_backward", "inference"))
     columns = [
         Column("Implementation"),
-        Column("Agrees"),
+        Column("Agrees", help="output, gradients and moving statistics"),
+        *([Column("Second-order gradients")] if view.second_order else []),
         Column("Error over bound", True, "the worst of all cases"),
         *([Column("Ill-conditioned", True, "the same for data far from 0 and the like")] if view.grades else []),
         Column("Training time", True, RATIO),
         Column("Inference time", True, RATIO),
-        Column("Trains the same"),
+        Column("Trains the same", help="with batch normalization"),
         Column("Restores everything"),
     ]
     rows = [
         (
             implementation_cell(view, who),
-            *_agrees(view, who),
+            _agrees(view, who),
+            *([_second_order(view, who)] if view.second_order else []),
+            _error(view, who),
             *([condition_cell(usual(view.grades).get(who, []))] if view.grades else []),
             _time(training, who),
             _time(inference, who),
@@ -43,18 +46,39 @@ def glance(view: View) -> Table:
         for who in view.implementations[:MOST_ROWS]
     ]
     basis = next((f", {contest.dtype} on {contest.device}" for contest in (training, inference) if contest), "")
-    note = say("Times are multiples of the fastest's, each in its fastest style{basis}.", basis=visible(basis))
+    note = say(
+        "Errors are multiples of their {bound}, what good rounding must cost. Times are multiples of the fastest's, "
+        "each in its fastest style{basis}.",
+        bound=link("bound", "#term-bound"),
+        basis=visible(basis),
+    )
     return table("glance-table", "At a glance", columns, rows, note, len(view.implementations))
 
 
-def _agrees(view: View, who: str) -> tuple[Cell, Cell]:
+def _contest(view: View, work: str) -> Contest | None:
+    """The first contest, without the speeds that the report distrusts: the same one as on the cards."""
+    return next((winner(view, contest).contest for contest in view.contests(work)), None)
+
+
+def _agrees(view: View, who: str) -> Cell:
     worst = view.worst.get(who)
     if worst is None:
-        return UNMEASURED, BLANK
-    error = number_cell(worst.over_bound, 2)
+        return UNMEASURED
     if worst.disagreeing:
-        return Cell(f"✗ not in {len(worst.disagreeing)} of {len(worst.records)}", "no", "bad"), error
-    return Cell(f"✓ {count(len(worst.records), 'case')}", "yes", "good"), error
+        return Cell(f"✗ not in {len(worst.disagreeing)} of {len(worst.records)}", "no", "bad")
+    return Cell(f"✓ {count(len(worst.records), 'case')}", "yes", "good")
+
+
+def _error(view: View, who: str) -> Cell:
+    worst = view.worst.get(who)
+    return BLANK if worst is None else number_cell(worst.over_bound, 2)
+
+
+def _second_order(view: View, who: str) -> Cell:
+    statuses = {record.status for record in view.second_order if record.implementation == who}
+    if "disagrees" in statuses:
+        return Cell("✗ wrong", "c", "bad")
+    return Cell("✓", "a", "good") if "ok" in statuses else Cell("not offered", "b", "quiet")
 
 
 def _time(contest: Contest | None, who: str) -> Cell:
@@ -73,17 +97,17 @@ def _time(contest: Contest | None, who: str) -> Cell:
 
 
 def _trains(view: View, who: str) -> Cell:
-    records = only_compared(view.by_implementation("convergence")).get(who)
+    """Of trainings with batch normalization; without it, an implementation of it changes nothing."""
+    found = only_compared(view.by_implementation("convergence")).get(who, [])
+    records = [one for one in found if uses_batch_norm(one)]
     if not records:
         return UNMEASURED
     if any(record.status == "disagrees" for record in records):
         return Cell("✗ disagrees", "c", "bad")
-    splits = {record.case_id: split for record in records if (split := first_split(record)) is not None}
-    if not splits:
-        return Cell(f"✓ {count(len(records), 'training')}", "a", "good")
     if all(trains_alike(record, view.roundings) for record in records):
-        return Cell(f"✓ up to rounding (step {min(splits.values()):,})", "a", "good")
-    return Cell(f"splits at step {min(splits.values()):,}", "b", "warn")
+        return Cell("✓", "a", "good")
+    split = min((step for record in records if (step := first_split(record)) is not None), default=0)
+    return Cell(f"✗ splits at step {split:,}", "b", "warn")
 
 
 def _restores(view: View, who: str) -> Cell:

@@ -53,5 +53,5 @@ def build(view: View) -> Section:
         table=code("results.csv"),
         command=code("bn-bench report RUN"),
     )
-    terms = Terms(tuple((term, say("{meaning}", meaning=meaning)) for term, meaning in TERMS.items()))
-    return Section("glossary", "How to read this", (terms, Paragraph(again)))
+    terms = Terms(tuple((term, say("{meaning}", meaning=meaning)) for term, meaning in TERMS.items()), anchored=True)
+    return Section("glossary", "How to read this", (terms, Paragraph(again)), "Glossary")

@@ -8,7 +8,6 @@ from typing import Any
 
 from benchmarks.report.document import Block, Paragraph, Rich, code, say, strong
 from benchmarks.report.sections.fastest import entry_name
-from benchmarks.report.sections.sentences import bullets
 from benchmarks.report.speeds import NETWORK, Group
 from benchmarks.report.wording import count, percent, shape_text, visible
 from benchmarks.verdicts.judging import MARGIN
@@ -32,8 +31,10 @@ def prices(groups: Sequence[Group], settings: Mapping[str, Any]) -> list[Block]:
         return []
     blocks: list[Block] = []
     if affordable:
-        sentences = [(-rounds, _sentence(group, found, rounds, settings)) for group, found, rounds in affordable]
-        blocks += [Paragraph(_why_fresh()), bullets(sentences)]
+        group, found, rounds = min(affordable, key=lambda one: one[2])
+        rest = len(affordable) - 1
+        more = say(" The column To decide has {rest} more.", rest=f"{rest:,}") if rest else ()
+        blocks += [Paragraph(_why_fresh()), Paragraph((*_sentence(group, found, rounds, settings), *more))]
     hopeless = len(opened) - len(affordable)
     if hopeless:
         told = say(
@@ -77,7 +78,7 @@ def _sentence(group: Group, found: Open, rounds: int, settings: Mapping[str, Any
     seconds = _seconds(group, found, rounds)
     where = f"network {visible(group.text('network'))}" if group.work == NETWORK else shape_text(group.shape)
     return say(
-        "To decide {who} against {other} at {margin} on {where} takes about {rounds}{minutes}: {command}",
+        "To decide {who} against {other} at {margin} on {where} takes about {rounds}{minutes}: {command}.",
         who=entry_name(group.published[found.place].entry),
         other=entry_name(group.published[found.against].entry),
         margin=percent(MARGIN, 0),

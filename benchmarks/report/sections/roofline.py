@@ -118,8 +118,8 @@ def _figure(view: View, members: Members) -> Figure:
     title = f"Fraction of the machine's limit: {WORKS.get(work, visible(work)).lower()}"
     caption = say(
         "The shortest possible time over the time taken; the line at 100 % is the machine's limit. Small inputs are "
-        "far from it, because a call costs more than its work. The {table} has all numbers.",
-        table=link("table", f"#{KEY}-table"),
+        "far from it, because a call costs more than its work. The table {table} has all numbers.",
+        table=link("Every speed and its limit", f"#{KEY}-table"),
     )
     words = " ".join(
         f"{heading}: " + ", ".join(f"{dot.name} {percent(dot.fraction, 1)}" for dot in dots) + "."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from benchmarks.report.document import Asked, Block, Bullets, Found, Heading, Matrix, Paragraph, Rich, Section
 
 from benchmarks.report.document import code, enumerate_spans, name, say, verdict  # isort: skip
@@ -30,10 +32,16 @@ def build(view: View) -> Section:
     return Section("semantics", "What they do", tuple(blocks), "Semantics")
 
 
-def semantic_warnings(view: View) -> list[Rich]:
-    """The sentences that observed values call for, the gravest first, with everyone whom each concerns."""
+def semantic_warnings(view: View, without: Collection[str] = ()) -> list[Rich]:
+    """The sentences that observed values call for, the gravest first, with everyone whom each concerns.
+
+    Args:
+        view: of the run.
+        without: keys of questions to leave out.
+    """
     sentences = []
-    for question in sorted(view.run.semantics.questions, key=lambda question: -question.gravity):
+    asked = [question for question in view.run.semantics.questions if question.key not in without]
+    for question in sorted(asked, key=lambda question: -question.gravity):
         for sentence, whom in question.warnings().items():
             sentences.append(say("{who}: {what}.", who=_everyone(question, whom), what=visible(sentence)))
     return sentences

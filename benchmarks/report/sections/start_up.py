@@ -47,9 +47,15 @@ def start_up(view: View) -> list[Block]:
         "is faster than the other for certain; its range is that of the interval of their ratio.",
         once=ONCE,
     )
-    told = [_envelope(group, costs) for group, costs in groups if len(costs) > 1]
+    chosen = [(group, _choosable(view, costs)) for group, costs in groups]
+    told = [_envelope(group, costs) for group, costs in chosen if len(costs) > 1]
     blocks: list[Block] = [Heading("What it costs to start", KEY), Paragraph(method)]
     return [*blocks, *([Bullets(tuple(told[:12]))] if told else []), _table(view, groups)]
+
+
+def _choosable(view: View, costs: Sequence[Cost]) -> list[Cost]:
+    """The costs without those of yardsticks, which nobody chooses."""
+    return [cost for cost in costs if view.choosable([cost.speed.record.implementation])]
 
 
 def _envelope(group: Group, costs: Sequence[Cost]) -> Rich:

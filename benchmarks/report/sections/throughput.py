@@ -11,10 +11,10 @@ from benchmarks.report.figures import throughput as figure
 from benchmarks.report.irregular import irregularities
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
-from benchmarks.report.sections.fastest import sentence
 from benchmarks.report.sections.machine_watch import changed_groups, unquiet
 from benchmarks.report.sections.noise import noise
 from benchmarks.report.sections.prices import fresh_rounds, price_words, prices
+from benchmarks.report.sections.winners import sentence, winner
 from benchmarks.report.speeds import NETWORK, Group, Speed
 from benchmarks.report.tables import (
     BLANK,
@@ -81,7 +81,7 @@ def _work(view: View, work: str, groups: Sequence[Group]) -> list[Block]:
     key = "".join(character if character.isalnum() else "-" for character in f"throughput-{place}")
     title = WORKS.get(work, visible(work))
     blocks: list[Block] = [Heading(title, key)]
-    blocks.extend(Paragraph(sentence(contest)) for contest in view.contests(work)[:4])
+    blocks.extend(Paragraph(sentence(winner(view, contest), contest)) for contest in view.contests(work)[:4])
     named = [(_heading(group, varying(_published(groups), DETAILS)), group) for group in groups]
     blocks.extend(Paragraph(told, "note") for told in [changed_groups(view, named)] if told)
     if any(len(group.published) > 1 for group in groups):
@@ -115,12 +115,12 @@ def _figure(view: View, key: str, title: str, groups: Sequence[Group]) -> Figure
     if view.rounds > 1:
         intervals = ", with simultaneous 95 % intervals; one that crosses the line does not tell the two apart. "
     caption = say(
-        "Step time relative to {baseline}{intervals}{shared}{left_out}The {table} has the numbers.",
+        "Step time relative to {baseline}{intervals}{shared}{left_out}The table {table} has the numbers.",
         baseline=name(baseline),
         intervals=intervals,
         shared=shared(records, DETAILS),
         left_out=f"Drawn are {len(drawn)} of {count(len(lines), 'group')}. " if len(drawn) < len(lines) else "",
-        table=link("table", f"#{key}-table"),
+        table=link(f"{title}: step times", f"#{key}-table"),
     )
     svg = figure.draw(f"{key}-ratios", f"{title}: ratios of step times", drawn, baseline, view.colours)
     return Figure(f"{key}-ratios", title, caption, _words(drawn), svg)

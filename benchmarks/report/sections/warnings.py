@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.report.distrust import is_unsteady
+from benchmarks.report.distrust import UNSTEADY, is_unsteady
 from benchmarks.report.document import Rich, enumerate_spans, link, name, say, strong, verdict
 from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost
@@ -36,6 +36,14 @@ from benchmarks.verdicts.ranking import compare
 SLOW_FIRST_CALL_S = 1.0
 STYLE_MATTERS = 1.5  # times
 MOST_OF_A_KIND = 5
+PLACES = {
+    "#agreement": "Agreement",
+    "#conditioning": "Ill-conditioned input",
+    "#checkpoint": "Checkpoint",
+    "#semantics-warnings": "What they do",
+    "#memory": "Memory",
+    "#roofline": "How close to the machine's limit",
+}
 
 
 def warnings(view: View) -> list[Rich]:
@@ -45,18 +53,23 @@ def warnings(view: View) -> list[Rich]:
         *wrong(view),
         *_first(_ill_conditioned(view), "#conditioning"),
         *unusual(view),
-        *_first(_inaccurate(view), "#agreement"),
         *_first(_restores(view), "#checkpoint"),
-        *_first(semantic_warnings(view), "#semantics"),
         *_splits(view),
+        *_first(semantic_warnings(view, _measured_elsewhere(view)), "#semantics-warnings"),
+        *_first(_inaccurate(view), "#agreement"),
         *_styles(view),
         *_orders(view),
-        *_unsteady(view),
         *_first(leaks(view), "#memory"),
         *_first(too_fast(view), "#roofline"),
         *_first_calls(view),
         *_measuring(view),
     ]
+
+
+def _measured_elsewhere(view: View) -> set[str]:
+    """Questions of the probes that a warning from measured cases answers already."""
+    graded = {"variance_passes", "empty_batch", "batch_of_one"} if view.grades else set()
+    return graded | ({"second_order"} if view.second_order else set())
 
 
 def _first(sentences: list[Rich], where: str) -> list[Rich]:
@@ -66,7 +79,7 @@ def _first(sentences: list[Rich], where: str) -> list[Rich]:
     more = len(sentences) - MOST_OF_A_KIND + 1
     return [
         *sentences[:-more],
-        say("{more} more of this kind: {link}.", more=f"{more:,}", link=link("all of them", where)),
+        say("{more} more of this kind: {link}.", more=f"{more:,}", link=link(f"see {PLACES[where]}", where)),
     ]
 
 
@@ -101,7 +114,10 @@ def _inaccurate(view: View) -> list[Rich]:
             where=f"{shape_text(worst.worst_record.shape)}, {visible(worst.worst_record.text('dtype'))}",
         )
         for who, worst in view.worst.items()
-        if not worst.disagreeing and worst.over_bound is not None and worst.over_bound > 1
+        if not worst.disagreeing
+        and worst.over_bound is not None
+        and worst.over_bound > 1
+        and who not in view.yardsticks
     ]
 
 
@@ -186,7 +202,21 @@ def _orders(view: View) -> list[Rich]:
     return sentences
 
 
-def _unsteady(view: View) -> list[Rich]:
+def unsteady_line(view: View) -> Rich:
+    """How many speeds depend on the process, and where they are told; empty if none does."""
+    found = unsteady(view)
+    if not found:
+        return ()
+    return say(
+        "{number} by more than a factor of {factor} from round to round, and {are} used for no answer: {link}.",
+        number=count(len(found), "speed differs", "speeds differ"),
+        factor=f"{UNSTEADY:g}",
+        are="is" if len(found) == 1 else "are",
+        link=link("see Environment", "#environment-unsteady"),
+    )
+
+
+def unsteady(view: View) -> list[Rich]:
     """Speeds that depend on the process: from round to round they differ by more than noise."""
     found = []
     for group in view.speeds.groups:
@@ -204,7 +234,7 @@ def _unsteady(view: View) -> list[Rich]:
             work=WORKS.get(group.work, visible(group.work)).lower(),
             where=f"network {visible(group.text('network'))}" if group.work == NETWORK else shape_text(group.shape),
         )
-        for _, group, speed in sorted(found, key=lambda entry: -entry[0])[:3]
+        for _, group, speed in sorted(found, key=lambda entry: -entry[0])
     ]
 
 
@@ -235,7 +265,7 @@ def _measuring(view: View) -> list[Rich]:
     if statuses:
         told = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.items())
         number = count(statuses.total(), "case")
-        why = link("why", "#unmeasured")
+        why = link("see What was not measured, and why", "#unmeasured")
         sentences.append(say("{number} not measured ({told}): {link}.", number=number, told=told, link=why))
     if view.run.damage:
         damage = count(len(view.run.damage), "damage", "damages")
@@ -243,7 +273,7 @@ def _measuring(view: View) -> list[Rich]:
             say(
                 "The run folder has {damage}: {link}.",
                 damage=damage,
-                link=link("which", "#unmeasured-damage"),
+                link=link("see Damage in the run folder", "#unmeasured-damage"),
             )
         )
     return sentences
