@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ PLANTED: dict[str, str] = {
     "gives them",
     "PREDICTS_WITH_A_STALE_COPY": "everything exported came back, but inference is ",
     "TRAINS_ON_AT_ANOTHER_RATE": "everything exported came back, but the second resumed loss is ",
+    "STALE_COPY_WITHOUT_COUNT": "num_updates was not restored and is as before",
+    "LOSES_DOCUMENTED_COUNTERS_AND_STATISTICS": "the moving statistics and num_updates were not restored and are as "
+    "before",
     "REFUSES_ITS_OWN": "its own checkpoint was refused in a fresh process: written on a Tuesday",
 }
 """Planted loss -> how its reason begins."""
@@ -63,6 +67,20 @@ def test_a_planted_loss_is_detected_and_named(name: str, mutant: Any, network_ca
     assert told.startswith(PLANTED[name])
     if not PLANTED[name].endswith("is "):
         assert told == PLANTED[name]
+
+
+def test_a_documented_lost_count_excuses_itself_only(mutant: Any, network_case: Any, surroundings: Any) -> None:
+    """Alone it is told and is no disagreement; a stale copy behind it is found all the same."""
+    reasons = {}
+    for name in ("LOSES_DOCUMENTED_COUNTERS", "STALE_COPY_WITHOUT_COUNT"):
+        implementation = mutant(f"checkpoint_mutants:{name}")
+        place = replace(surroundings, scratch=surroundings.scratch / name)
+        place.scratch.mkdir()
+        assert checkpoint.run_stage("save", implementation, network_case(), place).status == "ok"
+        outcome = checkpoint.run_stage("restore", implementation, network_case(), place)
+        reasons[outcome.status] = str(outcome.reason)
+    assert reasons["ok"] == "there is no counter, as documented"
+    assert "; everything exported but num_updates came back, but inference is " in reasons["disagrees"]
 
 
 def test_every_cause_has_a_control() -> None:
