@@ -120,18 +120,21 @@ def test_each_situation_is_a_cell(view_of: Build, metrics: Json, cell: str) -> N
 
 
 def test_what_damage_restored_wrong_is_told_with_its_share(view_of: Build) -> None:
-    """By kind; who restores nothing wrong is told so."""
+    """By kind; who restores nothing wrong is told so, also where a process crashed."""
     careless = damaged("a", {"bit_flip": {"refused": 20, "wrong": 180}, "removed": {"refused": 1}})
     careful = damaged("b", {"bit_flip": {"refused": 199, "identical": 1}})
-    section = checkpoint.build(view_of(synthetic.checkpoint("a"), careless, careful))
-    assert told(section)[-2:] == [
+    clumsy = damaged("c", {"bit_flip": {"refused": 198, "crashed": 2}})
+    section = checkpoint.build(view_of(synthetic.checkpoint("a"), careless, careful, clumsy))
+    assert told(section)[-3:] == [
         "a restores something wrong without complaint from 180 of 201 damaged checkpoints in the format keras (90 %): "
         "one bit flipped (180 of 200).",
         "b restores nothing wrong from 200 damaged checkpoints in the format keras.",
+        "c restores nothing wrong from 200 damaged checkpoints in the format keras; 2 trials crashed or hung.",
     ]
-    first, second = table_of(section, "checkpoint-damage")
+    first, second, third = table_of(section, "checkpoint-damage")
     assert (first["Bit flip"], first["Removed"], first["Wrong"]) == ("20 / 0 / 180", "1 / 0 / 0", "180")
     assert (second["Bit flip"], second["Removed"]) == ("199 / 1 / 0", DASH)
+    assert third["Bit flip"] == "198 / 0 / 0, 2 crashed"
 
 
 def test_what_is_lost_on_purpose_is_no_warning(view_of: Build) -> None:
