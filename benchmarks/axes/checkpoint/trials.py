@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ MODULE = "benchmarks.axes.checkpoint.trial_worker"
 START_S, TRIAL_S = 120.0, 20.0
 MOST_CRASHES = 5  # each costs a new process; a format that crashes so often is told as it is
 SAVES_AT_ONCE, SAVING_AT_ONCE_S = 20, 2.0
+KILLED_AFTER_S = (0.0, 0.03, 0.3)  # the first change of a file; a new save begins whenever one ends
+LOOK_AGAIN_S = 5e-4
 MOST_SHOWN = 30
 STRICT = ("npz",)  # our own format promises never to restore anything wrong
 
@@ -49,23 +51,26 @@ def run(parameters: Mapping[str, Any], scratch: Path) -> Outcome:
     for end in (REFUSED, IDENTICAL, WRONG, CRASHED):
         metrics[end] = sum(trial["end"] == end for trial in bench.trials)
     by_kind = {kind: dict(Counter(t["end"] for t in bench.trials if t["kind"] == kind)) for kind in KINDS}
-    wrong = [trial for trial in bench.trials if trial["end"] in (WRONG, CRASHED)]
+    wrong, crashed = ([trial for trial in bench.trials if trial["end"] == end] for end in (WRONG, CRASHED))
     unnamed = [trial for trial in bench.trials if trial["end"] == REFUSED and not trial.get("named", True)]
-    reason = None
-    if bench.stopped:
-        reason = bench.stopped
-    elif wrong:
-        reason = f"restored without complaint and wrong: {wrong[0]['where']} ({wrong[0].get('error', '')})"
-    broken = bool(wrong) and parameters["format"] in STRICT
+    told = [_first("restored without complaint and wrong", wrong)]
+    told.append(bench.stopped or _first("the process crashed or hung", crashed))
+    reason = "; ".join(filter(None, told)) or None
+    broken = bool(wrong or crashed) and parameters["format"] in STRICT
     samples = {
         "by_kind": {kind: ends for kind, ends in by_kind.items() if ends},
         "wrong": wrong[:MOST_SHOWN],
+        "crashed": crashed,
         "refused_by_other_errors": unnamed[:MOST_SHOWN],
         "not_tried": bench.not_tried,
         "durations_ns": [time.perf_counter_ns() - began],
     }
     metrics["refused_by_other_errors"] = len(unnamed)
     return Outcome(status="disagrees" if broken else "ok", reason=reason, metrics=metrics, samples=samples)
+
+
+def _first(words: str, trials: list[dict[str, Any]]) -> str | None:
+    return f"{words}: {trials[0]['where']} ({trials[0].get('error', '')})" if trials else None
 
 
 class Bench:
@@ -224,10 +229,10 @@ class Bench:
                 "do": "save", "folder": str(folder), "variant": "plain", "times": SAVES_AT_ONCE,
                 "at_most_s": SAVING_AT_ONCE_S,
             }  # fmt: skip
-            beside = threading.Thread(target=lambda: other.ask({**save, "seed": 1}, START_S))
-            beside.start()
-            self._ask({**save, "seed": 0}, START_S)
-            beside.join()
+            with ThreadPoolExecutor(1) as beside:
+                saving = beside.submit(other.ask, {**save, "seed": 1}, START_S)
+                self._ask({**save, "seed": 0}, START_S)
+                saving.result()
         except WorkerLost as lost:
             other.close()
             self.not_tried["two_writers"] = lost.reason
@@ -236,9 +241,31 @@ class Bench:
         self._restore("two_writers", f"up to {SAVES_AT_ONCE} times each", folder, "plain", ["good", "other"])
 
     def _killed(self) -> None:
-        """Kill the process while it saves other values over an earlier checkpoint."""
-        folder = self._over_an_earlier("killed")
-        save = {"do": "save", "folder": str(folder), "variant": "plain", "seed": 1, "times": 10**6}
-        with contextlib.suppress(WorkerLost):
-            self._ask(save, 0.5)  # no answer comes: after this time the process is killed
-        self._restore("killed", "after half a second of saving", folder, "plain", ["good", "other"])
+        """Kill the process while it saves other values over an earlier checkpoint, some time after it began to."""
+        for after_s in KILLED_AFTER_S:
+            folder = self._over_an_earlier(f"killed-{after_s}")
+            save = {"do": "save", "folder": str(folder), "variant": "plain", "seed": 1, "times": 10**6}
+            with ThreadPoolExecutor(1) as beside:
+                earlier = _look(folder)
+                saving = beside.submit(self.worker.ask, save, START_S)
+                while _look(folder) == earlier and not saving.done():
+                    time.sleep(LOOK_AGAIN_S)
+                time.sleep(after_s)
+                ended = saving.done()  # it gave up, or was too slow
+                self.worker.process.kill()
+            self._again()  # in this thread: a process ends with the thread that started it
+            if ended:
+                self.not_tried["killed"] = "saving ended before the kill"
+                return
+            where = f"{after_s:g} s after the first change of a file"
+            self._restore("killed", where, folder, "plain", ["good", "other"])
+
+
+def _look(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """What shows that writing began: files, and which, how long and how old they are."""
+    found = {}
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a temporary file that has just got its name
+            seen = path.stat()
+            found[path] = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
+    return found
