@@ -101,6 +101,18 @@ def test_causes_by_hand() -> None:
     assert lost_arrays({**found, **wide}, expected, before) == []  # the same values in another dtype
 
 
+def test_an_earlier_checkpoint_is_named_by_its_weights_and_its_count() -> None:
+    """Other values prove no earlier step; nor does a count that the restore left alone, as one that had trained has."""
+    figures = {"num_updates_saved": 20, "num_updates_restored": 10}
+    earlier, other = Lost("dense_0/kernel", "earlier"), Lost("dense_1/kernel", "other")
+    names = ["dense_0/kernel", "dense_1/kernel", "a/num_updates", "a/gamma"]
+    step = "an earlier checkpoint was restored: that of step 10, not that of step 20"
+    count = Lost("a/num_updates", "earlier")
+    assert diagnose([earlier, other, count], names, figures) == step
+    assert diagnose([other, count], names, figures) != step
+    assert diagnose([earlier, Lost("a/num_updates", "untouched")], names, figures) != step
+
+
 def test_nothing_lost_is_no_sentence() -> None:
     """None, not an empty one; one array with another's values is no swap."""
     assert diagnose([], ["a"], {}) is None
