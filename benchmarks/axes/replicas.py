@@ -102,7 +102,8 @@ class Watched:
             return y, dx, dgamma, dbeta
 
         def inference(x: Array) -> Array:
-            self.called["output_inference"] = y = layer.inference(x)
+            y: Array = layer.inference(x)
+            self.called["output_inference"] = y
             return y
 
         self.layer = replace(layer, training_step_with_gradients=step, inference=inference)

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.axes.checkpoint import trials
 from benchmarks.axes.checkpoint.damage import file_trials, flip_places
+from benchmarks.axes.checkpoint.trial_worker import _readable_by_right
 from benchmarks.checkpoints.damages import KINDS
 
 OF_FILES = ("bit_flip", "truncated", "empty", "removed", "foreign", "hostile", "directory", "unreadable")
@@ -60,6 +61,20 @@ def test_each_trial_does_what_its_name_says(tmp_path: Path) -> None:
     file.write_bytes(whole)
     assert len(after("foreign")) == len(after("hostile")) == 3
     assert {trial.kind for trial in file_trials(folder)} == set(OF_FILES)
+
+
+def test_only_the_file_without_permissions_is_unreadable(tmp_path: Path) -> None:
+    """Also for the superuser, and in a folder that nobody else may enter."""
+    tmp_path.chmod(0o700)
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "open").write_bytes(b"whole")
+    (folder / "barred").write_bytes(b"secret")
+    (folder / "barred").chmod(0)
+    with _readable_by_right(folder) as place:
+        assert (place / "open").read_bytes() == b"whole"
+        with pytest.raises(PermissionError):
+            (place / "barred").read_bytes()
 
 
 @pytest.fixture(scope="module")

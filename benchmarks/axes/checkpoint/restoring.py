@@ -121,12 +121,11 @@ def _restored(
     }
     lacks_count = {part_of(one.name) for one in lost} == {"counters"}
     hidden = hidden_loss(predicted, inference, resumed, losses, but=PARTS["counters"] if lacks_count else "")
+    reason = _told(diagnose(lost, expected, metrics), judge(metrics), hidden if lacks_count or not lost else None)
+    broken = reason is not None and not parameters.get("partial")  # a part was saved on purpose
     if lacks_count and hidden is None and counter_documented is not None:
-        status, reason = "ok", counter_documented
-    else:
-        reason = _told(diagnose(lost, expected, metrics), judge(metrics), hidden if lacks_count or not lost else None)
-        broken = reason is not None and not parameters.get("partial")  # a part was saved on purpose
-        status = "disagrees" if broken else "ok"
+        broken, reason = False, counter_documented
+    status = "disagrees" if broken else "ok"
     return Outcome(status=status, reason=reason, metrics=metrics, samples=samples, labels=labels)
 
 
