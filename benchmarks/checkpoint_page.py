@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.checkpoints.damages import CRASHED, ENDS, KINDS, WRONG
+from benchmarks.checkpoints.damages import ENDS, KINDS, WRONG
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.readme import table
 from benchmarks.report.markdown import inline
@@ -44,7 +44,7 @@ def damage(run: Run) -> str:
 
 def _row(record: Record) -> Sequence[str]:
     flips = ends_of(record, FLIP)
-    missed, bits = flips.get(WRONG, 0) + flips.get(CRASHED, 0), sum(flips.values())
+    missed, bits = flips.get(WRONG, 0), sum(flips.values())
     others = [KINDS[kind] for kind in KINDS if kind != FLIP and ends_of(record, kind).get(WRONG)]
     return (
         f"`{record.implementation}`",

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.axes.agreement import refused
 from benchmarks.axes.checkpoint import judge as judge_restore
 from benchmarks.axes.checkpoint import restored_figures, resumed_figures
+from benchmarks.axes.checkpoint.subjects import OTHER_SEED
 from benchmarks.axes.outcome import Outcome, Surroundings, labelled
 from benchmarks.axes.reasons import Semantics, largest, reasons
 from benchmarks.axes.replays import ROUNDINGS, Arrays, Replay, Updates, carelessness, moved, replay
@@ -34,7 +35,6 @@ from bn_impls.interface import Array, Conventions, Implementation, Layer, Traine
 from bn_impls.networks.description import BatchNorm, NamedLayer
 
 STATE, CONTINUED, FACTS, NATIVE = "state.npz", "continued.npz", "facts.json", "native"
-OTHER_SEED = 12345  # a target holds other weights before, so that taking up nothing is noticed
 BOTH = 2  # sides, each of which may be off by a bound
 
 

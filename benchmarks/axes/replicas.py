@@ -1,23 +1,27 @@
 """Agreement across replicas: the batch split in two, against the float64 reference on the whole batch.
 
-A synchronized layer must compute what one device computes with the whole batch, and is judged like every other. One
-that is not computes something else on purpose: how far that is, what each replica reads and what is saved are told.
+A synchronized layer must compute what one device computes with the whole batch, the same on all replicas. One that is
+not must compute on each replica what one device computes with that part; how far that is from the whole batch, what
+each replica reads and what is saved are told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.axes.outcome import Outcome, labelled
-from bn_impls.accuracy.comparison import Comparison, judge, summarize
-from bn_impls.interface import Array, Configuration, Observation
+from bn_impls.accuracy.comparison import Comparison, Figures, judge, summarize
+from bn_impls.accuracy.exact import Exact
+from bn_impls.interface import Array, Configuration, Layer, Observation
 from bn_impls.isolation.process import WorkerLost
-from bn_impls.replicas.layer import REPLICAS, Replicated, replicated_layer
+from bn_impls.replicas.layer import REPLICAS, Processes, Replicated, replicated_layer
 
 STATISTICS = ("moving_mean", "moving_variance")
+SUMMED = ("dgamma", "dbeta")  # over all replicas
 
 
 def run(name: str, settings: Configuration, parameters: Mapping[str, Any]) -> Outcome:
@@ -38,26 +42,111 @@ def run(name: str, settings: Configuration, parameters: Mapping[str, Any]) -> Ou
     except WorkerLost as lost:
         return Outcome(status=lost.status, reason=f"it does not start: {lost.reason}")
     try:
-        comparison = Comparison(layer, parameters["seed"])
-        steps = [comparison.step(gradients=True) for _ in range(parameters["steps"])]
-        states = _each(processes.ask("state"))
+        watched = Watched(layer, processes)
+        comparison = Comparison(watched.layer, parameters["seed"])
+        steps, parts, gradients_differ = [], [], 0.0
+        for _ in range(parameters["steps"]):
+            steps.append(comparison.step(gradients=True))
+            parts.append(watched.part_figures(comparison))
+            gradients_differ = max(gradients_differ, *(_differ(processes.gradients[name]) for name in SUMMED))
+        states = watched.states
         saved = processes.ask("save", folder=processes.folder.name)
     except WorkerLost as lost:
         return Outcome(status=lost.status, reason=lost.reason)
     finally:
         layer.close()
-    metrics = summarize(steps) | {"num_updates": processes.updates, "replicas": len(states["moving_mean"])}
-    metrics |= {f"{what}_replicas_differ_abs": float(np.ptp(states[what], axis=0).max()) for what in STATISTICS}
+    metrics = summarize(steps) | {"replicas": len(states["moving_mean"])}
+    of_parts = summarize(parts)
+    if not spread.synchronized:
+        metrics |= {f"part_{name}": of_parts[name] for name in ("worst_quantity", "worst_error_over_bound")}
+    metrics |= {f"{what}_replicas_differ_abs": _differ(states[what]) for what in STATISTICS}
+    metrics |= {"parameter_gradients_replicas_differ_abs": gradients_differ}
     metrics |= {"saved": what_is_saved(states, saved), "step_ns_min": min(processes.took_ns)}
+    updates = len(steps)
+    if "num_updates" in states:  # Keras' layer counts nothing
+        updates = metrics["num_updates"] = int(states["num_updates"].min())
     seen = {"replicas": Observation(str(metrics["replicas"]), "num_replicas_in_sync, and an output from each")}
     labels, wrong = labelled({"replicas": str(REPLICAS)}, seen)
     if wrong:
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
-    reason = judge(metrics, processes.updates, len(steps), []) if spread.synchronized else None
+    if spread.synchronized:
+        reason = judge_synchronized(metrics, updates, len(steps))
+    else:
+        reason = judge(of_parts, updates, len(steps), [])
     samples = {"step_ns": processes.took_ns}
     return Outcome(
         status="disagrees" if reason else "ok", reason=reason, metrics=metrics, samples=samples, labels=labels
     )
+
+
+class Watched:
+    """The layer, and beside the whole batch's reference one of each replica's part.
+
+    Attributes:
+        layer: the same, its last call kept.
+        states: what every replica read after the last step, one row a replica.
+    """
+
+    def __init__(self, layer: Layer, processes: Processes) -> None:
+        """Nothing is compared before the first step."""
+        self.processes = processes
+        self.states: dict[str, Array] = {}
+        self.called: dict[str, Array] = {}
+        self.exact: list[Exact] = []
+        shape = layer.configuration.input_shape
+        self.settings = replace(layer.configuration, input_shape=(shape[0] // REPLICAS, *shape[1:]))
+
+        def step(x: Array, dy: Array) -> tuple[Array, Array, Array, Array]:
+            y, dx, dgamma, dbeta = layer.differentiated(x, dy)
+            self.called = {"x": x, "dy": dy, "output_training": y, "gradient_input": dx}
+            return y, dx, dgamma, dbeta
+
+        def inference(x: Array) -> Array:
+            y: Array = layer.inference(x)
+            self.called["output_inference"] = y
+            return y
+
+        self.layer = replace(layer, training_step_with_gradients=step, inference=inference)
+
+    def part_figures(self, comparison: Comparison) -> Figures:
+        """Error figures of the last step against the reference on each part; of both replicas the worse."""
+        self.states = _each(self.processes.ask("state"))
+        if not self.exact:
+            beta = self.states["beta"][0]
+            self.exact = [Exact(self.settings, comparison.gamma, beta) for _ in range(REPLICAS)]
+        worst: Figures = {}
+        for replica, exact in enumerate(self.exact):
+            got = {name: np.split(array, REPLICAS)[replica] for name, array in self.called.items()}
+            got |= {name: self.states[name][replica] for name in STATISTICS}
+            got |= {
+                f"gradient_{name}": self.processes.gradients[f"part_d{name}"][replica] for name in ("gamma", "beta")
+            }
+            for quantity, one in exact.compare(got.pop("x"), got.pop("dy"), got).items():
+                figures = comparison.part_figures(one)
+                before = worst.setdefault(quantity, figures)
+                worst[quantity] = {measure: max(before[measure], figures[measure]) for measure in figures}
+        return worst
+
+
+def judge_synchronized(metrics: Mapping[str, Any], updates: int, steps: int) -> str | None:
+    """Why replicas that should act as one device do not, or None.
+
+    Args:
+        metrics: of the record.
+        updates: as the layer counts, or ``steps`` where it does not.
+        steps: training calls.
+    """
+    differ = [
+        f"{name.removesuffix('_replicas_differ_abs')} differs by {off:.3g} among replicas, but should be the same"
+        for name, off in metrics.items()
+        if name.endswith("_replicas_differ_abs") and off != 0
+    ]
+    return "; ".join(filter(None, (judge(metrics, updates, steps, []), *differ))) or None
+
+
+def _differ(of_replicas: Array) -> float:
+    """The largest difference between replicas, of an array with a row of each."""
+    return float(np.ptp(of_replicas, axis=0).max())
 
 
 def _each(found: list[Mapping[str, Array]]) -> dict[str, Array]:

@@ -88,7 +88,9 @@ def _earlier(lost: Sequence[Lost], metrics: Mapping[str, Any]) -> str | None:
     weights = [one for one in lost if part_of(one.name) == "weights"]
     if saved is None or restored is None or not 0 < restored < saved or not weights:
         return None
-    if any(one.cause not in ("earlier", "other") for one in weights):
+    causes = {one.cause for one in weights}
+    counted = all(one.cause != UNTOUCHED for one in lost if part_of(one.name) == "counters")  # by the restore
+    if not counted or "earlier" not in causes or causes - {"earlier", "other"}:
         return None
     return f"an earlier checkpoint was restored: that of step {restored:g}, not that of step {saved:g}"
 

@@ -78,11 +78,16 @@ class Dataset:
     test: Split
 
     def __post_init__(self) -> None:
-        """Refuse labels that are no class numbers.
+        """Refuse labels that are no class numbers, and data with nothing to tell apart.
 
         Raises:
-            BadData: a label is negative, or not below `class_count`.
+            BadData: a label is negative, or not below `class_count`; there is one class.
         """
+        if self.class_count < 2:
+            raise BadData(
+                f"{self.name} has {self.class_count} class, but should have two or more, or every loss is 0: give "
+                "labels that go from 0 to 1 or further"
+            )
         for title, split in (("train", self.train), ("validation", self.validation), ("test", self.test)):
             check_labels(split.labels, self.class_count, f"the {title} split of {self.name}")
 

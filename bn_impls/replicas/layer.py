@@ -25,6 +25,8 @@ from bn_impls.state import State
 Strategy = Literal["mirrored", "multi_worker"]
 REPLICAS = 2
 TIMEOUT_S = 120.0
+PARAMETER_GRADIENTS = ("dgamma", "dbeta", "part_dgamma", "part_dbeta")
+"""Of each replica: the first two summed over all, the others of its own part."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,13 @@ class Replicated:
 
 
 class Processes:
-    """The processes of one layer, asked all at once: a collective operation waits for every one."""
+    """The processes of one layer, asked all at once: a collective operation waits for every one.
+
+    Attributes:
+        updates: training calls since the state was loaded.
+        took_ns: of each training call the time of the slowest process, which the others wait for.
+        gradients: of the last training call, each of :data:`PARAMETER_GRADIENTS`, shape (replicas, C).
+    """
 
     def __init__(self, spread: Replicated, settings: Configuration, threads: int) -> None:
         """Start them and wait until each has its layer.
@@ -53,6 +61,7 @@ class Processes:
         """
         count = REPLICAS if spread.strategy == "multi_worker" else 1
         self.folder, self.updates, self.took_ns = tempfile.TemporaryDirectory(prefix="bn-bench-"), 0, list[int]()
+        self.gradients: dict[str, Array] = {}
         self.pool = ThreadPoolExecutor(count)
         part = replace(settings, input_shape=(settings.input_shape[0] // REPLICAS, *settings.input_shape[1:]))
         given = {**asdict(spread), "settings": asdict(part), "addresses": _free_addresses(count)}
@@ -82,17 +91,19 @@ class Processes:
             np.savez(folder / "given.npz", allow_pickle=False, **given)
             more["arrays"] = str(folder / "given.npz")
 
-        def one(index: int) -> Mapping[str, Array]:
+        def one(index: int) -> tuple[Mapping[str, Array], int]:
             results = folder / f"results-{index}.npz"
             where = {"results": str(results)} if answers else {}
             reply = self.processes[index].ask({"do": do, **more, **where}, TIMEOUT_S)
             if reply["status"] != "ok":
                 raise WorkerLost(reply["status"], reply["reason"])
-            if "took_ns" in reply:
-                self.took_ns.append(reply["took_ns"])
-            return dict(np.load(results, allow_pickle=False)) if answers else {}
+            arrays = dict(np.load(results, allow_pickle=False)) if answers else {}
+            return arrays, reply.get("took_ns", 0)
 
-        return list(self.pool.map(one, range(len(self.processes))))
+        replies = list(self.pool.map(one, range(len(self.processes))))
+        if do == "train":
+            self.took_ns.append(max(took_ns for _, took_ns in replies))
+        return [arrays for arrays, _ in replies]
 
     def close(self) -> None:
         """End them."""
@@ -127,13 +138,16 @@ def replicated_layer(spread: Replicated, settings: Configuration, threads: int =
     def step(x: Array, dy: Array) -> tuple[Array, Array, Array, Array]:
         found = processes.ask("train", {"x": x, "dy": dy})
         processes.updates += 1
-        return of_all(found, "y"), of_all(found, "dx"), found[0]["dgamma"], found[0]["dbeta"]
+        processes.gradients = {name: np.concatenate([one[name] for one in found]) for name in PARAMETER_GRADIENTS}
+        dgamma, dbeta = processes.gradients["dgamma"][0], processes.gradients["dbeta"][0]
+        return of_all(found, "y"), of_all(found, "dx"), dgamma, dbeta
 
     def export() -> State:
         first = processes.ask("state")[0]
+        count = first["num_updates"][0] if "num_updates" in first else processes.updates
         return State(
             gamma=first["gamma"][0], beta=first["beta"][0], moving_mean=first["moving_mean"][0],
-            moving_variance=first["moving_variance"][0], num_updates=processes.updates,
+            moving_variance=first["moving_variance"][0], num_updates=int(count),
         )  # fmt: skip
 
     def load(state: State) -> None:

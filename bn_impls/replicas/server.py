@@ -49,13 +49,17 @@ class Server:
         return {"status": "ok", "replicas": self.strategy.num_replicas_in_sync}
 
     def do_train(self, arrays: str, results: str) -> dict[str, Any]:
-        """One training call with gradients; outputs and input gradients of this process's replicas, in order."""
+        """One training call with gradients; what this process's replicas computed, in order.
+
+        ``dgamma`` and ``dbeta`` are summed over all replicas; ``part_dgamma`` and ``part_dbeta`` are each one's own.
+        """
         given = np.load(arrays, allow_pickle=False)
         began = time.perf_counter_ns()
-        y, dx, dgamma, dbeta = self.train(self._parts(given["x"]), self._parts(given["dy"]))
+        y, dx, *parameters = self.train(self._parts(given["x"]), self._parts(given["dy"]))
         found = {"y": self._own(y), "dx": self._own(dx)}
         took = time.perf_counter_ns() - began
-        found |= {"dgamma": self._own(dgamma)[0], "dbeta": self._own(dbeta)[0]}  # summed: equal on all
+        names = ("dgamma", "dbeta", "part_dgamma", "part_dbeta")
+        found |= {name: self._own(value) for name, value in zip(names, parameters, strict=True)}
         np.savez(results, allow_pickle=False, **found)
         return {"status": "ok", "took_ns": took}
 
@@ -67,7 +71,8 @@ class Server:
 
     def do_state(self, results: str) -> dict[str, Any]:
         """Every variable as each of this process's replicas reads it."""
-        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        counts = ("num_updates",) if hasattr(self.layer, "num_updates") else ()
+        names = ("gamma", "beta", "moving_mean", "moving_variance", *counts)
         read = self.tf.function(
             lambda: self.strategy.run(lambda: [self.tf.identity(getattr(self.layer, name)) for name in names])
         )
@@ -106,7 +111,7 @@ class Server:
                 y = self.layer(x, training=True)
             dx, *parameters = tape.gradient(y, [x, self.layer.gamma, self.layer.beta], output_gradients=dy)
             reduced = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, parameters)
-            return y, dx, *reduced
+            return y, dx, *reduced, *parameters
 
         return self.strategy.run(replica, args=(x, dy))
 

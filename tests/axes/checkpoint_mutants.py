@@ -15,6 +15,7 @@ from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import (
     Array,
     Configuration,
+    Documented,
     Format,
     Implementation,
     Layer,
@@ -255,3 +256,32 @@ def _hidden_rate(configuration: TrainerConfiguration) -> Trainer | Unsupported:
 
 PREDICTS_WITH_A_STALE_COPY = replace(GOOD, build_trainer=_stale)
 TRAINS_ON_AT_ANOTHER_RATE = replace(GOOD, build_trainer=_hidden_rate)
+
+
+def documented_without_count(implementation: Implementation) -> Implementation:
+    """The same, with an API that documents that its checkpoints hold no count."""
+    told = Documented("checkpoint_counter", "there is no counter, as documented")
+    return replace(implementation, documented={"checkpoint_counter": told})
+
+
+def _without_count(build: Callable[[TrainerConfiguration], Trainer | Unsupported]) -> Implementation:
+    """Restores as the trainer does, except for the counters, as documented."""
+
+    def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
+        trainer = build(configuration)
+        assert isinstance(trainer, Trainer)
+
+        def restore(directory: Path) -> None:
+            fresh = trainer.export_weights()
+            trainer.formats["npz"].restore(directory)
+            counts = {name: array for name, array in fresh.items() if name.endswith("num_updates")}
+            trainer.import_weights(trainer.export_weights() | counts)
+
+        return replace(trainer, formats={"npz": Format(trainer.formats["npz"].save, restore)})
+
+    return documented_without_count(replace(GOOD, build_trainer=build_trainer))
+
+
+LOSES_DOCUMENTED_COUNTERS = documented_without_count(LOSES_THE_COUNTERS)
+LOSES_DOCUMENTED_COUNTERS_AND_STATISTICS = documented_without_count(losing(all_but("moving_|num_updates")))
+STALE_COPY_WITHOUT_COUNT = _without_count(_stale)

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.axes import convergence
 from benchmarks.axes.training import Experiment, loss_and_accuracy
+from benchmarks.trainings.lockstep import Reference
 from bn_impls.interface import Trainer
 from bn_impls.numpy_reference import IMPLEMENTATION
 
@@ -51,6 +52,18 @@ def test_a_loss_of_exactly_0_is_no_split_from_0() -> None:
     """A network that has learnt its batch by heart, in both."""
     assert figures([1.0, 0.0], [1.0, 0.0])["first_split_step"] is None
     assert figures([1.0, 1e-9], [1.0, 0.0])["split_difference_rel"] == math.inf
+
+
+def test_a_first_loss_is_judged_beside_what_the_dtype_does_to_the_network() -> None:
+    """A float32 that overflows in the reference's own network is no other forward pass; without that it is one."""
+    exact, nan = np.array([2.0, 1.0]), math.nan
+    fine, overflowed = np.array([1e-7, 1e-6]), np.array([math.inf, math.inf])
+    assert convergence.judge(np.array([nan, nan]), Reference(exact, overflowed)) is None
+    assert convergence.departure(np.array([nan, nan]), Reference(exact, overflowed)) == "diverged"
+    for wrong in (nan, 2.001):
+        told = convergence.judge(np.array([wrong, 1.0]), Reference(exact, fine))
+        assert str(told).endswith("the forward pass is not the reference's")
+    assert convergence.judge(np.array([2.0001, 1.0]), Reference(exact, fine)) is None
 
 
 def test_the_reference_trained_in_float64_equals_itself_to_the_bit(network_case: Any, surroundings: Any) -> None:

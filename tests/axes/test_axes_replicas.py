@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,13 +12,16 @@ import pytest
 
 from benchmarks.axes import agreement
 from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.axes.replicas import what_is_saved
+from benchmarks.axes.replicas import Watched, judge_synchronized, what_is_saved
 from benchmarks.cases import plan
 from benchmarks.settings import Settings
+from bn_impls.accuracy.comparison import Comparison, judge, summarize
 from bn_impls.errors import BadConfiguration
+from bn_impls.interface import Configuration, Layer
 from bn_impls.registry import describe, load
 from bn_impls.replicas.layer import Replicated, replicated_layer
 
+STATE = ("gamma", "beta", "moving_mean", "moving_variance")
 CASES = {
     (case.implementation, case.parameters["strategy"], case.parameters["synchronized"]): case
     for case in plan(Settings(size="full", axes=("agreement",)), [describe("keras"), describe("tf-manual")])
@@ -40,7 +46,8 @@ def test_moments_reduced_by_hand_over_two_processes_are_those_of_the_whole_batch
     assert (outcome.status, outcome.reason) == ("ok", None)
     assert outcome.metrics["worst_error_over_bound"] <= 1
     assert (outcome.metrics["replicas"], outcome.metrics["num_updates"]) == (2, 8)
-    assert outcome.metrics["moving_mean_replicas_differ_abs"] == 0
+    assert {off for name, off in outcome.metrics.items() if name.endswith("_replicas_differ_abs")} == {0.0}
+    assert len(outcome.samples["step_ns"]) == 8  # of the slower process
     assert outcome.metrics["saved"] == "every replica's"
 
 
@@ -54,11 +61,67 @@ def test_synchronized_layers_agree_and_others_lose_what_the_first_replica_does_n
     together = ran(surroundings, implementation, strategy, True)
     assert (together.status, together.reason) == ("ok", None)
     apart = ran(surroundings, implementation, strategy, False)
-    assert apart.status == "ok"
+    assert (apart.status, apart.reason) == ("ok", None)
+    assert apart.metrics["part_worst_error_over_bound"] <= 1  # each part is right by itself
     assert apart.metrics["output_training_error_abs"] > 0.1
     assert apart.metrics["moving_mean_replicas_differ_abs"] > 0.01
     saved = "the first replica's" if strategy == "mirrored" else "each process its own replica's"
     assert apart.metrics["saved"] == saved
+
+
+def test_a_synchronized_layer_whose_replicas_differ_disagrees() -> None:
+    """In its statistics or in the summed gradients; also where the first replica's are right."""
+    same = {f"{name}_replicas_differ_abs": 0.0 for name in ("moving_mean", "moving_variance", "parameter_gradients")}
+    assert judge_synchronized(same, 8, 8) is None
+    words = "differs by 0.5 among replicas, but should be the same"
+    for name in same:
+        told = f"{name.removesuffix('_replicas_differ_abs')} {words}"
+        assert judge_synchronized({**same, name: 0.5}, 8, 8) == told
+        assert judge_synchronized({**same, name: math.nan}, 8, 8) is not None
+    assert "num_updates is 7 after 8 training calls" in str(judge_synchronized(same, 7, 8))
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_part_that_is_not_its_own_batch_norm_is_seen(wrong: bool) -> None:
+    """Two reference layers stand for two replicas; where it is wrong, the second normalizes the first one's part."""
+    case = CASES["keras", "mirrored", False].parameters
+    layer, processes = replicas_by_hand(agreement.configuration_of(load(describe("numpy-reference")), case), wrong)
+    watched = Watched(layer, processes)
+    comparison = Comparison(watched.layer, 0)
+    comparison.step(gradients=True)
+    reason = judge(summarize([watched.part_figures(comparison)]), 1, 1, [])
+    assert (reason is not None) == wrong
+    assert not wrong or "output_training is " in str(reason)
+
+
+def replicas_by_hand(settings: Configuration, wrong: bool) -> tuple[Layer, Any]:
+    """A layer of two reference layers, a part each; and what stands for their processes."""
+    whole = replace(settings, style="eager")
+    half = replace(whole, input_shape=(whole.input_shape[0] // 2, *whole.input_shape[1:]))
+    parts = [layer for _ in range(2) if isinstance(layer := load(describe("numpy-reference")).build(half), Layer)]
+    gradients: dict[str, Any] = {}
+
+    def states(_: str) -> list[dict[str, Any]]:
+        return [{name: np.stack([dict(part.export_state())[name]]) for name in STATE} for part in parts]
+
+    def step(x: Any, dy: Any) -> tuple[Any, ...]:
+        xs, dys = np.split(x, 2), np.split(dy, 2)
+        given = [xs[0], xs[0]] if wrong else xs
+        found = [part.differentiated(one, of) for part, one, of in zip(parts, given, dys, strict=True)]
+        gradients.update(part_dgamma=[one[2] for one in found], part_dbeta=[one[3] for one in found])
+        return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found]), *found[0][2:]
+
+    def inference(x: Any) -> Any:
+        return np.concatenate([part.inference(one) for part, one in zip(parts, np.split(x, 2), strict=True)])
+
+    def load_both(state: Any) -> None:
+        for part in parts:
+            part.load_state(state)
+
+    spread = replace(
+        parts[0], configuration=whole, inference=inference, training_step_with_gradients=step, load_state=load_both
+    )
+    return spread, SimpleNamespace(ask=states, gradients=gradients)
 
 
 def test_an_odd_batch_is_refused() -> None:

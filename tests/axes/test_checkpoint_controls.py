@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ PLANTED: dict[str, str] = {
     "gives them",
     "PREDICTS_WITH_A_STALE_COPY": "everything exported came back, but inference is ",
     "TRAINS_ON_AT_ANOTHER_RATE": "everything exported came back, but the second resumed loss is ",
+    "STALE_COPY_WITHOUT_COUNT": "num_updates was not restored and is as before",
+    "LOSES_DOCUMENTED_COUNTERS_AND_STATISTICS": "the moving statistics and num_updates were not restored and are as "
+    "before",
     "REFUSES_ITS_OWN": "its own checkpoint was refused in a fresh process: written on a Tuesday",
 }
 """Planted loss -> how its reason begins."""
@@ -65,6 +69,20 @@ def test_a_planted_loss_is_detected_and_named(name: str, mutant: Any, network_ca
         assert told == PLANTED[name]
 
 
+def test_a_documented_lost_count_excuses_itself_only(mutant: Any, network_case: Any, surroundings: Any) -> None:
+    """Alone it is told and is no disagreement; a stale copy behind it is found all the same."""
+    reasons = {}
+    for name in ("LOSES_DOCUMENTED_COUNTERS", "STALE_COPY_WITHOUT_COUNT"):
+        implementation = mutant(f"checkpoint_mutants:{name}")
+        place = replace(surroundings, scratch=surroundings.scratch / name)
+        place.scratch.mkdir()
+        assert checkpoint.run_stage("save", implementation, network_case(), place).status == "ok"
+        outcome = checkpoint.run_stage("restore", implementation, network_case(), place)
+        reasons[outcome.status] = str(outcome.reason)
+    assert reasons["ok"] == "there is no counter, as documented"
+    assert "; everything exported but num_updates came back, but inference is " in reasons["disagrees"]
+
+
 def test_every_cause_has_a_control() -> None:
     """A cause that nothing planted leads to would be a guess."""
     shown = {cause for cause, words in CAUSES.items() if any(words in told for told in PLANTED.values())}
@@ -81,6 +99,18 @@ def test_causes_by_hand() -> None:
     assert lost_arrays(expected, expected, before) == []
     wide = {name: array.astype(np.float64) for name, array in expected.items() if array.dtype.kind == "f"}
     assert lost_arrays({**found, **wide}, expected, before) == []  # the same values in another dtype
+
+
+def test_an_earlier_checkpoint_is_named_by_its_weights_and_its_count() -> None:
+    """Other values prove no earlier step; nor does a count that the restore left alone, as one that had trained has."""
+    figures = {"num_updates_saved": 20, "num_updates_restored": 10}
+    earlier, other = Lost("dense_0/kernel", "earlier"), Lost("dense_1/kernel", "other")
+    names = ["dense_0/kernel", "dense_1/kernel", "a/num_updates", "a/gamma"]
+    step = "an earlier checkpoint was restored: that of step 10, not that of step 20"
+    count = Lost("a/num_updates", "earlier")
+    assert diagnose([earlier, other, count], names, figures) == step
+    assert diagnose([other, count], names, figures) != step
+    assert diagnose([earlier, Lost("a/num_updates", "untouched")], names, figures) != step
 
 
 def test_nothing_lost_is_no_sentence() -> None:

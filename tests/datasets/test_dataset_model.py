@@ -43,6 +43,13 @@ def test_a_label_that_is_no_class_is_refused(label: int) -> None:
         dataset_of(split_of(0, label))
 
 
+def test_one_class_is_refused() -> None:
+    """Every loss would be 0."""
+    ones = split_of(0, 0)
+    with pytest.raises(BadData, match="example has 1 class, but should have two or more, or every loss is 0: give"):
+        Dataset("example", "Made up.", 1, {}, "by hand", None, ones, ones, ones)
+
+
 def test_the_description_states_the_sizes() -> None:
     """And the shape of one input, without the batch axis."""
     description = dataset_of(split_of(0, 1, 1)).description()

@@ -149,10 +149,13 @@ def test_loading_imports_neither_a_framework_nor_the_package() -> None:
     assert [name for name in heavy if f"'{name}'" in result.stdout] == []
 
 
+ROWS = b"4,4,4,4,0\n" * 10 + b"4,4,4,4,1\n" * 10
+
+
 @pytest.fixture
 def own_table(tmp_path: Path) -> Table:
-    """A package folder with a table of ten 2 x 2 images of class 0, all of value 4."""
-    text = b"4,4,4,4,0\n" * 10
+    """A package folder with a table of ten 2 x 2 images of each of two classes, all of value 4."""
+    text = ROWS
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "own.csv.gz").write_bytes(gzip.compress(text))
     digest = hashlib.sha256(text).hexdigest()
@@ -162,13 +165,13 @@ def own_table(tmp_path: Path) -> Table:
 def test_pixels_are_divided_by_full_ink(own_table: Table, tmp_path: Path) -> None:
     """4 of 16 is a quarter."""
     examples = load_table(own_table, tmp_path).train
-    np.testing.assert_array_equal(examples.inputs, np.full((8, 2, 2, 1), 0.25, np.float32))
+    np.testing.assert_array_equal(examples.inputs, np.full((16, 2, 2, 1), 0.25, np.float32))
 
 
 def test_a_table_compressed_again_is_the_same_table(own_table: Table, tmp_path: Path) -> None:
     """The sum is of the contents."""
-    (tmp_path / "data" / "own.csv.gz").write_bytes(gzip.compress(b"4,4,4,4,0\n" * 10, 1, mtime=1))
-    assert load_table(own_table, tmp_path).test.size == 1
+    (tmp_path / "data" / "own.csv.gz").write_bytes(gzip.compress(ROWS, 1, mtime=1))
+    assert load_table(own_table, tmp_path).test.size == 2
 
 
 def test_a_changed_table_is_refused_with_both_sums(own_table: Table, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.report.document import Bullets, Section, Table, plain
-from benchmarks.report.sections import cards, checkpoint, glance, warnings
+from benchmarks.report.sections import cards, checkpoint, cross_restore, glance, warnings
 from benchmarks.report.sections.restore_advice import cause
 from benchmarks.report.sections.restore_names import moving_mean
 from benchmarks.report.view import View
@@ -120,18 +120,38 @@ def test_each_situation_is_a_cell(view_of: Build, metrics: Json, cell: str) -> N
 
 
 def test_what_damage_restored_wrong_is_told_with_its_share(view_of: Build) -> None:
-    """By kind; who restores nothing wrong is told so."""
+    """By kind; who restores nothing wrong is told so, also where a process crashed."""
     careless = damaged("a", {"bit_flip": {"refused": 20, "wrong": 180}, "removed": {"refused": 1}})
     careful = damaged("b", {"bit_flip": {"refused": 199, "identical": 1}})
-    section = checkpoint.build(view_of(synthetic.checkpoint("a"), careless, careful))
-    assert told(section)[-2:] == [
+    clumsy = damaged("c", {"bit_flip": {"refused": 198, "crashed": 2}})
+    section = checkpoint.build(view_of(synthetic.checkpoint("a"), careless, careful, clumsy))
+    assert told(section)[-3:] == [
         "a restores something wrong without complaint from 180 of 201 damaged checkpoints in the format keras (90 %): "
         "one bit flipped (180 of 200).",
         "b restores nothing wrong from 200 damaged checkpoints in the format keras.",
+        "c restores nothing wrong from 200 damaged checkpoints in the format keras; 2 trials crashed or hung.",
     ]
-    first, second = table_of(section, "checkpoint-damage")
+    first, second, third = table_of(section, "checkpoint-damage")
     assert (first["Bit flip"], first["Removed"], first["Wrong"]) == ("20 / 0 / 180", "1 / 0 / 0", "180")
     assert (second["Bit flip"], second["Removed"]) == ("199 / 1 / 0", DASH)
+    assert third["Bit flip"] == "198 / 0 / 0, 2 crashed"
+
+
+def handed(source: str, target: str, over: float | None) -> Json:
+    """A hand-over whose inference at once is so many bounds off."""
+    figures = {"inference_bitwise": over == 0, "inference_difference_abs": 1e-6, "inference_over_bound": over}
+    case = {"format": "npz", "source": source, "target": target}
+    return record("checkpoint", target, case, metrics=figures)
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [(0.5, "is the same in 1 pair"), (2.0, "explains in 1 of 1 pair"), (None, "explains in 1 of 1 pair")],
+)
+def test_a_hand_over_is_from_elsewhere_and_has_a_bound(view_of: Build, over: float | None, words: str) -> None:
+    """One's own state is none; where there is no bound, nothing explains the difference."""
+    section = cross_restore.build(view_of(handed("a", "a", 0.0), handed("a", "b", over)))
+    assert words in told(section)[0]
 
 
 def test_what_is_lost_on_purpose_is_no_warning(view_of: Build) -> None:

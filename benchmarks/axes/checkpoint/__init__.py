@@ -7,7 +7,6 @@ second builds the same again from other values, restores, and goes on training o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from benchmarks.axes.checkpoint import trials
@@ -17,7 +16,6 @@ from benchmarks.axes.checkpoint.restoring import restore
 from benchmarks.axes.checkpoint.saving import save
 from benchmarks.axes.checkpoint.subjects import subject
 from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.checkpoints.diagnosis import part_of
 from benchmarks.checkpoints.situations import SITUATIONS
 from bn_impls.interface import Implementation
 
@@ -53,16 +51,10 @@ def run_stage(
     if situation.startswith("another_") and not into:
         return Outcome(status="unsupported", reason=f"there is no {SITUATIONS[situation].removeprefix('an')} to choose")
     there = {**parameters, **into}
-    outcome = restore(
-        lambda: subject(implementation, there, surroundings, fresh=True), parameters, surroundings.scratch
-    )
-    return _excused(outcome, implementation)
-
-
-def _excused(outcome: Outcome, implementation: Implementation) -> Outcome:
-    """A count that the API documents not to keep is told, and is no disagreement."""
     documented = implementation.documented.get("checkpoint_counter")
-    lost = {part_of(one["name"]) for one in outcome.samples.get("lost", [])}
-    if documented is None or lost != {"counters"}:
-        return outcome
-    return replace(outcome, status="ok", reason=documented.behaviour)
+    return restore(
+        lambda: subject(implementation, there, surroundings, fresh=True),
+        parameters,
+        surroundings.scratch,
+        None if documented is None else documented.behaviour,
+    )

@@ -62,14 +62,20 @@ def flip_places(sizes: dict[Path, int], flips: int) -> list[tuple[Path, int]]:
 
     Args:
         sizes: file -> bytes.
-        flips: how many; fewer come out only where there are fewer bits.
+        flips: how many at least; fewer come out only where there are fewer bits.
     """
-    total = sum(sizes.values())
-    filled = [file for file, size in sizes.items() if size]
+    counts = {file: 0 for file, size in sizes.items() if size}
+    while (left := flips - sum(counts.values())) > 0:
+        room = [file for file, count in counts.items() if count < 8 * sizes[file]]
+        if not room:
+            break
+        total = sum(sizes[file] for file in room)
+        for file in room:
+            share = 0.5 / len(room) + 0.5 * sizes[file] / total
+            counts[file] = min(counts[file] + int(np.ceil(left * share)), 8 * sizes[file])
     found = []
-    for file in filled:
-        share = 0.5 / len(filled) + 0.5 * sizes[file] / total
-        bits, count = 8 * sizes[file], min(int(np.ceil(flips * share)), 8 * sizes[file])
+    for file, count in counts.items():
+        bits = 8 * sizes[file]
         places = np.unique(np.linspace(0, bits - 1, count).astype(np.int64) // 8 * 8 + np.arange(count) % 8)
         found += [(file, int(place)) for place in places]
     return found

@@ -90,7 +90,9 @@ def resumed_figures(resumed: Array, uninterrupted: Array) -> dict[str, Any]:
     }
 
 
-def hidden_loss(predicted: Array, inference: Array, resumed: Array, uninterrupted: Array) -> str | None:
+def hidden_loss(
+    predicted: Array, inference: Array, resumed: Array, uninterrupted: Array, *, but: str = ""
+) -> str | None:
     """What differs although everything that the trainer exports came back, or None.
 
     A stale copy of the weights in a compiled call, or a counter that nobody sees, shows here only. The first resumed
@@ -101,10 +103,12 @@ def hidden_loss(predicted: Array, inference: Array, resumed: Array, uninterrupte
         inference: logits when saved.
         resumed: losses after the restore; none where the batches are others.
         uninterrupted: losses without one.
+        but: what did not come back, and explains no difference.
 
     Returns:
         A reason, or None.
     """
+    exported = f"everything exported but {but}" if but else "everything exported"
     compared = [("inference", predicted, inference)]
     if len(resumed):
         compared.append(("the first resumed loss", resumed[:1], uninterrupted[:1]))
@@ -113,7 +117,7 @@ def hidden_loss(predicted: Array, inference: Array, resumed: Array, uninterrupte
         largest = max(float(np.abs(expected).max(initial=0.0)), np.finfo(np.float64).tiny)
         off = float(distance(got, expected).max(initial=0.0)) / largest
         if not off <= HIDDEN_LIMIT_REL:
-            return f"everything exported came back, but {what} is {off:.3g} off, relative to the largest value"
+            return f"{exported} came back, but {what} is {off:.3g} off, relative to the largest value"
     return None
 
 

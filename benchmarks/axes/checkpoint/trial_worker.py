@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,6 +47,10 @@ def configuration(conventions: Conventions, style: Any, variant: str) -> Configu
         "without_gamma": {"scale": False},
     }
     return replace(plain, **changes.get(variant, {}))
+
+
+class NotEnterable(Exception):
+    """A trial of permissions would be refused for the permissions of another folder."""
 
 
 class Server:
@@ -130,9 +136,11 @@ class Server:
             return {"status": "unsupported", "reason": layer.reason}
         before = self.in_order[variant]
         try:
-            with _as_nobody(Path(folder)):
-                self._format(layer).restore(Path(folder))
+            with _readable_by_right(Path(folder)) as place:
+                self._format(layer).restore(place)
             found = _seen(layer)
+        except NotEnterable as error:
+            return {"status": "unsupported", "reason": str(error)}
         except Exception as error:  # any error is a refusal; one of another kind is shown as such
             self.half_restored.add(variant)
             return {"status": "ok", "end": REFUSED, "error": _said(error), "named": isinstance(error, BadCheckpoint)}
@@ -195,17 +203,30 @@ def _limited(size: int | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_nobody(folder: Path) -> Iterator[None]:
-    """Permissions do not stop the superuser, so where a file has none the superuser steps down for the time."""
+def _readable_by_right(folder: Path) -> Iterator[Path]:
+    """The folder, in which a file without permissions cannot be read.
+
+    They do not stop the superuser, who therefore steps down for the time, in a copy of the folder that everybody may
+    enter: the scratch folder is the superuser's own, and would be refused as a whole.
+
+    Raises:
+        NotEnterable: the copy lies where nobody else may go.
+    """
     barred = any(path.is_file() and not path.stat().st_mode & 0o444 for path in folder.rglob("*"))
     if not barred or os.geteuid() != 0:
-        yield
+        yield folder
         return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+    with tempfile.TemporaryDirectory(prefix="bn-bench-") as enterable:
+        copy = shutil.copytree(folder, Path(enterable) / folder.name)
+        for place in (Path(enterable), copy, *(path for path in copy.rglob("*") if path.is_dir())):
+            place.chmod(0o755)
+        os.seteuid(NOBODY)
+        try:
+            if not os.access(copy, os.R_OK | os.X_OK, effective_ids=True):
+                raise NotEnterable(f"only the superuser may enter {enterable}: set TMPDIR to a folder for everybody")
+            yield copy
+        finally:
+            os.seteuid(0)
 
 
 if __name__ == "__main__":

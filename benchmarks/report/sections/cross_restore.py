@@ -61,9 +61,12 @@ def _sentences(cells: Sequence[Crossing]) -> list[tuple[int, Rich]]:
     return [sentence for sentence in said if sentence is not None]
 
 
-def _at_once(cells: Sequence[Crossing]) -> tuple[int, Rich]:
+def _at_once(every: Sequence[Crossing]) -> tuple[int, Rich] | None:
+    cells = [cell for cell in every if cell.source != cell.target]
+    if not cells:
+        return None
     bitwise = sum(bool(cell.record.flag("inference_bitwise")) for cell in cells)
-    over = [cell for cell in cells if not (cell.inference[1] or 0.0) <= 1]
+    over = [cell for cell in cells if _is_over(cell)]
     pairs, worst = count(len(cells), "pair"), max((cell.inference[0] or 0.0 for cell in cells), default=0.0)
     if over:
         return len(over), say(
@@ -80,6 +83,12 @@ def _at_once(cells: Sequence[Crossing]) -> tuple[int, Rich]:
         bitwise=bitwise,
         worst=significant(worst, 2),
     )
+
+
+def _is_over(cell: Crossing) -> bool:
+    """Whether the inference at once is further off than rounding explains; without a bound nothing explains it."""
+    bound = cell.inference[1]
+    return bound is None or not bound <= 1
 
 
 def _losses(cells: Sequence[Crossing]) -> tuple[int, Rich] | None:
@@ -153,10 +162,10 @@ def _in_words(cells: Sequence[Crossing], tile: object) -> str:
 
 
 def _tile_at_once(cell: Crossing) -> Tile:
-    off, over = cell.inference
+    off = cell.inference[0]
     if not cell.record.measured or off is None:
         return Tile(None, NOT_MEASURED)
-    bad = over is None or not over <= 1
+    bad = _is_over(cell)
     scale = cell.record.number("continued_inference_scale") or 1.0
     return Tile(off / scale, UNEXPLAINED if bad else ROUNDING if off else EXACT, bad)
 

@@ -18,9 +18,16 @@ COLUMNS = (
     Column("Output, whole batch", True, "worst error of the training output against one device with the whole batch"),
     Column("Moving mean", True, "the same of the moving mean"),
     Column("Moving variance", True, "the same of the moving variance"),
-    Column("Replicas differ by", True, "the largest difference between the replicas' moving means"),
+    Column("Replicas differ by", True, "the largest difference between the replicas' moving means; 0 if synchronized"),
+    Column(
+        "Over the part's bound", True, "worst error of a part, of what rounding explains, beside one device with it"
+    ),
     Column("A checkpoint holds"),
-    Column("ms a step", True, "the fastest training call with gradients; two replicas share this machine's cores"),
+    Column(
+        "ms a step",
+        True,
+        "the fastest training call with gradients, which ends with the slower process; both share the cores",
+    ),
 )
 
 
@@ -30,8 +37,9 @@ def replicas(view: View) -> list[Block]:
         return []
     lead = say(
         "The batch is split in two. A synchronized layer must compute what one device computes with the whole batch, "
-        "and is judged by the same bounds; one that is not normalizes each part by itself, and its distance from the "
-        "whole batch is no error but a difference that its user must know of."
+        "the same to the bit on both replicas, and is judged by the same bounds; one that is not must compute on each "
+        "part what one device computes with it, and is judged by that. Its distance from the whole batch is no error "
+        "but a difference that its user must know of."
     )
     rows = [_row(view, record) for record in view.replicas]
     return [
@@ -58,6 +66,7 @@ def _row(view: View, record: Record) -> tuple[Cell, ...]:
         number_cell(record.number("moving_mean_error_abs"), 2),
         number_cell(record.number("moving_variance_error_abs"), 2),
         number_cell(record.number("moving_mean_replicas_differ_abs"), 2),
+        number_cell(record.number("part_worst_error_over_bound"), 2),
         Cell(f"{record.metrics.get('saved')} statistics"),
         number_cell(None if nanoseconds is None else nanoseconds / 1e6, 2),
     )

@@ -39,11 +39,12 @@ def damage_blocks(view: View, records: Sequence[Record]) -> tuple[Bullets, Table
 def _sentence(record: Record) -> Rich:
     trials, wrong, crashed = (int(record.number(key) or 0) for key in ("trials", WRONG, CRASHED))
     who, way, of = name(record.implementation), name(record.text("format")), count(trials, "damaged checkpoint")
-    if not wrong and not crashed:
-        words = verdict("nothing wrong", "good")
-        return say("{who} restores {words} from {of} in the format {way}.", who=who, words=words, of=of, way=way)
-    kinds = [_share(record, kind) for kind in KINDS if ends_of(record, kind).get(WRONG)]
     crashes = f"; {count(crashed, 'trial')} crashed or hung" if crashed else ""
+    if not wrong:
+        words = verdict("nothing wrong", "good")
+        told = say("{who} restores {words} from {of} in the format {way}", who=who, words=words, of=of, way=way)
+        return say("{told}{crashes}.", told=told, crashes=crashes)
+    kinds = [_share(record, kind) for kind in KINDS if ends_of(record, kind).get(WRONG)]
     return say(
         "{who} {words} from {wrong} of {of} in the format {way} ({share}): {kinds}{crashes}.",
         who=who,
@@ -70,9 +71,10 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         *(Column(kind.replace("_", " ").capitalize(), help=words) for kind, words in KINDS.items()),
     ]
     note = say(
-        "In the columns of damages: trials refused / bit-identical / wrong. Checkpoints of one layer, 256 channels; "
-        "bits are flipped one at a time, spread over all files. Where saving was disturbed, bit-identical is the "
-        "earlier checkpoint or the new one, and refused means that both are lost, and that this is noticed."
+        "In the columns of damages: trials refused / bit-identical / wrong, and those that crashed. Checkpoints of one "
+        "layer, 256 channels; bits are flipped one at a time, spread over all files. Where saving was disturbed, "
+        "bit-identical is the earlier checkpoint or the new one, and refused means that both are lost, and that this "
+        "is noticed."
     )
     rows = [_row(view, record) for record in records]
     return table("checkpoint-damage", "What became of damaged checkpoints", columns, rows, note)
@@ -91,6 +93,6 @@ def _row(view: View, record: Record) -> tuple[Cell, ...]:
 def _kind_cell(ends: dict[str, int]) -> Cell:
     if not ends:
         return BLANK
-    wrong = ends.get(WRONG, 0) + ends.get(CRASHED, 0)
+    wrong, crashed = ends.get(WRONG, 0), ends.get(CRASHED, 0)
     text = f"{ends.get(REFUSED, 0)} / {ends.get(IDENTICAL, 0)} / {wrong}"
-    return Cell(text, wrong, "bad" if wrong else "good")
+    return Cell(f"{text}, {crashed} crashed" if crashed else text, wrong, "bad" if wrong or crashed else "good")
