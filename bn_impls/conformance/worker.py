@@ -17,7 +17,9 @@ NOTHING_THERE = "nothing_there"
 class Server:
     """What can be asked. Each method returns a reply."""
 
-    def do_start(self, specification: str, path: list[str], printed: str, scratch: str) -> dict[str, Any]:
+    def do_start(
+        self, specification: str, path: list[str], printed: str, scratch: str, given: dict[str, float]
+    ) -> dict[str, Any]:
         """Import the implementation, with a watch on global state and standard output."""
         from bn_impls import registry
         from bn_impls.conformance import surroundings
@@ -34,7 +36,7 @@ class Server:
         surroundings.import_what_it_imports(descriptor.target.partition(":")[0])
         before = surroundings.seen()
         try:
-            implementation = registry.load(descriptor)
+            implementation = registry.load(descriptor, given)
         except NothingThere as nothing:
             return {"status": NOTHING_THERE, "reason": str(nothing)}
         self.subject = Subject(
@@ -43,6 +45,7 @@ class Server:
             styles=descriptor.styles,  # type: ignore[arg-type]  # the same
             scratch=self.scratch,
             printed=Path(printed),
+            **given,
             import_changes=surroundings.differences(before, surroundings.seen()),
         )
         documented = {  # the check `documentation` names what is no Documented
