@@ -362,8 +362,8 @@ def load(descriptor: Descriptor, given: Mapping[str, float] | None = None) -> An
     if (wrapped := implementation_of(descriptor.target, found, given or {})) is not None:
         return wrapped
     raise BadSpecification(
-        f"{descriptor.target} is a {type(found).__name__}, but should be a bn_impls.interface.Implementation, or a class "
-        "derived from torch.nn.Module or keras.Layer; docs/adding-an-implementation.md leads through writing one"
+        f"{descriptor.target} is a {type(found).__name__}, but should be a bn_impls.interface.Implementation, or a "
+        "class derived from torch.nn.Module or keras.Layer; docs/adding-an-implementation.md leads through writing one"
     )
 
 

@@ -16,7 +16,8 @@ FIXED = {"decay": "weight of the old moving value", "epsilon": "added to the var
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "specification", metavar="SPEC", 
+        "specification",
+        metavar="SPEC",
         help="a name that `bn-bench list` shows, or module:OBJECT: an Implementation, or a class of PyTorch or Keras",
     )
     parser.add_argument("--json", action="store_true", help="a JSON object with the result of every check")
@@ -63,7 +64,11 @@ def act(options: argparse.Namespace) -> int:
     given = {name: value for name in FIXED if (value := getattr(options, name)) is not None}
     try:
         report = runner.run(
-            descriptor, quick=options.quick, check_s=options.timeout, path=runner.importable_from_here(), given=given,
+            descriptor,
+            quick=options.quick,
+            check_s=options.timeout,
+            path=runner.importable_from_here(),
+            given=given,
             show=show,
         )
     finally:

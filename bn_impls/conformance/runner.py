@@ -69,8 +69,13 @@ class _Session:
             WorkerLost: that failed.
         """
         scratch = Path(tempfile.mkdtemp(dir=self.folder))
-        start: dict[str, Any] = {"specification": self.descriptor.name, "path": list(self.path),
-                                 "printed": str(self.folder / "printed"), "scratch": str(scratch), "given": dict(self.given)}  # fmt: skip
+        start: dict[str, Any] = {
+            "specification": self.descriptor.name,
+            "path": list(self.path),
+            "printed": str(self.folder / "printed"),
+            "scratch": str(scratch),
+            "given": dict(self.given),
+        }
         self.worker = WorkerProcess(WORKER, start, environment(1, "cpu", self.descriptor.environment), scratch / "log")
         try:
             told = self.worker.started(self.start_s)["documented"]

@@ -23,7 +23,7 @@ class Server:
         """Import the implementation, with a watch on global state and standard output."""
         from bn_impls import registry
         from bn_impls.conformance import surroundings
-        from bn_impls.conformance.subject import Subject
+        from bn_impls.conformance.subject import DECAY, EPSILON, Subject
         from bn_impls.errors import NothingThere
         from bn_impls.interface import Documented
 
@@ -45,7 +45,8 @@ class Server:
             styles=descriptor.styles,  # type: ignore[arg-type]  # the same
             scratch=self.scratch,
             printed=Path(printed),
-            **given,
+            decay=given.get("decay", DECAY),
+            epsilon=given.get("epsilon", EPSILON),
             import_changes=surroundings.differences(before, surroundings.seen()),
         )
         documented = {  # the check `documentation` names what is no Documented

@@ -28,8 +28,8 @@ def implementation_of(target: str, found: Any, given: Mapping[str, float]) -> An
     keras, torch, tf_keras = (sys.modules.get(name) for name in ("keras", "torch", "tf_keras"))
     if _is_one(found, tf_keras, "layers", "Layer"):
         raise BadSpecification(
-            f"{target} is a layer of tf_keras (Keras 2), which is tested through an Implementation only; derive it from "
-            "keras.Layer (Keras 3), or follow docs/adding-an-implementation.md"
+            f"{target} is a layer of tf_keras (Keras 2), which is tested through an Implementation only; derive it "
+            "from keras.Layer (Keras 3), or follow docs/adding-an-implementation.md"
         )
     if _is_one(found, keras, "layers", "Layer"):  # first: on PyTorch a layer of Keras is a module, too
         from bn_impls.plain.keras_class import implementation

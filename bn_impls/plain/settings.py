@@ -82,6 +82,10 @@ class Plain:
                 f"constructor and as an attribute; if it is fixed in the code, say which it is: --{setting} VALUE"
             )
 
+    def takes(self, argument: str) -> bool:
+        """Whether the constructor has an argument of this name."""
+        return argument in self._taken()
+
     def _taken(self) -> set[str]:
         try:
             return set(inspect.signature(self.make).parameters)

@@ -1,15 +1,14 @@
-"""A ``torch.nn.Module`` as its user wrote it: built from the number of features, switched by ``train()`` and ``eval()``.
+"""A ``torch.nn.Module`` as its user wrote it: built from the number of features, switched by its mode.
 
-It is held to PyTorch's conventions: channels second, ``momentum`` the weight of the new value, a moving variance of batch
-variances divided by n - 1.
+It is held to PyTorch's conventions: channels second, ``momentum`` the weight of the new value, a moving variance of
+batch variances divided by n - 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -70,7 +69,8 @@ class Module:
         """The canonical state."""
         arrays: Any = {ours: boundary.array_of(self.tensor(ours)).reshape(-1) for ours in CHANNEL_ARRAYS}
         counted = getattr(self.layer, COUNTER, None)
-        return State(**arrays, num_updates=self.updates if counted is None else int(counted))
+        state: Any = {**arrays, "num_updates": self.updates if counted is None else int(counted)}
+        return cast(State, state)
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Set it."""
@@ -155,7 +155,7 @@ def _layer(settings: Configuration, module: Module) -> Layer:
         to_numpy=boundary.to_numpy(settings.layout),
         synchronize=boundary.synchronize,
         export_state=module.export,
-        load_state=partial(module.load),
+        load_state=module.load,
         observe=boundary.observe,
         formats=boundary.formats(module.state_dict, module.load_state_dict),
     )
