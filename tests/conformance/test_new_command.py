@@ -33,6 +33,7 @@ def test_what_is_written_passes_check_and_its_own_test(tmp_path: Path) -> None:
     """Every check that it offers, in a folder of its own."""
     done = new(tmp_path, "my_bn")
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("next:\n  cd my_bn\n  bn-bench check my_bn:IMPLEMENTATION\n  python -m pytest\n")
     folder = tmp_path / "my_bn"
     assert {path.name for path in folder.iterdir()} == {
         "my_bn.py", "my_bn_descriptor.py", "test_my_bn.py", "pyproject.toml",
