@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,8 +43,9 @@ class Outcome:
         """Half of Student's interval of the mean; None with one seed."""
         if len(self.accuracies) < 2:
             return None
-        error = float(np.std(self.accuracies, ddof=1)) / len(self.accuracies) ** 0.5
-        return float(stats.t.ppf((1 + CONFIDENCE) / 2, len(self.accuracies) - 1)) * error
+        error = float(np.std(self.accuracies, ddof=1)) / math.sqrt(len(self.accuracies))
+        quantile: float = stats.t.ppf((1 + CONFIDENCE) / 2, len(self.accuracies) - 1)
+        return quantile * error
 
 
 def outcomes(cases: Sequence[Case], records: Mapping[str, Mapping[str, Any]]) -> list[Outcome]:
