@@ -217,7 +217,8 @@ def _data(settings: Settings) -> dict[str, Any]:
 def convergence_cases(settings: Settings, descriptor: Descriptor) -> Iterator[Case]:
     """Document 000's experiment with batch normalization and without, and the networks that a run has besides."""
     for training in trainings(settings.size, descriptor.name, settings.networks):
-        chosen, style = recipe(training.network), descriptor.trainer_styles[0]
+        chosen = recipe(training.network)
+        style = chosen.style_of(descriptor.trainer_styles, settings.device)
         dataset = chosen.dataset_of(settings.dataset)
         parameters = {
             "batch_norm": training.batch_norm,

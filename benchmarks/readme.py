@@ -1,7 +1,8 @@
-"""Keeps what the README states in step with its source: ``python -m benchmarks.readme`` rewrites, ``--check`` compares.
+"""Keeps what pages state in step with its source: ``python -m benchmarks.readme`` rewrites, ``--check`` compares.
 
-The table of implementations comes from the registry; the results come from the records of the published run and from
-the measurements of our own costs beside it. Nothing between the markers is written by hand.
+In the README, the table of implementations comes from the registry; the results come from the records of the published
+run and from the measurements of our own costs beside it. For ``docs/networks.md`` see :mod:`benchmarks.networks_page`.
+Nothing between the markers is written by hand.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from benchmarks import networks_page
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.report.errors import Worst, judged
 from benchmarks.report.reading import read_run
@@ -154,9 +158,10 @@ def figure() -> str:
 def costs() -> str:
     """What the interface and the training loop cost, from their own measurements."""
     loop, interface = (json.loads((COSTS / f"{name}.json").read_text()) for name in ("training_loop", "interface_cost"))
+    speedups = loop["networks"]["000"]["speedup"]
     trained, fitted, called, shares = [], [], [], []
     for name in ("tf-manual", "keras"):
-        document, fit = (loop["speedup"][f"{name} over {other}"]["mean"] for other in ("document", "fit"))
+        document, fit = (speedups[f"{name} over {other}"]["mean"] for other in ("document", "fit"))
         trained.append(f"{document:.1f} (`{name}`)")
         fitted.append(f"{fit:.1f} (`{name}`)")
         extra = interface[name]["small"]["extra_ns"]
@@ -177,29 +182,44 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}"
 
 
-def rewritten(text: str) -> str:
-    """A README with every block between markers made anew."""
-    blocks: dict[str, Callable[[], str]] = {"implementations": implementations, "results": results}
-    for name, make in blocks.items():
+def rewritten(text: str, page: Path = README) -> str:
+    """A page with every block between markers made anew.
+
+    Raises:
+        ValueError: a block's markers are not there once.
+    """
+    for name, make in PAGES[page].items():
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
         if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"README.md should have the block {begin.strip()} ... {end} once")
+            raise ValueError(f"{page.name} should have the block {begin.strip()} ... {end} once")
         before, rest = text.split(begin)
         text = f"{before}{begin}{make()}\n{end}{rest.split(end)[1]}"
     return text
 
 
+PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    README: {"implementations": implementations, "results": results},
+    networks_page.PAGE: {
+        "training loops": partial(networks_page.loops, table),
+        "document 000": partial(networks_page.mnist, table),
+    },
+}
+"""Page -> block -> what makes it."""
+
+
 def main() -> int:
-    """Rewrite or check; 1 if the README differs from its sources."""
+    """Rewrite or check; 1 if a page differs from its sources."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something differs")
     options = parser.parse_args()
-    old = README.read_text(encoding="utf-8")
-    new = rewritten(old)
-    if options.check:
-        return int(new != old)
-    README.write_text(new, encoding="utf-8")
-    return 0
+    differ = False
+    for page in PAGES:
+        old = page.read_text(encoding="utf-8")
+        new = rewritten(old, page)
+        differ |= new != old
+        if not options.check:
+            page.write_text(new, encoding="utf-8")
+    return int(options.check and differ)
 
 
 if __name__ == "__main__":

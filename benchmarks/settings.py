@@ -36,6 +36,8 @@ class Settings:
         threads: threads that a worker may use.
         rounds: fresh processes of each implementation that are timed; 0 for as many as the size has.
         budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
+        command: ``run`` or ``sweep``; the one that ``--resume`` belongs to.
+        timed: of a sweep: whether each case gets a machine of its own, so that its durations are kept.
     """
 
     axes: tuple[str, ...] = AXES
@@ -52,6 +54,8 @@ class Settings:
     threads: int = 0
     rounds: int = 0
     budget_min: float = 0.0
+    command: str = "run"
+    timed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -33,7 +33,7 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.jax_layer import HeldState, layer_of
+from bn_impls.jax_layer import HeldState, layer_of, unbuilt
 from bn_impls.networks.jax_training import jax_trainer
 from bn_impls.variants import found_in
 
@@ -154,5 +154,6 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=False,
     variants=found_in("bn_impls.variants.flax_layer"),
+    unbuilt=unbuilt,
     documented={name: Documented("one_pass_variance", ONE_PASS) for name in ("mean_100", "mean_10000")},
 )

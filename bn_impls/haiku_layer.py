@@ -35,7 +35,7 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.jax_layer import HeldState, layer_of, start_of
+from bn_impls.jax_layer import HeldState, layer_of, start_of, unbuilt
 from bn_impls.networks.jax_training import jax_trainer
 from bn_impls.variants import found_in
 
@@ -175,6 +175,7 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=True,
     variants=found_in("bn_impls.variants.haiku_layer"),
+    unbuilt=unbuilt,
     documented={
         "mean_100": Documented("one_pass_variance", ONE_PASS),
         "mean_10000": Documented("one_pass_variance", ONE_PASS),

@@ -238,6 +238,22 @@ class Format:
     names: Callable[[Path], Sequence[str]] = lambda directory: ()
 
 
+@dataclass(frozen=True)
+class Export:
+    """A file that holds what inference needs and no more: written by the framework, read by another program.
+
+    Attributes:
+        save: writes it into a directory that exists and is empty.
+        infer: (the directory, inputs (n, ...)) -> logits (n, classes), without the framework that wrote it; raises
+            ``ModuleNotFoundError`` where the program that reads it is not installed.
+        names: under which names it holds its arrays.
+    """
+
+    save: Callable[[Path], None]
+    infer: Callable[[Path, Array], Array]
+    names: Callable[[Path], Sequence[str]] = lambda directory: ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """One built batch normalization layer: bare callables and the boundary around them.
@@ -377,6 +393,7 @@ class Trainer:
         close: release what the trainer holds.
         partial_formats: ways in which users save a part only, as ``format:part``; the checkpoint axis shows what each
             of them loses.
+        exports: files to infer from elsewhere, by format.
     """
 
     configuration: TrainerConfiguration
@@ -391,6 +408,7 @@ class Trainer:
     formats: Mapping[str, Format]
     close: Callable[[], None] = lambda: None
     partial_formats: Mapping[str, Format] = field(default_factory=dict)
+    exports: Mapping[str, Export] = field(default_factory=dict)
 
     def import_weights(self, weights: Mapping[str, Any]) -> None:
         """Check weights against the network's own names and shapes, then set them.

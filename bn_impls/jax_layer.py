@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from bn_impls import jax_boundary as boundary
-from bn_impls.interface import Array, Configuration, Layer
+from bn_impls.interface import Array, Configuration, Layer, Unsupported
 from bn_impls.state import State
 
 COUNT = "num_updates"
@@ -145,3 +145,8 @@ def layer_of(held: HeldState) -> Layer:
         observe=boundary.observe,
         formats={"orbax": boundary.orbax_format(held.own_arrays, held.load_own_arrays)},
     )
+
+
+def unbuilt(configuration: Configuration) -> Unsupported:
+    """Nothing is built: a checkpoint's values are arguments of pure functions."""
+    return Unsupported("its values are arguments of pure functions; there is no object that could lack them")

@@ -31,7 +31,7 @@ from bn_impls.interface import (
     TrainerConfiguration,
     Unsupported,
 )
-from bn_impls.jax_layer import HeldState, layer_of
+from bn_impls.jax_layer import HeldState, layer_of, unbuilt
 from bn_impls.networks.jax_training import jax_trainer
 from bn_impls.variants import found_in
 
@@ -133,4 +133,5 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=False,
     variants=found_in("bn_impls.variants.keras_jax_layer"),
+    unbuilt=unbuilt,
 )

@@ -27,6 +27,7 @@ from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import (
     Configuration,
     Documented,
+    Format,
     Implementation,
     Layer,
     Observation,
@@ -97,9 +98,14 @@ def build(configuration: Configuration) -> Layer | Unsupported:
 
 def layer_around(configuration: Configuration, layer: keras.layers.Layer) -> Layer:
     """The layer of the interface around a layer of Keras that has no variables yet."""
-    style = _called_as(configuration)
     with boundary.placed(configuration.device):
         model = api.model_around(layer, configuration)
+    return layer_of(configuration, layer, model)
+
+
+def layer_of(configuration: Configuration, layer: keras.layers.BatchNormalization, model: keras.Model) -> Layer:
+    """The layer of the interface around one of Keras, which is the only one of a model."""
+    style = _called_as(configuration)
     called = NormalizingModel(layer) if configuration.style == "subclassed" else layer
     parameters = (
         layer.gamma.value if configuration.scale else None,
@@ -130,19 +136,31 @@ def layer_around(configuration: Configuration, layer: keras.layers.Layer) -> Lay
         export_state=lambda: api.export_state(layer, configuration, counter.updates, boundary.to_numpy),
         load_state=load,
         observe=observe,
-        formats=keras_formats(lambda: model),
+        formats={**keras_formats(lambda: model), **tracked_formats(model, configuration)},
     )
 
 
+def tracked_formats(model: keras.Model, configuration: Configuration) -> dict[str, Format]:
+    """``tf.train.Checkpoint`` and SavedModel of the model around the layer."""
+    tensor = tf.TensorSpec(configuration.input_shape, configuration.dtype)
+    return boundary.layer_formats({"model": model}, lambda x: model(x, training=False), tensor)
+
+
 def unbuilt(configuration: Configuration) -> Layer | Unsupported:
-    """A layer into which weights are loaded before it is built: Keras refuses, and says so."""
+    """A model without variables: Keras refuses to load weights into it; TensorFlow's checkpoint waits for them."""
+    model = keras.Sequential([api.batch_norm(configuration, "layer")])
 
     def load_weights(directory: Path) -> Layer:
-        model = keras.Sequential([api.batch_norm(configuration, "layer")])
         keras_formats(lambda: model)["weights-h5"].restore(directory)
         raise BadCheckpoint(f"{directory}: an unbuilt model took weights; what it has built from them is not known")
 
-    return unbuilt_layer(build(configuration), {"weights-h5": load_weights})
+    def restore(directory: Path) -> Layer:
+        with boundary.deferred(tf.train.Checkpoint(model=model), directory):
+            model.build(configuration.input_shape)
+        (layer,) = model.layers
+        return layer_of(configuration, layer, model)
+
+    return unbuilt_layer(build(configuration), {"weights-h5": load_weights, "tf-checkpoint": restore})
 
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:

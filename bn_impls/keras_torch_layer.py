@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -25,6 +26,7 @@ from torch import nn
 
 from bn_impls import keras_api as api
 from bn_impls import torch_boundary as boundary
+from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import (
     Configuration,
     Documented,
@@ -36,6 +38,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
+from bn_impls.unbuilt import unbuilt_layer
 from bn_impls.variants import found_in
 
 
@@ -184,6 +187,25 @@ def layer_of(configuration: Configuration, layer: keras.layers.BatchNormalizatio
     )
 
 
+def unbuilt(configuration: Configuration) -> Layer | Unsupported:
+    """A layer without variables: PyTorch finds no place for the tensors of a state dict, and says so."""
+
+    def restore(chosen: str, directory: Path) -> Layer:
+        layer = named(configuration)
+
+        def load(tensors: Mapping[str, torch.Tensor]) -> None:
+            try:
+                layer.load_state_dict({name: tensor for name, tensor in tensors.items() if name != COUNT})
+            except RuntimeError as error:
+                raise BadCheckpoint(f"{directory}: {' '.join(str(error).split())}") from error
+
+        made = built(configuration)
+        boundary.formats(lambda: {**made.state_dict(), COUNT: torch.tensor(0)}, load)[chosen].restore(directory)
+        raise BadCheckpoint(f"{directory}: an unbuilt layer took tensors; what it has built from them is not known")
+
+    return unbuilt_layer(build(configuration), {name: partial(restore, name) for name in ("state-dict", "torch-pt")})
+
+
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network of PyTorch modules around Keras' layer."""
     return refusal(configuration) or torch_trainer(configuration, KerasModule)
@@ -197,5 +219,6 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=False,
     variants=found_in("bn_impls.variants.keras_torch_layer"),
+    unbuilt=unbuilt,
     documented={name: Documented("one_pass_variance", ONE_PASS) for name in ("mean_100", "mean_10000")},
 )

@@ -33,6 +33,7 @@ class Descriptor:
         trainer_styles: the same for a network in training.
         formats: the checkpoint formats of its networks, the usual one first.
         partial_formats: ways to save a part of a network, as ``format:part``.
+        exports: formats of files that other programs infer from.
         checkpoint_probes: what only this API's checkpoints can be asked.
         environment: variables that its process must be started with, as pairs.
         does_without: top-level modules that its framework imports where they are installed and does without elsewhere;
@@ -51,6 +52,7 @@ class Descriptor:
     trainer_styles: tuple[str, ...] = ("eager",)
     formats: tuple[str, ...] = ("npz",)
     partial_formats: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
     checkpoint_probes: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     does_without: tuple[str, ...] = ()
@@ -98,6 +100,7 @@ _TF_FORMATS: dict[str, Any] = {
 _TORCH_FORMATS: dict[str, Any] = {
     "formats": ("state-dict", "torch-pt"),
     "partial_formats": ("state-dict:network", "state-dict:parameters"),
+    "exports": ("onnx",),
 }
 _JAX_FORMATS: dict[str, Any] = {"formats": ("orbax",), "partial_formats": ("orbax:parameters",)}
 

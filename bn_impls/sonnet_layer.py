@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.tensorflow_network import tensorflow_trainer
 from bn_impls.state import CHANNEL_ARRAYS, State
+from bn_impls.unbuilt import unbuilt_layer
 from bn_impls.variants import found_in
 
 
@@ -183,8 +185,22 @@ def layer_of(held: Held) -> Layer:
         export_state=held.export,
         load_state=held.load,
         observe=boundary.observe,
-        formats={"tf-checkpoint": boundary.checkpoint_format(tf.train.Checkpoint(layer=held.module))},
+        formats=boundary.layer_formats({"layer": held.module}, lambda x: held.module(x, is_training=False), tensor),
     )
+
+
+def unbuilt(configuration: Configuration) -> Layer | Unsupported:
+    """A module whose variables are made by its first call, after the checkpoint was read, which waits for them."""
+
+    def restore(directory: Path) -> Layer:
+        module, held = batch_norm(configuration), Held(configuration)
+        with boundary.deferred(tf.train.Checkpoint(layer=module), directory):
+            module(tf.zeros(configuration.input_shape, configuration.dtype), is_training=False)
+        for own, restored in zip(held.module.variables, module.variables, strict=True):
+            own.assign(restored)
+        return layer_of(held)
+
+    return unbuilt_layer(build(configuration), {"tf-checkpoint": restore})
 
 
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
@@ -201,4 +217,5 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=True,
     variants=found_in("bn_impls.variants.sonnet_layer"),
+    unbuilt=unbuilt,
 )

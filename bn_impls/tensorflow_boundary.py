@@ -6,6 +6,7 @@ Nothing here knows batch normalization.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,7 @@ def checkpoint_format(
             checkpoint.read(prefix).assert_consumed()
         except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:  # IndexError: a cut data file
             raise BadCheckpoint(
-                f"{prefix} is no checkpoint of these objects ({type(error).__name__}: {str(error)[:300]}); "
+                f"{prefix} is no checkpoint of these objects ({_words(error)}); "
                 "it must come from the same implementation and network"
             ) from error
         refresh()
@@ -219,6 +220,12 @@ def checkpoint_format(
         return [name for name, _ in tf.train.list_variables(str(prefix_of(directory)))]
 
     return Format(lambda directory: checkpoint.write(str(prefix_of(directory))), restore, names)
+
+
+def _words(error: Exception) -> str:
+    """The first line of TensorFlow's message, without the node that raised it."""
+    first = next(iter(re.sub(r"\{\{.*?\}\} ?", "", str(error)).splitlines()), "no message")
+    return f"{type(error).__name__}: {first[:300]}"
 
 
 @contextlib.contextmanager
@@ -234,8 +241,9 @@ def deferred(checkpoint: tf.train.Checkpoint, directory: Path) -> Iterator[None]
         yield
         status.assert_consumed()
     except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
-        why = f"{type(error).__name__}: {str(error)[:300]}"
-        raise BadCheckpoint(f"{prefix} is no checkpoint of what was made after it was read ({why})") from error
+        raise BadCheckpoint(
+            f"{prefix} is no checkpoint of what was made after it was read ({_words(error)})"
+        ) from error
 
 
 def saved_model_format(
@@ -256,3 +264,27 @@ def saved_model_format(
     return Format(
         lambda directory: tf.saved_model.save(root, str(directory), signatures=serve()), inside.restore, inside.names
     )
+
+
+def layer_formats(
+    tracked: Mapping[str, Any],
+    infer: Callable[[tf.Tensor], tf.Tensor],
+    tensor: tf.TensorSpec,
+    refresh: Callable[[], None] = lambda: None,
+) -> dict[str, Format]:
+    """``tf-checkpoint`` and ``saved-model`` of one layer.
+
+    Args:
+        tracked: what is saved, by name.
+        infer: what the SavedModel serves.
+        tensor: its input.
+        refresh: called after a restore.
+    """
+    root = tf.Module()
+    for name, one in tracked.items():
+        setattr(root, name, one)
+    serve = tf.function(infer, autograph=False)
+    return {
+        "tf-checkpoint": checkpoint_format(tf.train.Checkpoint(**tracked), refresh),
+        "saved-model": saved_model_format(root, lambda: serve.get_concrete_function(tensor), refresh),
+    }

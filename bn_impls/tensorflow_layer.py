@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,21 +84,24 @@ class Counted:
             variable.assign(arrays[name].reshape(variable.shape))
         self.counter.updates = state["num_updates"]
 
-    def checkpoint_format(self) -> Format:
-        """``tf.train.Checkpoint`` of the layer and of the count."""
+    def formats(self) -> dict[str, Format]:
+        """``tf.train.Checkpoint`` and SavedModel of the layer and of the count."""
         count = tf.Variable(0, trainable=False, dtype=tf.int64)
-        checkpoint = tf.train.Checkpoint(layer=self.layer, num_updates=count)
+        tensor = tf.TensorSpec(self.settings.input_shape, self.settings.dtype)
 
         def restored() -> None:
             self.counter.updates = int(count.numpy())
 
-        plain = boundary.checkpoint_format(checkpoint, restored)
+        def counting(plain: Format) -> Format:
+            def save(directory: Path) -> None:
+                count.assign(self.counter.updates)
+                plain.save(directory)
 
-        def save(directory: Path) -> None:
-            count.assign(self.counter.updates)
-            plain.save(directory)
+            return replace(plain, save=save)
 
-        return Format(save, plain.restore)
+        tracked = {"layer": self.layer, "num_updates": count}
+        found = boundary.layer_formats(tracked, lambda x: self.layer(x, training=False), tensor, restored)
+        return {name: counting(plain) for name, plain in found.items()}
 
 
 def counted_layer(settings: Configuration, layer: Uncounted) -> Layer:
@@ -127,5 +131,5 @@ def counted_layer(settings: Configuration, layer: Uncounted) -> Layer:
         export_state=counted.export_state,
         load_state=counted.load_state,
         observe=boundary.observe,
-        formats={"tf-checkpoint": counted.checkpoint_format()},
+        formats=counted.formats(),
     )

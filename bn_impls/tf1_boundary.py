@@ -157,12 +157,12 @@ class Host:
 
     @property
     def fed(self) -> list[tf.Tensor]:
-        """All of them, in the order of :meth:`values`."""
-        return [self.is_training, *self.current_steps.values()]
+        """Those that something reads, in the order of :meth:`values`: a feed costs its microseconds read or not."""
+        return [self.is_training, *(self.current_steps[name] for name in self.counting)]
 
     def values(self, is_training: bool) -> list[Any]:
         """What is fed to them now."""
-        return [is_training, *(self.counts[f"{name}/num_updates"] for name in self.current_steps)]
+        return [is_training, *(self.counts[f"{name}/num_updates"] for name in self.counting)]
 
     def count(self) -> None:
         """One more training step."""
@@ -177,6 +177,7 @@ class Host:
 
     def open(self, start: Sequence[tf.Operation]) -> None:
         """Finish the graph: a Saver, assignments for imports, a session, start values."""
+        self.counting = [name for name, step in self.current_steps.items() if step.consumers()]
         with self.drawing():
             self.variables = {variable.op.name: variable for variable in v1.global_variables()}
             self.saver = v1.train.Saver(list(self.variables.values()))
@@ -289,11 +290,17 @@ class Host:
         expected = {name: (v.dtype.base_dtype, v.shape.as_list()) for name, v in self.variables.items()}
         if found != expected:  # a Saver by itself ignores variables that the graph lacks
             wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-            raise ValueError(f"variables {wrong} differ")
+            name = wrong[0]
+            got, wanted = _kind(found.get(name), "missing"), _kind(expected.get(name), "absent")
+            raise ValueError(f"{name} is {got}, but should be {wanted}; {len(wrong)} variables differ")
 
     def close(self) -> None:
         """Release the session."""
         self.session.close()
+
+
+def _kind(described: tuple[Any, list[int]] | None, otherwise: str) -> str:
+    return otherwise if described is None else f"{described[0].name} {tuple(described[1])}"
 
 
 # ---- observation ----------------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         export_state=lambda: _export(layer, configuration),
         load_state=lambda state: _load(layer, state),
         observe=boundary.observe,
-        formats={"tf-checkpoint": boundary.checkpoint_format(tf.train.Checkpoint(layer=layer))},
+        formats=boundary.layer_formats({"layer": layer}, lambda x: layer(x, training=False), tensor),
     )
 
 

@@ -12,9 +12,10 @@ What its user must remember:
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,11 @@ from bn_impls.interface import (
 )
 from bn_impls.networks.torch_network import torch_trainer
 from bn_impls.state import State
+from bn_impls.unbuilt import unbuilt_layer
 from bn_impls.variants import found_in
 
 MODULES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+LAZY = {2: nn.LazyBatchNorm1d, 3: nn.LazyBatchNorm1d, 4: nn.LazyBatchNorm2d, 5: nn.LazyBatchNorm3d}
 
 
 def batch_norm(settings: Configuration) -> nn.Module:
@@ -136,7 +139,11 @@ def build(configuration: Configuration) -> Layer | Unsupported:
         return Unsupported(f"torch.nn.BatchNorm takes inputs of rank 2 to 5, not {len(configuration.input_shape)}")
     if not configuration.epsilon > 0:
         return Unsupported("torch.nn.BatchNorm refuses to train with epsilon 0; it needs one above 0")
-    layer = started(configuration)
+    return layer_of(configuration, started(configuration))
+
+
+def layer_of(configuration: Configuration, layer: nn.Module) -> Layer:
+    """The layer of the interface around a module."""
     evaluating = copy.copy(layer).eval()  # shares parameters and statistics; only the mode is its own
     training, infers = (boundary.styled(module, configuration.style) for module in (layer, evaluating))
     gradients: Any = partial(training_step, training, tuple(layer.parameters()))
@@ -164,6 +171,25 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     )
 
 
+def unbuilt(configuration: Configuration) -> Layer | Unsupported:
+    """A lazy module: it takes its shape from the state dict, and becomes an ordinary one at the first call."""
+
+    def restore(chosen: str) -> Callable[[Path], Layer]:
+        def from_folder(directory: Path) -> Layer:
+            dtype = boundary.TORCH_DTYPES[configuration.dtype]
+            lazy = LAZY[len(configuration.input_shape)](
+                eps=configuration.epsilon, momentum=1 - configuration.decay, dtype=dtype
+            )
+            boundary.formats(started(configuration).state_dict, lazy.load_state_dict)[chosen].restore(directory)
+            example = np.zeros(configuration.input_shape)
+            lazy.eval()(boundary.to_native(configuration.device, configuration.dtype, configuration.layout)(example))
+            return layer_of(configuration, lazy.train())
+
+        return from_folder
+
+    return unbuilt_layer(build(configuration), {name: restore(name) for name in ("state-dict", "torch-pt")})
+
+
 def build_trainer(configuration: TrainerConfiguration) -> Trainer | Unsupported:
     """Build a network of PyTorch modules around :func:`batch_norm`."""
     if reason := _refusal(configuration.conventions):
@@ -178,4 +204,5 @@ IMPLEMENTATION = Implementation(
     build_trainer=build_trainer,
     narrow_statistics=False,
     variants=found_in("bn_impls.variants.torch_layer"),
+    unbuilt=unbuilt,
 )

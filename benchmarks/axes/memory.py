@@ -126,6 +126,10 @@ class Settled:
         """Nothing is set aside yet."""
         self.holds_a_case = False
 
+    def once_imported(self) -> None:
+        """Set the framework aside at once: nothing of it is garbage that a case could leave."""
+        gc.freeze()
+
     def before_a_case(self) -> None:
         """Collect all that earlier cases have left, so that it does not count as the next one's."""
         gc.collect()

@@ -10,6 +10,7 @@ KINDS: Mapping[str, str] = {
     "empty": "a file emptied",
     "removed": "a file removed",
     "foreign": "a file of another kind in a file's place",
+    "hostile": "a pickle that runs code, a zip bomb or a path that leaves the folder in a file's place",
     "directory": "a directory in a file's place",
     "unreadable": "a file that may not be read",
     "wrong_shape": "saved from a layer of other size",

@@ -14,7 +14,7 @@ Planned = tuple[str, dict[str, Any]]
 LAYER_SITUATIONS = ("unbuilt",)  # which frameworks decide layer by layer
 INFERENCE_FORMATS = ("onnx",)  # whoever usually saves in one of them trains no network
 OWN_FORMAT = "npz"  # every implementation's state can be saved in it
-UNSAVED = ("situation", "into", "format", "partial", "probe", "damage", "specification", "not_offered")
+UNSAVED = ("situation", "into", "format", "partial", "export", "probe", "damage", "specification", "not_offered")
 """Parameters that change nothing in what is trained before it is saved."""
 
 
@@ -39,7 +39,9 @@ def cases(descriptor: Descriptor, common: Mapping[str, Any], *, full: bool) -> I
         return
     for part in descriptor.partial_formats:
         yield f"000-{part}-{end}", {"format": part, "partial": True, **common}
-    for absent in (name for name in FORMATS if name not in formats):
+    for exported in descriptor.exports:
+        yield f"000-{exported}-{end}", {"format": exported, "export": True, **common}
+    for absent in (name for name in FORMATS if name not in (*formats, *descriptor.exports)):
         why = not_offered(absent, descriptor.name, descriptor.framework)
         yield f"000-{absent}-{end}", {"format": absent, "not_offered": why, **common}
     for probe in descriptor.checkpoint_probes:

@@ -65,6 +65,19 @@ SPECIAL: Mapping[tuple[str, str], str] = {
     }.items()
     for way in ("keras", "weights-h5")
 } | {
-    ("torch", "onnx"): "torch.onnx.export needs the package onnxscript, which this suite does not install",
+    (name, "onnx"): f"{call} needs the package {package}, which this suite does not install"
+    for name, call, package in (
+        ("keras", 'Model.export(..., format="onnx")', "tf2onnx"),
+        ("keras-jax", 'Model.export(..., format="onnx")', "tf2onnx"),
+        ("flax", "an export of JAX' functions", "jax2onnx"),
+        ("haiku", "an export of JAX' functions", "jax2onnx"),
+        ("tf-manual", "an export of TensorFlow's functions", "tf2onnx"),
+        ("tf-fused", "an export of TensorFlow's functions", "tf2onnx"),
+        ("tf-keras", "an export of TensorFlow's functions", "tf2onnx"),
+        ("sonnet", "an export of TensorFlow's functions", "tf2onnx"),
+        ("tf1-manual", "an export of TensorFlow's graphs", "tf2onnx"),
+        ("tf1-manual-two-call", "an export of TensorFlow's graphs", "tf2onnx"),
+        ("tf1-layers", "an export of TensorFlow's graphs", "tf2onnx"),
+    )
 }
 """Where the framework has the format and the network here cannot use it."""

@@ -23,7 +23,7 @@ from benchmarks.harness.progress import display_for
 from benchmarks.harness.session import exit_code
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
-from bn_impls.errors import BadConfiguration, BadRunFolder
+from bn_impls.errors import BadConfiguration, BadRunFolder, UnknownName
 
 THREADS = 1  # of a worker: as many workers as cores compute side by side
 TIMEOUT_S = 900.0
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--list", action="store_true", help="show the claims with their documents, and run nothing")
     add("--quick", action="store_true", help="few seeds and epochs, in 5 minutes; may say undecided")
     add("--output", type=Path, metavar="DIR", help="run folder to write; default: reports/claims-DATE")
-    add("--resume", type=Path, metavar="DIR", help="finish an interrupted run, with its own claims and size")
+    add("--resume", type=Path, metavar="DIR", help="finish a run in its own size; claims that are named join it")
     add("--json", action="store_true", help="print claims.json, or with --list the claims, as JSON")
 
 
@@ -55,11 +55,9 @@ def act(options: argparse.Namespace) -> int:
     if options.list:
         _list(chosen(options.ids), options.json)
         return 0
-    if options.resume and (options.ids or options.quick or options.output):
-        raise BadConfiguration(
-            "got --resume with claims, --quick or --output, but should get it alone: the folder has its own"
-        )
-    folder, asked = _opened(options)
+    if options.resume and (options.quick or options.output):
+        raise BadConfiguration("got --resume with --quick or --output, but should not: the folder has its own")
+    folder, asked = opened(options)
     say, size = Console(stderr=True), _size(folder)
     cases = running.plan(asked, size)
     try:
@@ -80,7 +78,7 @@ def act(options: argparse.Namespace) -> int:
     return exit_code(cases, folder.records())
 
 
-def _opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
+def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
     """The run folder, and the claims that it is for."""
     if not options.resume:
         asked = chosen(options.ids)
@@ -98,11 +96,17 @@ def _opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
     folder = RunFolder.resume(options.resume)
     try:
         content = verdicts.read(folder.path)
-        ids = content.get("chosen") or [entry["id"] for entry in content["claims"]]
-        return folder, chosen([str(one) for one in ids])
-    except BadRunFolder:
+        asked = chosen([*_ids(content), *options.ids])
+    except (BadRunFolder, UnknownName):
         folder.close()
         raise
+    folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
+    return folder, asked
+
+
+def _ids(content: Mapping[str, Any]) -> list[str]:
+    """The claims of a run: those that were chosen for it, or once it has finished those that were judged."""
+    return [str(one) for one in content.get("chosen") or [entry["id"] for entry in content["claims"]]]
 
 
 def _size(folder: RunFolder) -> Size:

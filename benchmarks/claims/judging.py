@@ -130,7 +130,7 @@ def mean_of(values: Iterable[float], *, margin: float = 0.0, family: int = 1) ->
 def log_ratio(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
     """Natural log of first over second by seed; for what differs by factors."""
     with np.errstate(all="ignore"):
-        return {seed: float(np.log(first[seed] / second[seed])) for seed in first if seed in second}
+        return {seed: float(np.log(np.divide(first[seed], second[seed]))) for seed in first if seed in second}
 
 
 def holds(difference: Difference, wanted: Sign) -> bool | None:

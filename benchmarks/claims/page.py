@@ -7,12 +7,16 @@ copies its pictures beside the page; ``--check`` compares.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claims.model import KINDS
 from benchmarks.claims.verdicts import read
+from benchmarks.harness.folder import ENVIRONMENT
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.readme import table
 from benchmarks.report.claims import not_a_drawing
@@ -35,9 +39,21 @@ def rewritten(text: str, run: Path) -> str:
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"{PAGE.name} should have the block {BEGIN.strip()} ... {END} once")
-    told = markdown(read(run)) if run.exists() else NOTHING
+    told = f"{introduction(run)}\n\n{markdown(read(run))}" if run.exists() else NOTHING
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{told}\n\n{END}{rest.split(END)[1]}"
+
+
+def introduction(run: Path) -> str:
+    """Which run this is, and how many verdicts of each kind it gave."""
+    content, where = read(run), json.loads((run / ENVIRONMENT).read_text(encoding="utf-8"))
+    kinds = Counter(entry["kind"] for entry in content.get("claims", []))
+    counted = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    return (
+        f"One run of the size `{content['size']}` on {where['cores']} cores of an {where['cpu_model']}, with "
+        f"{versions}. Of {kinds.total()} claims: {counted}."
+    )
 
 
 def markdown(content: Mapping[str, Any]) -> str:
@@ -69,19 +85,24 @@ def _claim(entry: Mapping[str, Any]) -> str:
         drawn = entry["picture"]
         parts += [f"![{escape(drawn['alternative'])}](claims/{entry['id']}.svg)", escape(drawn["caption"])]
     if entry["figures"]:
-        rows = [(name.replace("_", " "), significant(float(value), 4)) for name, value in entry["figures"].items()]
+        rows = [(name.replace("_", " "), _number(value, "no number")) for name, value in entry["figures"].items()]
         parts.append(table(("figure", "value"), rows))
     if entry["printed"]:
         rows_printed = [
-            (escape(one["what"]), _number(one["printed"]), _number(one["ours"]), escape(one["why"]))
+            (
+                escape(one["what"]),
+                _number(one["printed"], "as a picture"),
+                _number(one["ours"], "none"),
+                escape(one["why"]),
+            )
             for one in entry["printed"]
         ]
         parts.append(table(("figure", "printed", "ours", "why they differ"), rows_printed))
     return "\n\n".join(parts)
 
 
-def _number(value: Any) -> str:
-    return "as a picture" if value is None else significant(float(value), 4)
+def _number(value: Any, absent: str) -> str:
+    return absent if value is None else significant(float(value), 4)
 
 
 def pictures(run: Path) -> dict[Path, str]:

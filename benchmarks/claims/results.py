@@ -162,6 +162,22 @@ class Results:
             raise ValueError(f"{len(found)} cases with {parameters} have {len(values)} seeds, but should have one each")
         return values
 
+    def late(self, name: str, looks: int, **parameters: Any) -> dict[int, float]:
+        """The mean of a curve's last values by seed, of those with these parameters: one look alone is noisy.
+
+        Args:
+            name: of the curve.
+            looks: values that are averaged.
+            **parameters: as for :meth:`select`.
+
+        Raises:
+            Missing: a case has no such curve, or there is none.
+        """
+        found = self.select(**parameters)
+        if not found:
+            raise Missing(f"no case with {parameters}")
+        return {int(result.parameters["seed"]): float(result.curve(name)[-looks:].mean()) for result in found}
+
     def stack(self, name: str, **parameters: Any) -> Array:
         """A curve of all seeds, shape (seeds, ...), of those with these parameters.
 

@@ -1,131 +1,153 @@
-"""Our training loop against the document's and against ``fit``: ``python -m benchmarks.costs.training_loop``.
+"""Our training loop against each document's own and against ``fit``: ``python -m benchmarks.costs.training_loop``.
 
-Network 000 on the embedded digits, batch 32, one process, samples of all four loops interleaved:
+Every network on its data of a default run, an epoch a call, loops in turn in an order drawn anew for each pass:
 
-- ``tf-manual`` and ``keras``: the trainers that the convergence axis uses, as it uses them (an epoch a call);
-- ``document``: document 000's own code, a TF1 graph, one session call and one feed a step (its ``tf.layers`` live on in
-  the package ``tf_keras``);
-- ``fit``: ``keras.Model.fit`` on the same model.
+- ``document``: the document's own loop (:mod:`benchmarks.costs.documents`), without its logging passes;
+- ``tf-manual``, ``keras`` and the implementation that the document uses: the trainers of the convergence axis, as it
+  uses them, with the drawing of batches and dropout masks;
+- ``fit``: ``keras.Model.fit`` on network 000.
+
+What an epoch's logging costs is timed apart. Where the time goes is found by leaving things out: batches alone; the
+same calls with nothing to compute; the same step without its loss; and, of ours, a call of one step. All are timed in
+the same passes. Both start from the same weights, and before anything is timed the losses of a few steps on the same
+batches must be the same. The processes are the replicates of the intervals.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import warnings
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.axes.outcome import Surroundings
+from benchmarks.axes.convergence import evaluate
 from benchmarks.axes.training import Experiment
-from benchmarks.costs.interleave import interleaved, interval, publish, replicate
-from bn_impls import registry
-from bn_impls.interface import Array, Trainer
+from benchmarks.costs.documents.model import DocumentLoop
+from benchmarks.costs.interleave import interleaved, publish, replicate
+from benchmarks.costs.shares import USUAL, summary
+from benchmarks.costs.subjects import SUBJECTS, difference, document, ours
+from bn_impls.interface import Trainer
 
-PASSES, PROCESSES = 12, 4
-BATCH, RATE = 32, 0.01
-PARAMETERS = {
-    "network": "000", "dataset": "mnist-5000", "batch_size": BATCH, "optimizer": "adam", "learning_rate": RATE,
-    "seed": 0, "dtype": "float32", "style": "xla", "device": "cpu",
-}  # fmt: skip
+LEAST, MINUTES = 4, 6.0
+LOGGED_PASSES = 3
+Run = Callable[[int], Any]
 
 
-def ours(name: str) -> tuple[Callable[[int], Any], Experiment]:
-    """One epoch a loop through the convergence axis' trainer."""
-    implementation = registry.load(registry.describe(name))
-    surroundings = Surroundings(data_dir=None, download=False, scratch=Path())
-    experiment = Experiment.of(implementation, PARAMETERS, surroundings)
-    trainer = experiment.trainer(implementation)
-    assert isinstance(trainer, Trainer), trainer
+def document_calls(loop: DocumentLoop) -> dict[str, Run]:
+    """The document's epoch, and the same with something left out."""
+
+    def epoch(step: Callable[[Any, Any], Any] | None) -> Run:
+        def run(loops: int) -> None:
+            for _ in range(loops):
+                for batch in loop.batches():
+                    if step is not None:
+                        step(*batch)
+
+        return run
+
+    left_out = {"unfetched": loop.unfetched, "called": loop.called}
+    return {
+        "document": epoch(loop.step),
+        "document: feeding": epoch(None),
+        **{f"document: {name}": epoch(step) for name, step in left_out.items() if step is not None},
+    }
+
+
+def our_calls(name: str, experiment: Experiment, trainer: Trainer) -> dict[str, Run]:
+    """Our epoch, and a call of one step."""
     indices, masks = experiment.batches(1)[0]
+    one = {mask: values[:1] for mask, values in masks.items()}
 
-    def run(loops: int) -> None:
+    def epoch(loops: int) -> None:
         for _ in range(loops):
-            trainer.train(indices, masks)
+            trainer.train(*experiment.batches(1)[0])
 
-    return run, experiment
-
-
-def document(inputs: Array, labels: Array) -> Callable[[int], Any]:
-    """Document 000's loop: its layers, its placeholders, its control dependencies, a feed a step."""
-    import tensorflow as tf
-    from tf_keras.src.legacy_tf_layers import core, normalization
-
-    v1, one_hot = tf.compat.v1, np.eye(10, dtype=np.float32)[labels]
-    with tf.Graph().as_default(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tf.layers warns that it is deprecated, which is why it is here
-        x = v1.placeholder(tf.float32, [None, 784])
-        y = v1.placeholder(tf.float32, [None, 10])
-        mode = v1.placeholder(tf.bool)
-        net = x
-        for width in (32, 32):
-            net = core.dense(net, width)
-            net = normalization.batch_normalization(net, training=mode)
-            net = tf.nn.relu(net)
-        net = core.dense(net, 10)
-        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=net, labels=y))
-        with tf.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
-            train_op = v1.train.AdamOptimizer(RATE).minimize(loss)
-        session = v1.Session()
-        session.run(v1.global_variables_initializer())
-    steps = len(labels) // BATCH
-
-    def run(loops: int) -> None:
+    def step(loops: int) -> None:
         for _ in range(loops):
-            order = np.random.default_rng(0).permutation(len(labels))
-            for step in range(steps):
-                rows = order[step * BATCH : (step + 1) * BATCH]
-                session.run([train_op, loss], feed_dict={x: inputs[rows], y: one_hot[rows], mode: True})
+            trainer.train(indices[:1], one)
 
-    return run
+    return {name: epoch, f"{name}: one step": step}
 
 
-def fit(inputs: Array, labels: Array) -> Callable[[int], Any]:
-    """``keras.Model.fit``, with everything at its defaults."""
+def logging_calls(loop: DocumentLoop, experiment: Experiment, trainer: Trainer) -> dict[str, Run]:
+    """What is evaluated in and after an epoch: by the document, and with moving statistics by the convergence axis."""
+
+    def theirs(loops: int) -> None:
+        for _ in range(loops):
+            if loop.log_step is not None:
+                for batch in loop.batches():
+                    loop.log_step(*batch)
+            if loop.log_epoch is not None:
+                loop.log_epoch()
+
+    def evaluated(loops: int) -> None:
+        for _ in range(loops):
+            for split in (experiment.data.train, experiment.data.validation):
+                evaluate(trainer, split, "moving")
+
+    return {"document: logging": theirs, "ours: logging": evaluated}
+
+
+def fit(experiment: Experiment) -> Run:
+    """``keras.Model.fit`` on network 000, with everything at its defaults."""
     import keras
 
+    train, settings = experiment.data.train, experiment.settings
     layers: list[Any] = [keras.Input((784,))]
     for _ in range(2):
         layers += [keras.layers.Dense(32), keras.layers.BatchNormalization(), keras.layers.ReLU()]
     model = keras.Sequential([*layers, keras.layers.Dense(10)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(RATE), loss)
-    return lambda loops: model.fit(inputs, labels, batch_size=BATCH, epochs=loops, verbose=0)
+    model.compile(keras.optimizers.Adam(settings.optimizer.rate), loss)
+    inputs = train.inputs.reshape(len(train.labels), -1)
+    return lambda loops: model.fit(inputs, train.labels, batch_size=settings.batch_size, epochs=loops, verbose=0)
 
 
-def measure(seed: int) -> dict[str, float]:
-    """One replicate: the fastest sample of each loop, in nanoseconds a step."""
-    manual, experiment = ours("tf-manual")
-    layered, _ = ours("keras")
-    inputs = experiment.data.train.inputs.reshape(-1, 784)
-    labels = experiment.data.train.labels
-    calls = {"tf-manual": manual, "keras": layered, "document": document(inputs, labels), "fit": fit(inputs, labels)}
-    found = interleaved(calls, 1, PASSES, seed)
-    return {name: min(values) / (len(labels) // BATCH) for name, values in found.items()}
+def measure(network: str, seed: int) -> dict[str, float]:
+    """One replicate of a network: the fastest sample of each call, in nanoseconds a step.
+
+    Returns:
+        A value for each call; ``logging`` and ``drawing`` of an epoch too are told a step; ``difference`` is that of
+        the first losses, and ``steps`` those of an epoch.
+    """
+    subject = SUBJECTS[network]
+    built = {name: ours(network, name) for name in (*USUAL, subject.own)}
+    experiment, trainer = built[USUAL[0]]
+    loop = document(network, experiment)
+    apart = difference(experiment, trainer, loop)
+    calls = document_calls(loop) | {"drawing": lambda loops: [experiment.batches(1) for _ in range(loops)]}
+    for name, pair in built.items():
+        calls |= our_calls(name, *pair)
+    if network == "000":
+        calls["fit"] = fit(experiment)
+    logged = logging_calls(loop, experiment, trainer)
+    found = interleaved(calls, 1, subject.passes, seed) | interleaved(logged, 1, LOGGED_PASSES, seed)
+    for _, trained in built.values():
+        trained.close()
+    steps = len(experiment.data.train.labels) // experiment.settings.batch_size
+    return {name: min(values) / steps for name, values in found.items()} | {"difference": apart, "steps": steps}
 
 
 def main() -> None:
-    """Run all replicates, or one."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run replicates for some minutes, or one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicate", type=int)
+    parser.add_argument("--networks", nargs="+", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--least", type=int, default=LEAST)
     parser.add_argument("--output", type=Path, default=Path("reports/costs"))
     options = parser.parse_args()
     if options.replicate is not None:
-        print(json.dumps(measure(options.replicate)))
+        order = list(options.networks)
+        random.Random(options.replicate).shuffle(order)
+        print(json.dumps({network: measure(network, options.replicate) for network in order}))
         return
-    replies = replicate("benchmarks.costs.training_loop", [], PROCESSES)
-    result: dict[str, Any] = {"unit": "ns a step", "steps_ns": {}, "speedup": {}}
-    for name in replies[0]:
-        result["steps_ns"][name] = statistics.fmean(reply[name] for reply in replies)
-    for name in ("tf-manual", "keras"):
-        for other in ("document", "fit"):
-            ratios = [reply[other] / reply[name] for reply in replies]
-            result["speedup"][f"{name} over {other}"] = interval(ratios)
-    publish("training_loop", result, options.output)
+    arguments = ["--networks", *options.networks]
+    replies = replicate("benchmarks.costs.training_loop", arguments, options.least, minutes=options.minutes)
+    networks = {name: summary(SUBJECTS[name].told(), [reply[name] for reply in replies]) for name in options.networks}
+    publish("training_loop", {"unit": "ns", "processes": len(replies), "networks": networks}, options.output)
 
 
 if __name__ == "__main__":

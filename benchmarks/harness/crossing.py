@@ -1,7 +1,7 @@
 """Checkpoints that pass from one implementation to another: all sources write first, then all targets read.
 
-Each implementation keeps one worker for both, in a lane of its own; nothing is timed. A target whose source left
-nothing gets a row that says why.
+Each implementation has a lane of its own; nothing is timed. Few of them keep one worker for both; of many, no more are
+alive than there are lanes. A target whose source left nothing gets a row that says why.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from benchmarks.cases import Case
 if TYPE_CHECKING:
     from benchmarks.harness.scheduler import Scheduler
 
+MOST_KEPT = 8  # workers between writing and reading; each has up to a GiB of memory
 NATIVE = "native"  # what a source leaves for the run folder
 Source = tuple[str, str]  # implementation, and the kind of its files
 
@@ -55,13 +56,20 @@ class _Crossing:
         self.scheduler.stop([*names, *targets])
 
     def _side_by_side(self, names: Sequence[str], act: Callable[[str], None]) -> None:
-        """One lane a name. Workers are started here: a process ends with the *thread* that started it."""
+        """One lane a name. What is kept is started here: a process ends with the *thread* that started it."""
+        if len(names) > MOST_KEPT:
+            self.scheduler.side_by_side([partial(self._alone, act, name) for name in names])
+            return
         known = self.scheduler.descriptors
         self.scheduler.start(name for name in names if name in known and known[name].missing() is None)
         started = dict(self.scheduler.workers)
         self.scheduler.side_by_side([partial(act, name) for name in names])
         workers = self.scheduler.workers
         self.scheduler.stop([name for name in names if name in workers and workers[name] is not started.get(name)])
+
+    def _alone(self, act: Callable[[str], None], name: str) -> None:
+        act(name)
+        self.scheduler.stop([name])
 
     def _write(self, name: str) -> None:
         for source, case in self.sources.items():

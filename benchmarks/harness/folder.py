@@ -21,7 +21,8 @@ from bn_impls.errors import BadRunFolder
 RECORDS, PASSES, ENVIRONMENT = "records.jsonl", "passes.jsonl", "environment.json"
 SENTINEL = "sentinel.jsonl"
 CHECKPOINTS = "checkpoints"
-WAY_OUT = "`bn-bench run --resume {}` goes on from what is there once the cause is gone"
+LOCK = ".lock"
+WAY_OUT = "`bn-bench {} --resume {}` goes on from what is there once the cause is gone"
 
 
 class RunFolder:
@@ -46,7 +47,7 @@ class RunFolder:
             raise BadRunFolder(
                 f"{path} cannot be made ({error.strerror}); give another folder with --output"
             ) from error
-        if any(path.iterdir()):
+        if any(entry.name != LOCK for entry in path.iterdir()):  # which a run that was refused leaves
             raise BadRunFolder(f"{path} is not empty; finish it with --resume {path}, or give another --output")
         now = datetime.datetime.now(datetime.UTC)
         folder = cls(path, settings, f"{now:%Y%m%d-%H%M%S}", now.isoformat(timespec="seconds"))
@@ -55,13 +56,22 @@ class RunFolder:
         return folder
 
     @classmethod
-    def resume(cls, path: Path) -> RunFolder:
+    def resume(cls, path: Path, command: str = "run") -> RunFolder:
         """Open a run folder to go on with its plan.
 
+        Args:
+            path: the folder.
+            command: that goes on with it.
+
         Raises:
-            BadRunFolder: it is none, or of another schema.
+            BadRunFolder: it is none, of another schema, or of another command.
         """
         plan = read_plan(path)
+        if plan.settings.command != command:
+            raise BadRunFolder(
+                f"{path} was written by `bn-bench {plan.settings.command}`; finish it with "
+                f"`bn-bench {plan.settings.command} --resume {path}`"
+            )
         return cls(path, plan.settings, plan.run, plan.created)
 
     def write_plan(self, cases: Sequence[Case]) -> None:
@@ -188,7 +198,7 @@ class RunFolder:
         except OSError as error:
             raise BadRunFolder(
                 f"{file} cannot be written ({error.strerror}); everything measured before is kept, and "
-                f"{WAY_OUT.format(self.path)}"
+                f"{WAY_OUT.format(self.settings.command, self.path)}"
             ) from error
 
     def close(self) -> None:
@@ -198,7 +208,7 @@ class RunFolder:
 
 def _locked(path: Path) -> Any:
     try:
-        stream = open(path / ".lock", "w")  # noqa: SIM115  # held open as long as the folder is
+        stream = open(path / LOCK, "w")  # noqa: SIM115  # held open as long as the folder is
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         stream.close()

@@ -37,19 +37,31 @@ class Server:
                 versions[package] = "not a distribution"
         import_s = time.perf_counter() - began
         self.start_costs = {"import_s": import_s, "start_cpu_s": time.process_time()}
+        self.settled.once_imported()
         return {"status": "ok", "import_s": import_s, "versions": versions}
 
-    def _surroundings(self, scratch: str) -> Any:
+    def _surroundings(self, scratch: str, shared: str | None = None) -> Any:
         from benchmarks.axes.outcome import Surroundings
 
         folder = Path(scratch)
-        return Surroundings(scratch=folder, shared=folder.parent, data_dir=self.data_dir, download=self.download)
+        common = folder.parent if shared is None else Path(shared)
+        return Surroundings(scratch=folder, shared=common, data_dir=self.data_dir, download=self.download)
 
-    def do_run(self, axis: str, stage: str, parameters: dict[str, Any], scratch: str) -> dict[str, Any]:
-        """Run one stage of a case of an axis that is not timed pass by pass."""
+    def do_run(
+        self, axis: str, stage: str, parameters: dict[str, Any], scratch: str, shared: str | None = None
+    ) -> dict[str, Any]:
+        """Run one stage of a case of an axis that is not timed pass by pass.
+
+        Args:
+            axis: of the case.
+            stage: of the axis.
+            parameters: of the case.
+            scratch: the case's own folder.
+            shared: folder of what the workers of a run need in common; None for the one that ``scratch`` lies in.
+        """
         from benchmarks.axes import agreement, checkpoint, convergence
 
-        surroundings = self._surroundings(scratch)
+        surroundings = self._surroundings(scratch, shared)
         if axis == "checkpoint":
             return self._finish(checkpoint.run_stage(stage, self.implementation, parameters, surroundings), scratch)
         if axis == "claims":

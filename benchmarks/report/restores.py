@@ -10,7 +10,7 @@ from benchmarks.report.wording import MISSING, significant, whole
 
 def is_usual(record: Record) -> bool:
     """Whether a whole network was saved and restored into a new object, by the one that trained it, all of it."""
-    return not {"situation", "partial", "damage", "probe", "part", "not_offered", "source"} & set(record.case)
+    return not {"situation", "partial", "export", "damage", "probe", "part", "not_offered", "source"} & set(record.case)
 
 
 @dataclass(frozen=True)

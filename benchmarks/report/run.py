@@ -67,9 +67,17 @@ class Record:
         return value if isinstance(value, bool) else None
 
     def parameter(self, name: str) -> Any:
-        """A parameter of the case; of the metrics, where only the worker could know it (``train_size``, ``ddof``)."""
+        """A parameter of the case, or an option of its network; of the metrics, where only the worker could know it
+        (``train_size``, ``ddof``)."""
         value = self.case.get(name)
+        value = self.options.get(name) if value is None else value
         return self.metrics.get(name) if value is None else value
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What of its network differs from the document's."""
+        stored = self.case.get("options")
+        return stored if isinstance(stored, dict) else {}
 
     def text(self, parameter: str) -> str:
         """A parameter as text; empty where it is missing."""

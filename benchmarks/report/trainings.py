@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.report.parameters import Key, key_of
@@ -21,6 +21,8 @@ PARAMETERS = (
     "dtype",
     "device",
 )
+MEMBERS = ("implementation", "style", "batch_norm", "seed")
+"""What the trainings of one experiment differ in."""
 DEFAULT_THRESHOLD = 1e-3
 ROUNDING_SHARE = 0.5  # a split is put down to rounding if rounding alone splits before twice that step
 
@@ -42,6 +44,7 @@ class Experiment:
             f"{first.text('optimizer')} {first.text('learning_rate')}",
             first.text("dtype"),
             first.text("device"),
+            *(f"{name} {first.text(name)}" for name in first.options),
         ]
         return visible(", ".join(piece for piece in pieces if piece.strip()))
 
@@ -64,9 +67,16 @@ class Experiment:
 def experiments(records: Sequence[Record]) -> list[Experiment]:
     """The experiments of a run, in the order of the plan."""
     members: dict[Key, list[Record]] = defaultdict(list)
+    parameters = (*PARAMETERS, *further(records))
     for record in records:
-        members[key_of(record, PARAMETERS)].append(record)
+        members[key_of(record, parameters)].append(record)
     return [Experiment(tuple(group)) for group in members.values()]
+
+
+def further(records: Sequence[Record]) -> list[str]:
+    """What else was set in some training: the options of its network, and whatever a later plan adds."""
+    names = (name for record in records for name in (*record.case, *record.options))
+    return [name for name in dict.fromkeys(names) if name not in (*PARAMETERS, *MEMBERS, "options")]
 
 
 def uses_batch_norm(record: Record) -> bool:
@@ -87,13 +97,26 @@ def first_split(record: Record) -> int | None:
 
 
 def departure(record: Record) -> str | None:
-    """What the axis made of the curve: none, rounding, algorithm or diverged; None in records of older runs."""
+    """What the axis made of the curve: none, rounding, algorithm, diverged or not compared; None in older records."""
     value = record.metrics.get("departure")
     return value if isinstance(value, str) else None
 
 
+def compared(record: Record) -> bool:
+    """Whether the float64 reference was trained beside it."""
+    return departure(record) != "not_compared"
+
+
+def only_compared(of: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]]:
+    """The compared trainings of each implementation; one that has none is left out."""
+    found = {who: [record for record in records if compared(record)] for who, records in of.items()}
+    return {who: records for who, records in found.items() if records}
+
+
 def split_text(record: Record) -> str:
     """``never in 1,250 steps`` or ``step 412``."""
+    if not compared(record):
+        return "not compared"
     split, steps = first_split(record), record.number("steps")
     if split is not None:
         return f"step {split:,}"
@@ -112,11 +135,12 @@ class Roundings:
 
     def __init__(self, records: Sequence[Record], reference: str) -> None:
         """Find the trainings of the reference's own code."""
+        self._parameters = (*PARAMETERS, *further(records), "batch_norm", "seed")
         self._splits: dict[Key, int] = {}
         for record in records:
             split = first_split(record)
             if record.implementation == reference and split is not None:
-                self._splits[key_of(record, (*PARAMETERS, "batch_norm", "seed"))] = split
+                self._splits[key_of(record, self._parameters)] = split
 
     @property
     def first(self) -> int | None:
@@ -127,7 +151,7 @@ class Roundings:
         """Whether the split of a training may be rounding alone."""
         if (told := departure(record)) is not None:
             return told == "rounding"
-        split, alone = first_split(record), self._splits.get(key_of(record, (*PARAMETERS, "batch_norm", "seed")))
+        split, alone = first_split(record), self._splits.get(key_of(record, self._parameters))
         return split is not None and alone is not None and split >= ROUNDING_SHARE * alone
 
 

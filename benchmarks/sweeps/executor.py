@@ -40,9 +40,15 @@ class Result:
 class Executor:
     """Runs cases one after the other; the worker of an implementation lives until another one's case comes."""
 
-    def __init__(self, settings: WorkerSettings, timeout_s: float) -> None:
-        """Start nothing yet."""
-        self.settings, self.timeout_s = settings, timeout_s
+    def __init__(self, settings: WorkerSettings, timeout_s: float, shared: Path) -> None:
+        """Start nothing yet.
+
+        Args:
+            settings: of every worker.
+            timeout_s: longest time that a stage of a case may take.
+            shared: folder of this sweep alone, for the references that its cases have in common and for scratch.
+        """
+        self.settings, self.timeout_s, self.shared = settings, timeout_s, shared
         self.name = ""
         self.worker: WorkerProcess | None = None
         self.versions: dict[str, str] = {}
@@ -63,19 +69,23 @@ class Executor:
             return Result.without("failed", str(error))
         if missing := descriptor.missing():
             return Result.without("failed" if descriptor.problem else "not_installed", missing)
-        with tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True) as scratch:
-            try:
+        try:
+            with tempfile.TemporaryDirectory(prefix="case-", dir=self.shared, ignore_cleanup_errors=True) as scratch:
                 return self._run(case, descriptor, Path(scratch))
-            except WorkerLost as lost:
-                self._stop()
-                return Result.without(lost.status, lost.reason)
+        except WorkerLost as lost:
+            self._stop()
+            return Result.without(lost.status, lost.reason)
+        except OSError as error:
+            self._stop()
+            return Result.without("failed", f"{self.shared} cannot be used ({error.strerror}); TMPDIR names another")
 
     def _run(self, case: Case, descriptor: Descriptor, scratch: Path) -> Result:
         reply: dict[str, Any] = {}
         for number, stage in enumerate(STAGES[case.axis]):
             worker = self._worker(descriptor, scratch, fresh=number > 0)
-            request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}
-            reply = worker.ask({"do": "run", **request}, self.timeout_s)
+            request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters)}
+            folders = {"scratch": str(scratch), "shared": str(self.shared)}
+            reply = worker.ask({"do": "run", **request, **folders}, self.timeout_s)
             if reply["status"] != "ok":
                 break
         curves = reply.pop("curves", None)

@@ -1,27 +1,31 @@
 """A sweep on a Ray cluster: a task a case.
 
-Ray places the tasks, holds their cores and GPUs, and runs a task again when its process or its node dies. One process,
-the one that was started by the user, writes the records, so that no case can count twice.
+Ray places the tasks and holds their cores and GPUs. One process, the one that was started by the user, hands a task out
+again when its process or its node dies, and writes the records, so that no case can count twice. Ray's own retries are
+off: it would run a task that its node has no memory for again without end.
 """
 
 from __future__ import annotations
 
-import os
-import socket
+import contextlib
+import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.harness.workers import CHECKOUT, WorkerSettings
+from benchmarks.harness.workers import WorkerSettings
+from benchmarks.sweeps.connecting import connected
 from benchmarks.sweeps.executor import Executor, Result
 from bn_impls.errors import BadConfiguration
 
-RETRIES = 3  # of a task whose process or node died
+ATTEMPTS, ATTEMPTS_IN_MEMORY = 4, 2  # of a task whose process or node dies, or that Ray ends for memory
 WAITING_FOR_EACH_CORE = 2  # tasks handed to Ray ahead of time; the others wait here, where they cost nothing
 LOOK_S = 1.0
-REACHABLE_S = 5.0
-NOT_SENT = [".git", "reports", "docs", "tests", "**/__pycache__", "*.npz", ".tox", ".venv", "build", "dist"]
+TIDYING_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,14 @@ class Cluster:
 
     address: str
     whole_node: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A case, and how often it was handed out when this attempt ends."""
+
+    case: Case
+    number: int = 1
 
 
 def run_on_ray(
@@ -54,19 +66,26 @@ def run_on_ray(
     Raises:
         BadConfiguration: no Ray is installed, no cluster answers, or none of its nodes is large enough.
     """
-    ray = _connected(cluster.address)
+    ray = connected(cluster.address)
+    token = uuid.uuid4().hex
     try:
         cores, at_once = _room(ray, cluster, settings)
         held = {"num_cpus": cores, "num_gpus": 1 if settings.device == "gpu" else 0}
-        task = ray.remote(max_retries=RETRIES, **held)(run_on_node)
-        waiting, flying = list(reversed(cases)), dict[Any, Case]()
+        task = ray.remote(max_retries=0, **held)(run_on_node)
+        waiting, flying = [Attempt(case) for case in reversed(cases)], dict[Any, Attempt]()
         while waiting or flying:
             while waiting and len(flying) < at_once:
-                case = waiting.pop()
-                flying[task.remote(case.as_json(), asdict(settings), timeout_s)] = case
+                one = waiting.pop()
+                flying[task.remote(one.case.as_json(), asdict(settings), timeout_s, token)] = one
             for reference in ray.wait(list(flying), num_returns=1, timeout=LOOK_S)[0]:
-                yield flying.pop(reference), _result(ray, reference)
+                one = flying.pop(reference)
+                found = _result(ray, reference, one.number)
+                if isinstance(found, Result):
+                    yield one.case, found
+                else:
+                    waiting.append(Attempt(one.case, one.number + 1))
     finally:
+        _tidy(ray, token)
         ray.shutdown()
 
 
@@ -74,23 +93,52 @@ KEPT: dict[str, Executor] = {}
 """This process's executor; Ray uses a process for many tasks, and the framework is imported once in its life."""
 
 
-def run_on_node(case: Mapping[str, Any], settings: Mapping[str, Any], timeout_s: float) -> Result:
+def run_on_node(case: Mapping[str, Any], settings: Mapping[str, Any], timeout_s: float, token: str) -> Result:
     """What a task does, on whatever node."""
     if "executor" not in KEPT:
-        KEPT["executor"] = Executor(WorkerSettings(**settings), timeout_s)
+        KEPT["executor"] = Executor(WorkerSettings(**settings), timeout_s, _folder_of(token))
     return KEPT["executor"].run(Case.from_json(case))
 
 
-def _result(ray: Any, reference: Any) -> Result:
-    """A task's result; what Ray gave up is a row."""
+def _folder_of(token: str) -> Path:
+    """This sweep's folder on a node. Nobody else can have made it: the token is drawn for the sweep."""
+    folder = Path(tempfile.gettempdir()) / f"bn-bench-{token}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def remove_on_node(token: str) -> None:
+    """What the last task on a node does."""
+    shutil.rmtree(_folder_of(token), ignore_errors=True)
+
+
+def _tidy(ray: Any, token: str) -> None:
+    """Remove the sweep's folder on every node that can still be reached."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    with contextlib.suppress(ray.exceptions.RayError):
+        places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in ray.nodes() if node["Alive"]]
+        removing = [ray.remote(num_cpus=0, max_retries=0)(remove_on_node).options(scheduling_strategy=place)
+                    for place in places]  # fmt: skip
+        ray.wait([task.remote(token) for task in removing], num_returns=len(removing), timeout=TIDYING_S)
+
+
+def _result(ray: Any, reference: Any, attempt: int) -> Result | None:
+    """A task's result; what ended without one is a row after its last attempt, and None before."""
     try:
         found = ray.get(reference)
     except ray.exceptions.OutOfMemoryError as error:
-        return Result.without("out_of_memory", f"Ray ended its process for memory: {_first_line(error)}")
+        if attempt < ATTEMPTS_IN_MEMORY:
+            return None
+        return Result.without(
+            "out_of_memory", f"Ray ended its process for memory {attempt} times: {_first_line(error)}"
+        )
     except ray.exceptions.RayTaskError as error:
         return Result.without("failed", f"its task failed: {_last_line(error)}")
     except ray.exceptions.RayError as error:
-        return Result.without("crashed", f"its process or node died {RETRIES + 1} times: {_first_line(error)}")
+        if attempt < ATTEMPTS:
+            return None
+        return Result.without("crashed", f"its process or node died {attempt} times: {_first_line(error)}")
     assert isinstance(found, Result)
     return found
 
@@ -101,48 +149,6 @@ def _first_line(error: BaseException) -> str:
 
 def _last_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
-
-
-_START = "`ray start --head` starts one and prints its address, and without --ray the sweep runs on this machine"
-
-
-def find(address: str) -> Any:
-    """Ray, if it is installed and the address answers; Ray itself would try a dead one for a minute.
-
-    Raises:
-        BadConfiguration: it is not, or nothing answers there.
-    """
-    try:
-        import ray
-        import ray.exceptions
-    except ModuleNotFoundError as error:
-        raise BadConfiguration(
-            "got --ray, but Ray is not installed here; `pip install -e '.[cluster]'` in the repository brings it, and "
-            "without --ray the sweep runs on this machine"
-        ) from error
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        if colon:
-            socket.create_connection((host, int(port)), REACHABLE_S).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise BadConfiguration(
-            f"got --ray {address}, but nothing answers there ({error}); it should be auto, HOST:PORT or "
-            f"ray://HOST:PORT of a running cluster; {_START}"
-        ) from error
-    return ray
-
-
-def _connected(address: str) -> Any:
-    """Ray, connected to the cluster; our code travels with the job."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a task without a GPU leaves the variables alone
-    ray = find(address)
-    packed = {"working_dir": str(CHECKOUT), "excludes": NOT_SENT}
-    try:
-        ray.init(address=address, runtime_env=packed, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise BadConfiguration(f"no Ray cluster answers at {address}: {_first_line(error)}; {_START}") from error
-    return ray
 
 
 def _room(ray: Any, cluster: Cluster, settings: WorkerSettings) -> tuple[float, int]:

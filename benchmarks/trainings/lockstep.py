@@ -52,6 +52,10 @@ class Reference:
         later = np.minimum(LATER * (np.arange(len(self.band)) + 1), len(self.band) - 1)
         return np.asarray(ALLOWED * self.band[later])
 
+    def arrays(self) -> dict[str, Array]:
+        """What a record keeps."""
+        return {"reference_step_loss": self.losses, "rounding_band": self.band, "rounding_limit": self.limit}
+
     def beyond_rounding(self, losses: Array) -> int | None:
         """The first step whose loss is further away than rounding takes it; None: none."""
         found = np.flatnonzero(relative_difference(losses, self.losses) > self.limit)

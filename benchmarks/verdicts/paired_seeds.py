@@ -10,6 +10,10 @@ within it is smaller than the one that another draw of initial weights makes.
 - ``same``: the whole interval lies within the band.
 - ``better``, ``worse``: it leaves out 0, and the mean difference is beyond the band.
 - ``undecided``: neither, or fewer than two seeds.
+
+A seed without a finite figure (the training diverged, or never reached a level) enters no mean, and no verdict rests on
+the others alone: if it is the first's only, the verdict is ``worse``; if it is the second's, the best that may be said
+beside ``better`` is ``undecided``; if each has such seeds, it is ``undecided``.
 """
 
 from __future__ import annotations
@@ -66,22 +70,31 @@ def judge_seeds(
         confidence: of all of them.
 
     Returns:
-        The verdict. A pair that lacks a finite figure is left out, and counted.
+        The verdict. A pair that lacks a finite figure is left out of the means, and counted.
     """
     shared = [seed for seed in first if seed in second]
     pairs = np.array([(_number(first[seed]), _number(second[seed])) for seed in shared]).reshape(-1, 2)
-    kept = pairs[np.isfinite(pairs).all(axis=1)]
+    finite = np.isfinite(pairs)
+    kept = pairs[finite.all(axis=1)]
     left_out = len(pairs) - len(kept)
+    lost, won = (bool((finite[:, one] & ~finite[:, other]).any()) for one, other in ((1, 0), (0, 1)))
     if not len(kept):
-        return SeedVerdict("undecided", None, None, None, None, 0, left_out)
+        return SeedVerdict(_beside("undecided", lost, won), None, None, None, None, 0, left_out)
     differences = kept[:, 0] - kept[:, 1]
     mean = float(differences.mean())
     if len(kept) == 1:
-        return SeedVerdict("undecided", mean, None, None, None, 1, left_out)
+        return SeedVerdict(_beside("undecided", lost, won), mean, None, None, None, 1, left_out)
     half = float(half_width(float(differences.std(ddof=1)), len(kept), comparisons, confidence))
     band = float(kept[:, 1].std(ddof=1))
-    word = _word(mean, half, band, higher_is_better)
+    word = _beside(_word(mean, half, band, higher_is_better), lost, won)
     return SeedVerdict(word, mean, mean - half, mean + half, band, len(kept), left_out)
+
+
+def _beside(word: Word, lost: bool, won: bool) -> Word:
+    """A verdict on the seeds that are left, beside those that only the first lost, or only the second."""
+    if lost:
+        return "undecided" if won else "worse"
+    return word if word == "better" or not won else "undecided"
 
 
 def _word(mean: float, half: float, band: float, higher_is_better: bool) -> Word:

@@ -23,7 +23,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", metavar="RUN_OR_CHECKPOINT", type=Path,
                         help="a checkpoint's folder with its bn-bench.json, or a run folder")  # fmt: skip
     parser.add_argument("--to", required=True, metavar="NAME", help="the implementation that is to read the result")
-    parser.add_argument("--from", dest="source", metavar="NAME", help="of a run folder: whose checkpoint")
+    parser.add_argument(
+        "--from", dest="source", metavar="NAME",
+        help="whose checkpoint it is: one of a run folder's, or a module:OBJECT whose code may run here",
+    )  # fmt: skip
     parser.add_argument("--format", metavar="FORMAT", help="one of the target's formats (default: its usual one)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: ./CHECKPOINT-as-NAME")
     parser.add_argument(
@@ -44,10 +47,24 @@ def act(options: argparse.Namespace) -> int:
     from bn_impls.converting.conversion import convert
 
     directory = checkpoint_in(options.checkpoint, options.source)
-    output = options.output or Path(f"{directory.name}-as-{options.to.replace(':', '-')}")
-    found = convert(directory, options.to, output, format_name=options.format, rescale=options.rescale_variance)
+    output = options.output or _beside(directory, f"{directory.resolve().name}-as-{_folder(options.to)}")
+    found = convert(
+        directory, options.to, output,
+        format_name=options.format, rescale=options.rescale_variance, source=options.source,
+    )  # fmt: skip
     print("\n".join(told(found, directory, output)))
     return DONE if found.over_bound <= 1 else WRONG
+
+
+def _beside(directory: Path, name: str) -> Path:
+    """A folder where the user stands; beside the checkpoint if that is in it."""
+    inside = directory.resolve() in (Path.cwd(), *Path.cwd().parents)
+    return directory.resolve().with_name(name) if inside else Path(name)
+
+
+def _folder(specification: str) -> str:
+    """The name of an implementation's folder."""
+    return specification.replace(":", "-")
 
 
 def checkpoint_in(path: Path, source: str | None) -> Path:
@@ -64,11 +81,11 @@ def checkpoint_in(path: Path, source: str | None) -> Path:
     names = sorted(folder.name for folder in kept.iterdir() if folder.is_dir())
     if source is None and len(names) == 1:
         return kept / names[0]
-    if source is None or source not in names:
+    if source is None or _folder(source) not in names:
         got = "no --from" if source is None else f"--from {source}"
         known = ", ".join(names) or "nobody"
         raise BadCheckpoint(f"got {got}, but {path} has checkpoints of {known}; name one of them")
-    return kept / source
+    return kept / _folder(source)
 
 
 def told(found: Converted, directory: Path, output: Path) -> Iterator[str]:
@@ -104,12 +121,14 @@ def _of_conventions(found: Converted) -> Iterator[str]:
 
 
 def _of_losses(found: Converted) -> Iterator[str]:
-    counters = [name for name in found.lost if name.endswith("num_updates")]
-    for name in counters:
-        before, after = found.lost[name]
-        yield f"lost: {name} was {int(before)}, and is {int(after)} after {found.target.implementation}'s own restore"
-    for name in found.lost:
-        if name not in counters:
-            yield f"not restored bit by bit by {found.target.implementation}: {name}"
+    source, target = found.source.implementation, found.target.implementation
+    for name, (before, after) in found.lost.items():
+        if name.endswith("num_updates"):
+            now = "gone" if after is None else str(int(after))
+            yield f"lost: {name} was {int(before)}, and is {now} after {target}'s own restore"
+        elif after is None:
+            yield f"lost: {name} is gone after {target}'s own restore"
+        else:
+            yield f"not restored bit by bit by {target}: {name}"
     if not found.lost:
-        yield "weights, moving statistics, num_updates and optimizer: all came back bit by bit"
+        yield f"of what {source} restored, all {found.arrays} arrays came back bit by bit"

@@ -7,19 +7,38 @@ descriptions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bn_impls.converting.fields import Fields
 from bn_impls.errors import BadCheckpoint, BnBenchError
-from bn_impls.interface import Conventions, TrainerConfiguration
-from bn_impls.networks.description import PREFIXES, BatchNorm, Glorot, LayerDescription, Network, Unused
+from bn_impls.interface import FLOATS, STYLES, Conventions, TrainerConfiguration
+from bn_impls.networks.description import (
+    ACTIVATIONS,
+    PREFIXES,
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Glorot,
+    LayerDescription,
+    MaxPool,
+    Network,
+    Unused,
+)
 from bn_impls.networks.optimizers import SGD, Adam, Optimizer
 
 FILE, SCHEMA = "bn-bench.json", 1
-KINDS: Mapping[str, type] = {kind.__name__: kind for kind in PREFIXES}
-OPTIMIZERS: Mapping[str, type] = {"sgd": SGD, "adam": Adam}
+NAMES: dict[type, str] = {**PREFIXES, Unused: "unused"}
+KINDS = {name: kind for kind, name in NAMES.items()} | {kind.__name__: kind for kind in NAMES}
+"""What a manifest calls the kinds of layer; some of schema 1 were written with the names of the classes."""
+LAYERS, DIMENSIONS = 10_000, 3
+VALUES, PARAMETERS = 2**24, 2**30
+"""Most values of one example between two layers, and most trainable parameters: what a small machine can hold."""
 WAY_OUT = "docs/cross-restore.md describes the file"
 
 
@@ -63,7 +82,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        layers = [{"kind": type(layer).__name__, **asdict(layer)} for layer in self.network.layers]
+        layers = [{"kind": NAMES[type(layer)], **asdict(layer)} for layer in self.network.layers]
         network = {"name": self.network.name, "input_shape": list(self.network.input_shape), "layers": layers}
         return {
             "schema": SCHEMA, "implementation": self.implementation, "format": self.format, "network": network,
@@ -77,29 +96,78 @@ class Manifest:
 
         Raises:
             ValueError: it is something else.
+            BadConfiguration: the layers do not fit each other.
         """
         if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
             raise ValueError(f"it has no schema {SCHEMA}")
-        try:
-            described = stored["network"]
-            layers = tuple(_layer(entry) for entry in described["layers"])
-            shape = tuple(int(size) for size in described["input_shape"])
-            optimizer = dict(stored["optimizer"])
-            return cls(
-                implementation=str(stored["implementation"]), format=str(stored["format"]),
-                network=Network(str(described["name"]), shape, layers, Glorot()),
-                optimizer=OPTIMIZERS[optimizer["name"]](**optimizer), batch_size=int(stored["batch_size"]),
-                dtype=str(stored["dtype"]), style=str(stored["style"]),
-            )  # fmt: skip
-        except (KeyError, TypeError) as error:  # whatever somebody else's JSON brings about
-            raise ValueError(f"it has no usable {error}") from error
+        fields = Fields({name: value for name, value in stored.items() if name != "schema"}, "the manifest")
+        made = cls(
+            implementation=fields.text("implementation"), format=fields.text("format"),
+            network=_network(fields.inside("network")), optimizer=_optimizer(fields.inside("optimizer")),
+            batch_size=fields.whole("batch_size", VALUES), dtype=fields.text("dtype", FLOATS),
+            style=fields.text("style", STYLES),
+        )  # fmt: skip
+        fields.end()
+        return made
 
 
-def _layer(entry: Mapping[str, Any]) -> LayerDescription:
-    fields = {key: value for key, value in entry.items() if key != "kind"}
-    if entry["kind"] == Unused.__name__:
-        return Unused(BatchNorm(**fields["layer"]))
-    made: LayerDescription = KINDS[entry["kind"]](**fields)
+def _network(fields: Fields) -> Network:
+    """The network, whose sizes fit each other and a machine."""
+    entries = enumerate(fields.items("layers", LAYERS))
+    layers = tuple(_layer(Fields(entry, f"layer {number}")) for number, entry in entries)
+    made = Network(fields.text("name"), fields.sizes("input_shape", DIMENSIONS, VALUES), layers, Glorot())
+    fields.end()
+    for named in made.named_layers():
+        for shape in (named.input_shape, named.output_shape):
+            if (values := math.prod(shape)) > VALUES:
+                raise ValueError(f"{named.name} meets {values:,} values of one example, but should at most {VALUES:,}")
+    if (parameters := sum(math.prod(shape) for shape in made.parameter_shapes().values())) > PARAMETERS:
+        raise ValueError(f"the network has {parameters:,} parameters, but should have at most {PARAMETERS:,}")
+    return made
+
+
+def _layer(fields: Fields) -> LayerDescription:
+    kind = KINDS[fields.text("kind", KINDS)]
+    if kind is Unused:
+        made: LayerDescription = Unused(_norm(fields.inside("layer")))
+    elif kind is BatchNorm:
+        return _norm(fields)
+    else:
+        made = _plain(kind, fields)
+    fields.end()
+    return made
+
+
+def _plain(kind: type, fields: Fields) -> LayerDescription:
+    if kind is Dense:
+        return Dense(fields.whole("units", VALUES))
+    if kind is Conv:
+        return Conv(fields.whole("filters", VALUES), fields.whole("size", VALUES))
+    if kind is MaxPool:
+        return MaxPool(fields.whole("size", VALUES))
+    if kind is Activation:
+        function: Any = fields.text("function", ACTIVATIONS)
+        return Activation(function)
+    return Dropout(fields.number("rate", 0, 1, open_at=(1,))) if kind is Dropout else Flatten()
+
+
+def _norm(fields: Fields) -> BatchNorm:
+    made = BatchNorm(
+        decay=fields.number("decay", 0, 1), epsilon=fields.number("epsilon", 0),
+        center=fields.truth("center"), scale=fields.truth("scale"),
+    )  # fmt: skip
+    fields.end()
+    return made
+
+
+def _optimizer(fields: Fields) -> Optimizer:
+    name, rate = fields.text("name", ("sgd", "adam")), fields.number("rate", 0)
+    if name == "sgd":
+        made: Optimizer = SGD(rate)
+    else:
+        betas = fields.number("beta_1", 0, 1, open_at=(1,)), fields.number("beta_2", 0, 1, open_at=(1,))
+        made = Adam(rate, *betas, fields.number("epsilon", 0))
+    fields.end()
     return made
 
 
@@ -116,9 +184,7 @@ def read(directory: Path) -> Manifest:
     """
     path = directory / FILE
     try:
-        manifest = Manifest.from_json(json.loads(path.read_bytes()))
-        list(manifest.network.named_layers())
-        return manifest
+        return Manifest.from_json(json.loads(path.read_bytes()))
     except FileNotFoundError as error:
         raise BadCheckpoint(
             f"{directory} has no {FILE}, which says whose checkpoint it is and of which network; {WAY_OUT}"

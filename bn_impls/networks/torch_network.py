@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from bn_impls import torch_boundary as boundary
+from bn_impls.exports import onnx_export
 from bn_impls.interface import (
     Array,
     Configuration,
@@ -39,6 +40,7 @@ from bn_impls.networks.description import (
     Unused,
     swapped_costs,
 )
+from bn_impls.networks.torch_exports import onnx_writer
 from bn_impls.networks.torch_optimizers import TorchOptimizer
 
 MakeBatchNorm = Callable[[Configuration], nn.Module]
@@ -58,7 +60,7 @@ class FlattenChannelsLast(nn.Module):
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         """(n, channels, ...) -> (n, product)."""
-        return h.movedim(1, -1).flatten(1)
+        return h.movedim(1, h.ndim - 1).flatten(1)  # torch.onnx.export takes no negative place
 
 
 class TorchNetwork(nn.Module):
@@ -288,4 +290,5 @@ def torch_trainer(configuration: TrainerConfiguration, make_batch_norm: MakeBatc
         observe=training.observe,
         formats=boundary.formats(training.tensors, training.load_tensors),
         partial_formats=training.partial_formats(),
+        exports={"onnx": onnx_export(onnx_writer(training.network, configuration.network.input_shape, training.dtype))},
     )

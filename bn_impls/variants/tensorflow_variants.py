@@ -60,7 +60,7 @@ class Family:
             export_state=counted.export_state,
             load_state=load,
             observe=boundary.observe,
-            formats={"tf-checkpoint": counted.checkpoint_format()},
+            formats=counted.formats(),
         )
 
     def offered(self, settings: Configuration, **parts: Any) -> Layer | Unsupported:

@@ -62,6 +62,23 @@ def test_the_reference_trained_in_float64_equals_itself_to_the_bit(network_case:
     assert outcome.metrics["steps"] == outcome.metrics["train_size"] // 32
 
 
+def test_without_the_exact_network_nothing_is_compared(network_case: Any, surroundings: Any) -> None:
+    """The training is the same; what the float64 network gives is not there, and no row says that a curve follows."""
+    alone, beside = (
+        convergence.run(IMPLEMENTATION, network_case(exact=exact), surroundings) for exact in (False, True)
+    )
+    assert (alone.status, alone.metrics["departure"]) == ("ok", "not_compared")
+    assert alone.arrays["step_loss"].tolist() == beside.arrays["step_loss"].tolist()
+    lacking = set(beside.arrays) - set(alone.arrays)
+    assert {name.removesuffix("_population") for name in lacking} == {
+        "reference_step_loss", "rounding_band", "rounding_limit",
+        "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
+    }  # fmt: skip
+    assert set(beside.metrics) - set(alone.metrics) == {
+        "first_split_step", "split_threshold_rel", "split_difference_rel", "max_loss_difference_rel"
+    }  # fmt: skip
+
+
 def test_in_float32_the_curve_follows_for_an_epoch(network_case: Any, surroundings: Any) -> None:
     """Rounding alone does not split the curves of one epoch on the small digits."""
     outcome = convergence.run(IMPLEMENTATION, network_case(), surroundings)

@@ -12,7 +12,7 @@ from benchmarks.axes.checkpoint import trials
 from benchmarks.axes.checkpoint.damage import file_trials, flip_places
 from benchmarks.checkpoints.damages import KINDS
 
-OF_FILES = ("bit_flip", "truncated", "empty", "removed", "foreign", "directory", "unreadable")
+OF_FILES = ("bit_flip", "truncated", "empty", "removed", "foreign", "hostile", "directory", "unreadable")
 
 
 def test_flips_reach_every_file_and_never_less_than_asked() -> None:
@@ -57,7 +57,7 @@ def test_each_trial_does_what_its_name_says(tmp_path: Path) -> None:
     file.write_bytes(whole)
     assert after("directory") == ["directory"]
     file.write_bytes(whole)
-    assert len(after("foreign")) == 3
+    assert len(after("foreign")) == len(after("hostile")) == 3
     assert {trial.kind for trial in file_trials(folder)} == set(OF_FILES)
 
 

@@ -158,17 +158,8 @@ def _offers(*fields: str) -> list[Offer]:
         if len(fields) == 1:
             found += [Offer(descriptor, style) for style in styles]
         else:  # a checkpoint does not depend on the style
-            formats = descriptor.formats if fields[0] == "trainer_styles" else layer_formats(descriptor)
-            found += [Offer(descriptor, _quick(descriptor.name, styles), name) for name in formats]
+            found += [Offer(descriptor, _quick(descriptor.name, styles), name) for name in descriptor.formats]
     return found
-
-
-def layer_formats(descriptor: Descriptor) -> list[str]:
-    """The formats of a layer alone: a SavedModel and Keras' ``tf.train.Checkpoint`` are of whole networks."""
-    if "TensorFlow" not in descriptor.framework and descriptor.framework != "Keras 2":
-        return list(descriptor.formats)
-    of_networks = {"tf-checkpoint", "saved-model"} if descriptor.name == "keras" else {"saved-model"}
-    return [name for name in descriptor.formats if "session" in descriptor.styles or name not in of_networks]
 
 
 def _quick(name: str, styles: Sequence[Style]) -> Style:
@@ -204,6 +195,8 @@ SLOW_NETWORKS = {("flax", "eager"), ("torch", "graph")}
 """Another style of the same network is tested; these take the longest of all."""
 SLOW_LAYERS = {("haiku", "eager"), ("sonnet", "xla"), ("tf-keras", "xla"), ("tf-fused", "xla")}
 """Another layer of the same framework is tested in this style; these compile or trace for seconds."""
+TRACED_WHEN_SAVED = ("tf-manual", "graph")
+"""A layer is traced anew for each SavedModel, for a second: of TensorFlow 2 this one stands for all."""
 FEATURES = ("maps-scale-only", "maps-center-only")
 """Shapes of test_layer_results: in another than the usual style their graphs are built of the same lines again."""
 
@@ -211,6 +204,8 @@ FEATURES = ("maps-scale-only", "maps-center-only")
 def _param(offer: Offer, *, network: bool) -> Any:
     one = offer.name, offer.style
     slow = one in SLOW_NETWORKS or offer.name in SHARED_BUILDER if network else one in SLOW_LAYERS
+    if not network and offer.format == "saved-model":
+        slow = offer.style != "session" and one != TRACED_WHEN_SAVED
     return pytest.param(offer, id=str(offer), marks=[pytest.mark.slow] if slow else [])
 
 

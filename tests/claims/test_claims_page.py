@@ -14,18 +14,26 @@ ENTRY = {
     "id": "C01", "documents": ["000", "003"], "statement": "It is a_b < c.", "experiment": "Two networks.",
     "rule": "Confirmed if lower.", "kind": "depends", "on": "the rate", "sentence": "It is lower.",
     "meaning": "Tune it.",
-    "figures": {"loss_change_nats": -0.125}, "picture": None,
-    "printed": [{"what": "accuracy, %", "printed": None, "ours": 91.25, "why": "a picture"}],
+    "figures": {"loss_change_nats": -0.125, "steps_ratio": None}, "picture": None,
+    "printed": [
+        {"what": "accuracy, %", "printed": None, "ours": 91.25, "why": "a picture"},
+        {"what": "seconds", "printed": 0.223, "ours": None, "why": "not timed"},
+    ],
 }  # fmt: skip
 
 
 def test_the_page_says_what_the_file_says(tmp_path: Path) -> None:
     """Table, verdict, figures, the document's own; markup is escaped, and the rest of the page stays."""
     (tmp_path / "claims.json").write_text(json.dumps({"schema": 1, "size": "full", "claims": [ENTRY]}))
+    where = {"cores": 2, "cpu_model": "Abacus", "versions": {"numpy": "2.4.6"}}
+    (tmp_path / "environment.json").write_text(json.dumps(where))
     before = f"# Top\n\n{page.BEGIN}old\n{page.END}\n\nend\n"
     text = page.rewritten(before, tmp_path)
     assert text.startswith("# Top") and text.endswith("end\n") and "old" not in text
     assert "| [C01](#c01) | 000, 003 | It is a_b &lt; c. | **depends**: the rate |" in text
+    assert "`full` on 2 cores of an Abacus, with numpy 2.4.6." in text
+    assert "Of 1 claims: 0 confirmed, 0 refuted, 1 depends, 0 undecided." in text
+    assert "| steps ratio | no number |" in text and "| seconds | 0.2230 | none | not timed |" in text
     assert "| loss change nats | -0.1250 |" in text
     assert "| accuracy, % | as a picture | 91.25 | a picture |" in text
     assert page.rewritten(text, tmp_path) == text

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +18,12 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.claims import running, verdicts
 from benchmarks.claims.cases import case
+from benchmarks.claims.command import opened
 from benchmarks.claims.model import Claim, Verdict
 from benchmarks.claims.results import Results
 from benchmarks.claims.training import training
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
 from bn_impls.cli import main
 
@@ -140,19 +147,51 @@ def test_a_verdict_without_its_cases_is_undecided_and_says_which(ran: Path) -> N
     assert verdicts.read(ran) == content
 
 
-def test_the_command_judges_a_claim_and_resumes_to_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """C04 in its quick size, through real workers: a verdict, a report, exit code 0; then nothing is left to do."""
+def interrupted(folder: Path) -> tuple[int, str]:
+    """C04 in its quick size in a process of its own, interrupted (as by Ctrl-C) after its first record.
+
+    Returns:
+        Exit code, and what it said.
+    """
+    command = [sys.executable, "-m", "bn_impls.cli", "claims", "c04", "--quick", "--output", str(folder)]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    records = folder / "records.jsonl"
+    while process.poll() is None and not (records.exists() and records.read_bytes().endswith(b"\n")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    return process.returncode, said
+
+
+def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Code 130 and the way on; then a verdict, a report, code 0; then nothing is left to do, and the file stays."""
     folder = tmp_path / "run"
-    assert main(["claims", "c04", "--quick", "--output", str(folder), "--json"]) == 0
+    code, said = interrupted(folder)
+    assert code == 130 and f"bn-bench claims --resume {folder}" in said
+    kept = (folder / "records.jsonl").read_bytes()
+    assert 1 <= kept.count(b"\n") < 4
+    assert main(["claims", "--resume", str(folder), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [(one["id"], one["kind"], one["ok"]) for one in printed["claims"]] == [("C04", "undecided", 4)]
     assert printed["claims"][0]["figures"]["training_loss_plain_nats"] > 0
     page = (folder / "index.html").read_text()
     assert "Where batch normalization is not needed" in page and 'id="claim-C04-figure"' in page
     lines = (folder / "records.jsonl").read_bytes()
+    assert lines.startswith(kept) and lines.count(b"\n") == 4
     assert main(["claims", "--resume", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == printed
     assert (folder / "records.jsonl").read_bytes() == lines
+
+
+def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder remembers it, before anything of it has run; one that is unknown changes nothing."""
+    (ran / "claims.json").write_text(json.dumps({"schema": 1, "chosen": ["C04"]}))
+    assert main(["claims", "C99", "--resume", str(ran)]) == 2
+    folder, asked = opened(argparse.Namespace(resume=ran, ids=["c01"]))
+    folder.close()
+    assert [claim.id for claim in asked] == ["C01", "C04"] == verdicts.read(ran)["chosen"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +199,7 @@ def test_the_command_judges_a_claim_and_resumes_to_the_same(tmp_path: Path, caps
     [
         (["C99"], ("unknown claim 'C99'", "known are C01, ", "bn-bench claims --list")),
         (["--resume", "/no/such/run"], ("/no/such/run is no run folder",)),
-        (["C01", "--resume", "/no/such/run"], ("got --resume with claims", "should get it alone")),
+        (["--quick", "--resume", "/no/such/run"], ("got --resume with --quick", "the folder has its own")),
     ],
 )
 def test_what_a_user_gets_wrong_is_said(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.workers import CHECKOUT
 
 TIMEOUT_S = 120.0
 PIP_OPTIONS = ("--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
@@ -24,3 +29,11 @@ def environment(packages: Path | None = None) -> dict[str, str]:
     searched = [str(packages) if packages is not None else "", os.environ.get("PYTHONPATH", "")]
     joined = {"PATH": path, "PYTHONPATH": searched}
     return os.environ | {name: os.pathsep.join(filter(None, parts)) for name, parts in joined.items()}
+
+
+def run_module(module: str, *arguments: str) -> Any:
+    """Run a module of the suite in the checkout; returns the JSON of its last line."""
+    command = [sys.executable, "-m", module, *arguments]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])

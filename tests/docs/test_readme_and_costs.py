@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.costs.interface_cost import DESIGNS, compared, decision, measure
 from benchmarks.costs.interleave import interleaved
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.readme import PUBLISHED, SHOWN_SHAPES, load, rewritten, speed_of, speed_text
+from benchmarks.readme import PAGES, PUBLISHED, SHOWN_SHAPES, load, rewritten, speed_of, speed_text
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
 from benchmarks.report.speeds import Speed
 from benchmarks.report.view import look
 from benchmarks.verdicts.judging import Verdict
+from tests.docs.processes import run_module
 from tests.report.synthetic import agreement, write_run
 
 
-def run_module(module: str, *arguments: str) -> Any:
-    """Run a module of the suite in the checkout; returns the JSON of its last line."""
-    command = [sys.executable, "-m", module, *arguments]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_the_readme_is_what_registry_records_and_costs_say() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_what_registry_records_and_costs_say(page: Path) -> None:
     """Every block between markers, made anew, is the one that stands there."""
-    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    assert rewritten(text) == text
+    text = page.read_text(encoding="utf-8")
+    assert rewritten(text, page) == text
 
 
 def test_a_readme_whose_results_were_edited_by_hand_is_found_out() -> None:
@@ -138,11 +128,3 @@ def test_the_interval_decides_what_is_said_of_the_cost(low: float, high: float, 
     """Not its middle."""
     extra = {"mean": (low + high) / 2, "low": low, "high": high}
     assert decision("x", {"extra_percent": extra, "by_hand_ns": 1e6}).endswith(f"by hand: {said}")
-
-
-@pytest.mark.slow
-def test_a_replicate_of_the_training_loop_times_all_four_loops() -> None:
-    """Both trainers, the document's session loop and fit, in nanoseconds a step."""
-    found = run_module("benchmarks.costs.training_loop", "--replicate", "0")
-    assert set(found) == {"tf-manual", "keras", "document", "fit"}
-    assert all(value > 0 for value in found.values())

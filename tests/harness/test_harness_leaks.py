@@ -171,3 +171,16 @@ def test_what_a_case_left_is_collected_although_lasting_objects_are_set_aside() 
         assert gc.get_freeze_count() > len(lasting)
     finally:
         gc.unfreeze()
+
+
+def test_what_was_imported_is_set_aside() -> None:
+    """Collections look at what came later only."""
+    earlier = [Cycle()]
+    try:
+        memory.Settled().once_imported()
+        later = [Cycle()]
+        looked_at = {id(found) for found in gc.get_objects()}
+        assert id(later) in looked_at
+        assert id(earlier) not in looked_at
+    finally:
+        gc.unfreeze()

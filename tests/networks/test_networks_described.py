@@ -108,6 +108,23 @@ def test_an_impossible_option_is_named(overrides: dict[str, Any], message: str) 
         network("000", DIGITS, 10, **overrides)
 
 
+@pytest.mark.parametrize(
+    ("name", "offered", "device", "expected"),
+    [
+        ("004", ("xla", "graph", "eager"), "cpu", "graph"),
+        ("004", ("xla", "graph", "eager"), "gpu", "xla"),
+        ("004", ("xla", "eager"), "cpu", "xla"),
+        ("004", ("eager", "graph"), "cpu", "eager"),
+        ("000", ("xla", "graph", "eager"), "cpu", "xla"),
+    ],
+)
+def test_convolutions_on_a_cpu_are_kept_from_xla(
+    name: str, offered: tuple[str, ...], device: str, expected: str
+) -> None:
+    """Where TensorFlow's graph is offered besides; PyTorch's compiled graph stays the user's choice."""
+    assert recipe(name).style_of(offered, device) == expected
+
+
 def test_unknown_networks_and_optimizers_are_named() -> None:
     """With those that exist."""
     with pytest.raises(UnknownName, match=r"unknown network '005': .*000, 001, 002"):

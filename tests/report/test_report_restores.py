@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.report.document import Bullets, Section, Table, plain
 from benchmarks.report.sections import cards, checkpoint, glance, warnings
+from benchmarks.report.sections.restore_advice import cause
+from benchmarks.report.sections.restore_names import moving_mean
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH
 from tests.report import synthetic
@@ -55,11 +57,30 @@ def test_ways_stand_side_by_side_and_a_part_has_its_advice(view_of: Build) -> No
         "Implementation": "a",
         "tf-checkpoint": "✓ all",
         "orbax": DASH,
-        "tf-checkpoint:network": "✗ slots, step",
     }
+    (part,) = table_of(section, "checkpoint-parts")
+    assert (part["Saved by itself"], part["As users write it"]) == (
+        "tf-checkpoint:network",
+        "tf.train.Checkpoint(network)",
+    )
+    assert [part[words] for words in ("The weights", "num_updates", "The optimizer's slots")] == ["✓", "✓", "✗"]
     assert (
         "With tf.train.Checkpoint(network) (the network alone) you must also save the optimizer's slots and the "
         "optimizer's step: they did not come back in a."
+    ) in told(section)
+    assert "With tf.train.Checkpoint everything comes back in a." in told(section)
+
+
+def test_an_export_has_its_cell_and_its_sentence(view_of: Build) -> None:
+    """It holds what inference needs: no column counts what it does not hold as lost."""
+    exported = record("checkpoint", "a", {"format": "onnx", "export": True},
+                      metrics={"inference_bitwise": False, "inference_difference_abs": 4.77e-7})  # fmt: skip
+    section = checkpoint.build(view_of(synthetic.checkpoint("a", format="state-dict"), exported))
+    (row,) = table_of(section, "checkpoint-ways")
+    assert row["onnx"] == "✓ inference"
+    assert (
+        "From an ONNX model that a exported, ONNX Runtime infers the same: a logit is at most 4.8e-7 off. Nobody "
+        "trains on from it."
     ) in told(section)
 
 
@@ -68,8 +89,8 @@ def test_a_way_that_is_refused_is_told_with_the_frameworks_words(view_of: Build)
     refused = record("checkpoint", "a", {"format": "tf1-saver:variables_to_restore", "partial": True}, "unsupported",
                      reason="restoring in this way is refused: x (NotFoundError: Key w not found)")  # fmt: skip
     section = checkpoint.build(view_of(synthetic.checkpoint("a", format="tf1-saver"), refused))
-    (row,) = table_of(section, "checkpoint-ways")
-    assert row["tf1-saver:variables_to_restore"] == "✗ refused"
+    (row,) = table_of(section, "checkpoint-parts")
+    assert row["The weights"] == "refused"
     assert any("is refused in a: NotFoundError: Key w not found." in sentence for sentence in told(section))
 
 
@@ -132,3 +153,31 @@ def test_a_probe_is_told_with_its_figures(view_of: Build) -> None:
         "a, evaluation by moving averages of the weights, restored through variables_to_restore(): works (evaluated "
         "bitwise: yes, shadows of weights: 4)."
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["a/moving_mean/_hidden/.ATTRIBUTES/VARIABLE_VALUE", "a/moving_mean/.ATTRIBUTES/VARIABLE_VALUE"],
+         "a/moving_mean/.ATTRIBUTES/VARIABLE_VALUE"),
+        (["network.parts.batch_norm_0.weight", "network.parts.batch_norm_0.running_mean"],
+         "network.parts.batch_norm_0.running_mean"),
+        (["a/moments/Squeeze_1/ExponentialMovingAverage", "a/moments/Squeeze/ExponentialMovingAverage"],
+         "a/moments/Squeeze/ExponentialMovingAverage"),
+        (["_CHECKPOINTABLE_OBJECT_GRAPH", "layers/batch_normalization/vars/0"],
+         "a number, such as layers/batch_normalization/vars/0"),
+        (["dense_0/kernel", "a/batch_mean"], DASH),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_moving_mean_is_found(names: list[str], shown: str) -> None:
+    """Not a hidden sum, not the batch's mean, not the variance."""
+    assert moving_mean(names) == shown
+
+
+def test_a_refusal_is_told_in_the_frameworks_words() -> None:
+    """What stands in its parentheses, with those inside; without any, all of it."""
+    refusal = (
+        "restoring into another dtype is refused: x is no checkpoint of these tensors (w is f32 (3,), but f64 (3,))"
+    )
+    assert cause(f"{refusal}; it must come from the same implementation and network") == "w is f32 (3,), but f64 (3,)"
+    assert cause("no GPU here") == "no GPU here"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.report.document import Figure, Paragraph, Section, Table, plain
+from benchmarks.report.document import Bullets, Figure, Paragraph, Section, Table, plain
 from benchmarks.report.reading import read_run
 from benchmarks.report.sections import convergence as section
 from benchmarks.report.view import look
@@ -55,6 +56,31 @@ def test_verdicts_over_seeds_are_against_the_baseline(tmp_path: Path) -> None:
     assert not any(name == "keras" for name, _ in rows)
 
 
+def test_settings_of_the_network_are_experiments_of_their_own(tmp_path: Path) -> None:
+    """One of two sizes diverges with torch; neither table rests on the other's seeds."""
+    records = []
+    for hidden in (4, 64):
+        for name in ("keras", "torch"):
+            for seed in range(3):
+                accuracy = None if (hidden, name, seed) == (4, "torch", 2) else 0.9 + 0.01 * seed + hidden / 1000
+                record = trained(tmp_path, name, seed, 0.0, final_test_accuracy=accuracy)
+                record["case"]["options"] = {"hidden": [hidden]}
+                record["case_id"] += f"-{hidden}"
+                records.append(record)
+    blocks = built(tmp_path, records).blocks
+    rows = [
+        row
+        for block in blocks
+        if isinstance(block, Table) and "seeds" in block.key
+        for row in block.rows
+        if row[2].text == "test accuracy"
+    ]
+    assert [(row[3].text, row[7].text, row[8].text) for row in rows] == [("worse", "2", "1"), ("same", "3", "0")]
+    (whole,) = (block for block in blocks if isinstance(block, Table) and block.key == "convergence-table")
+    titles = [column.title for column in whole.columns]
+    assert Counter(row[titles.index("hidden")].text for row in whole.rows) == {"[4]": 6, "[64]": 6}
+
+
 def test_one_seed_has_no_verdicts(tmp_path: Path) -> None:
     """Nothing is said of chance."""
     blocks = built(tmp_path, [trained(tmp_path, name, 0, 0.9) for name in ("keras", "torch")]).blocks
@@ -91,3 +117,13 @@ def test_a_split_is_told_by_what_the_axis_made_of_it(departure: str, said: str, 
     table = next(b for b in built(tmp_path, [record]).blocks if isinstance(b, Table) and b.key == "convergence-table")
     cells = [cell for row in table.rows for cell in row if cell.text.startswith("step 1")]
     assert [(cell.text, cell.tone) for cell in cells] == [(said, tone)]
+
+
+def test_a_training_without_the_reference_is_not_said_to_follow_it(tmp_path: Path) -> None:
+    """It has its row and its accuracy, and no sentence."""
+    record = trained(tmp_path, "keras", 0, 0.97, departure="not_compared", first_split_step=None)
+    found = built(tmp_path, [record])
+    rows = [[cell.text for cell in row] for block in found.blocks if isinstance(block, Table) for row in block.rows]
+    assert any("not compared" in row for row in rows)
+    assert not any("never" in cell for row in rows for cell in row)
+    assert not any(isinstance(block, Bullets) for block in found.blocks)

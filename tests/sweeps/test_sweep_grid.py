@@ -31,6 +31,14 @@ def test_every_combination_is_one_case_with_an_id_of_its_own() -> None:
     }  # fmt: skip
 
 
+def test_what_is_named_twice_counts_once_and_values_of_one_name_add_up() -> None:
+    """0.01 and 0.010 are one rate; ``--set`` for the same name goes on."""
+    settings = varied(["learning_rate=0.01,0.010", "learning_rate=0.1"])
+    found = grid(networks=("000", "000"), varied=settings).cases([describe("torch")])
+    assert [case.parameters["learning_rate"] for case in found] == [0.01, 0.1]
+    assert len({case.case_id for case in found}) == 2
+
+
 def test_a_document_s_own_values_stand_where_nothing_is_varied() -> None:
     """Document 000: Adam 0.01, batch 32."""
     (case,) = grid().cases([describe("torch")])
@@ -44,11 +52,16 @@ def test_a_document_s_own_values_stand_where_nothing_is_varied() -> None:
         (["--set", "learning_rte=1"], "did you mean learning_rate?"),
         (["--set", "learning_rate"], "should be NAME=VALUE,VALUE"),
         (["--set", "batch_size=0"], "got --set batch_size=0, but should be a whole number above 0"),
-        (["--set", "decay=nan"], "got --set decay=nan, but should be a number"),
+        (["--set", "decay=nan"], "got --set decay=nan, but should be a weight in [0, 1]"),
         (["--set", "batch_norm=maybe"], "should be true or false"),
         (["--set", "order=upside-down"], "should be one of layer-norm-activation"),
         (["--set", "optimizer=rms"], "should be one of adam, sgd"),
         (["--set", "dtype=float8"], "should be float32 or float64"),
+        (["--set", "learning_rate=-1"], "got --set learning_rate=-1, but should be a number of 0 or more"),
+        (["--set", "dropout=1.5"], "got --set dropout=1.5, but should be a rate in [0, 1)"),
+        (["--set", "decay=2"], "got --set decay=2, but should be a weight in [0, 1]"),
+        (["--set", "epsilon=-1"], "got --set epsilon=-1, but should be a number of 0 or more"),
+        (["--set", "kernels=-3"], "got --set kernels=-3, but should be glorot, he or a standard deviation"),
         (["--networks", "999"], "unknown network '999'"),
         (["--implementations", "kears"], "did you mean keras"),
         (["--timed", "--jobs", "2"], "what shares a machine is not timed"),

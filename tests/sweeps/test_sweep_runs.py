@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,15 +26,20 @@ SMALL = ("--implementations", "numpy-reference", "--dataset", "digits")
 
 
 CLUSTER = """
-import sys
+import sys, time
+import ray
 from ray.cluster_utils import Cluster
 node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
 second = cluster.add_node(**node)
 print("address", cluster.address, flush=True)
+ray.init(address=cluster.address, log_to_driver=False)
 sys.stdin.readline()
+deadline = time.monotonic() + 60
+while (free := ray.available_resources().get("CPU", 0)) and time.monotonic() < deadline:
+    time.sleep(0.02)
 cluster.remove_node(second, allow_graceful=False)
-print("killed", flush=True)
+print("killed idle" if free else "killed at work", flush=True)
 sys.stdin.readline()
 cluster.shutdown()
 """  # in a process of its own: Ray forks, which is refused once a framework with threads is imported
@@ -84,10 +90,12 @@ def assert_each_once(folder: Path, cases: int) -> None:
 
 
 def test_a_finished_sweep_resumes_to_nothing_and_seeds_differ(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two rates x two seeds; what shared the machine keeps no duration."""
-    folder = tmp_path / "sweep"
+    """Two rates x two seeds; what shared the machine keeps no duration, and nothing is left where others may write."""
+    folder, temporary = tmp_path / "sweep", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     arguments = [*SMALL, "--set", "learning_rate=0.01,0.001", "--seeds", "2", "--epochs", "1", "--jobs", "2", "--json"]
     assert cli.main(["sweep", *arguments, "--output", str(folder)]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -99,6 +107,7 @@ def test_a_finished_sweep_resumes_to_nothing_and_seeds_differ(
         assert record["samples"]["durations"].startswith("not kept: other cases ran on the same machine")
         assert (folder / record["samples"]["file"]).is_file()
     assert (folder / "index.html").stat().st_size > 0
+    assert list(temporary.iterdir()) == []
 
     before = (folder / "records.jsonl").read_bytes()
     assert cli.main(["sweep", "--resume", str(folder), "--json"]) == 0
@@ -129,7 +138,7 @@ def test_ctrl_c_keeps_what_ended_and_resume_runs_only_the_rest(
 def test_a_node_killed_in_the_middle_costs_no_case_and_none_counts_twice(
     tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """A real cluster of two nodes with one core each; the second goes down with its processes."""
+    """A real cluster of two nodes with one core each; the second goes down with its processes, a case in flight."""
     pytest.importorskip("ray", reason="the extra [cluster] is not installed")
     command, environment = [sys.executable, "-c", CLUSTER], {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     with subprocess.Popen(
@@ -141,7 +150,7 @@ def test_a_node_killed_in_the_middle_costs_no_case_and_none_counts_twice(
         process = started(*SMALL, "--seeds", "10", "--epochs", "4", "--ray", address, "--output", folder)
         wait_until(lambda: len(records_in(folder)) >= 2 or process.poll() is not None)
         print("kill", file=cluster.stdin, flush=True)
-        assert any(line.startswith("killed") for line in cluster.stdout)
+        assert next(line for line in cluster.stdout if line.startswith("killed")) == "killed at work\n"
         output, errors = process.communicate(timeout=DEADLINE_S)
         cluster.stdin.close()
     assert process.returncode == 0, errors

@@ -51,8 +51,29 @@ def test_scattered_differences_are_undecided() -> None:
 
 
 def test_few_and_broken_figures() -> None:
-    """One pair is undecided, none too; a figure that is missing or not finite leaves its pair out."""
+    """One pair is undecided, none too; a pair of which both figures are missing says nothing."""
     assert judged([0.9], [0.8]).word == "undecided"
     assert judged([], []).difference is None
-    found = judged([0.9, None, math.nan, 0.9], [0.9, 0.9, 0.9, 0.9])
+    found = judged([0.9, None, math.nan, 0.9], [0.9, math.nan, None, 0.9])
     assert (found.seeds, found.left_out, found.word) == (2, 2, "same")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "word"),
+    [
+        ([0.9] * 3 + [math.nan] * 7, [0.9] * 10, "worse"),
+        ([0.9] * 9 + [None], [0.9] * 10, "worse"),
+        ([math.nan] * 3, [0.9] * 3, "worse"),
+        ([0.9] * 10, [0.9] * 3 + [math.nan] * 7, "undecided"),
+        ([0.5] * 10, [0.9] * 3 + [math.nan] * 7, "undecided"),
+        ([0.95] * 10, [0.9] * 3 + [math.nan] * 7, "better"),
+        ([0.9] * 8 + [math.nan, 0.9], [0.9] * 9 + [math.nan], "undecided"),
+    ],
+)
+def test_what_diverged_in_one_of_them_alone_is_not_judged_by_the_rest(
+    first: list[float | None], second: list[float | None], word: str
+) -> None:
+    """Each left-out pair is counted."""
+    found = judged(first, second)
+    assert found.word == word
+    assert found.left_out == 10 - found.seeds if len(first) == 10 else found.left_out == 3

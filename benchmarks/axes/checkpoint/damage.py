@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import numpy as np
 BIT_FLIPS = 200
 CUTS = (0.25, 0.5, 0.75, 0.99)
 """Shares of a file that a cut leaves."""
+MARKER = "left-by-a-hostile-file"
+BOMB_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def file_trials(folder: Path, flips: int = BIT_FLIPS) -> Iterator[Trial]:
         yield Trial("removed", str(file), lambda copy, file=file: (copy / file).unlink())  # type: ignore[misc]
         for name, content in foreign_contents().items():
             yield Trial("foreign", f"{file} as {name}", _replace(file, content))
+        for name, content in hostile_contents().items():
+            yield Trial("hostile", f"{file} as {name}", _replace(file, content))
         yield Trial("directory", str(file), _directory(file))
         yield Trial("unreadable", str(file), lambda copy, file=file: (copy / file).chmod(0))  # type: ignore[misc]
 
@@ -78,6 +83,24 @@ def foreign_contents() -> dict[str, bytes]:
     arrays = io.BytesIO()
     np.savez(arrays, unrelated=np.arange(3.0))
     return {"text": b"this is no checkpoint\n" * 20, "zip": packed.getvalue(), "npz": arrays.getvalue()}
+
+
+class _Touches:
+    """Writes a file where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        """Have the unpickler call ``Path.touch`` in the folder that it works in."""
+        return Path.touch, (Path(MARKER),)
+
+
+def hostile_contents() -> dict[str, bytes]:
+    """Files that harm whoever trusts them; the first and the last leave a file of the name :data:`MARKER`."""
+    bomb, leaving = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("state.npy", bytes(BOMB_BYTES))
+    with zipfile.ZipFile(leaving, "w") as archive:
+        archive.writestr(f"../{MARKER}", "outside")
+    return {"a pickle": pickle.dumps(_Touches()), "a zip bomb": bomb.getvalue(), "a path outside": leaving.getvalue()}
 
 
 def _flip(file: Path, place: int) -> Callable[[Path], None]:

@@ -45,6 +45,40 @@ def restored_figures(found: Mapping[str, Array], expected: Mapping[str, Array]) 
     }
 
 
+def inference_figures(predicted: Array, inference: Array) -> dict[str, Any]:
+    """Logits after the restore beside those when saved."""
+    return {
+        "inference_bitwise": bool(np.array_equal(predicted, inference)),
+        "inference_error_ulp": max_ulp(predicted.astype(inference.dtype), inference),
+    }
+
+
+def cost_figures(facts: Mapping[str, Any], restore_ns: int) -> dict[str, Any]:
+    """Time, bytes and names.
+
+    Args:
+        facts: what saving cost and left.
+        restore_ns: what restoring took.
+    """
+    return {
+        "save_s": facts["save_ns"] / 1e9,
+        "restore_s": restore_ns / 1e9,
+        "size_bytes": facts["size_bytes"],
+        "files": facts["files"],
+        "names_stored": len(facts["names"]),
+        "random_state_stored": bool(facts["random_state"]),
+    }
+
+
+def raw_costs(facts: Mapping[str, Any], restore_ns: int) -> dict[str, Any]:
+    """The samples beside :func:`cost_figures`."""
+    return {
+        "save_ns": facts["save_ns"],
+        "restore_ns": restore_ns,
+        "durations_ns": [facts["save_ns"] + restore_ns],
+    }
+
+
 def resumed_figures(resumed: Array, uninterrupted: Array) -> dict[str, Any]:
     """Where and how far the resumed losses leave the uninterrupted ones."""
     gap = distance(resumed, uninterrupted)

@@ -13,14 +13,22 @@ import numpy as np
 
 from benchmarks.axes.agreement import refused
 from benchmarks.axes.checkpoint.arrays import lost_arrays
-from benchmarks.axes.checkpoint.figures import hidden_loss, judge, restored_figures, resumed_figures
+from benchmarks.axes.checkpoint.exporting import infer_elsewhere
+from benchmarks.axes.checkpoint.figures import (
+    cost_figures,
+    hidden_loss,
+    inference_figures,
+    judge,
+    raw_costs,
+    restored_figures,
+    resumed_figures,
+)
 from benchmarks.axes.checkpoint.saving import ARRAYS, EARLIER, FACTS, REPLICA, folder_of
 from benchmarks.axes.checkpoint.subjects import Subject
 from benchmarks.axes.outcome import Outcome
 from benchmarks.checkpoints.diagnosis import diagnose
 from benchmarks.checkpoints.situations import NEW, SITUATIONS
 from bn_impls import canonical
-from bn_impls.accuracy.errors import max_ulp
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Unsupported
 
@@ -50,6 +58,8 @@ def restore(build: Callable[[], Subject | Unsupported], parameters: Mapping[str,
             return Outcome(status="unsupported", reason=f"a layer alone is saved as {', '.join(subject.formats)}")
         if situation == "unbuilt" and parameters["format"] not in subject.formats:
             return Outcome(status="unsupported", reason="this format makes the object itself, or sets what there is")
+        if "export" in parameters and parameters["format"] in subject.exports and facts is not None:
+            return infer_elsewhere(subject, parameters["format"], scratch, facts)
         if parameters["format"] not in subject.formats or facts is None:
             why = f"it offers {', '.join(subject.formats)}, but its descriptor declares {parameters['format']}"
             return Outcome(status="failed", reason=why)
@@ -70,7 +80,7 @@ def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, fa
     try:
         subject.formats[parameters["format"]].restore(folder_of(scratch, parameters["format"]))
     except BadCheckpoint as error:
-        return _refused(situation, error, bool(parameters.get("partial")))
+        return _refused(situation, str(error).replace(f"{scratch}/", ""), bool(parameters.get("partial")))
     restore_ns = time.perf_counter_ns() - began
     found, predicted = subject.everything(), subject.infer()
     inference = inference[: len(predicted)]  # a layer for smaller batches has got the first rows
@@ -82,25 +92,18 @@ def _restored(subject: Subject, parameters: Mapping[str, Any], scratch: Path, fa
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
     lost = lost_arrays(found, expected, before, others)
     metrics = {
-        **_inference(predicted, inference),
+        **inference_figures(predicted, inference),
         **restored_figures({name: a.astype(expected[name].dtype) for name, a in found.items()}, expected),
         **(resumed_figures(resumed, losses) if steps else {}),
         "arrays": len(expected),
         "arrays_lost": len(lost),
-        "save_s": facts["save_ns"] / 1e9,
-        "restore_s": restore_ns / 1e9,
-        "size_bytes": facts["size_bytes"],
-        "files": facts["files"],
-        "names_stored": len(facts["names"]),
-        "random_state_stored": bool(facts["random_state"]),
+        **cost_figures(facts, restore_ns),
     }
     samples = {
         "uninterrupted_loss": losses.tolist(),
         "resumed_loss": resumed.tolist(),
-        "save_ns": facts["save_ns"],
-        "restore_ns": restore_ns,
-        "durations_ns": [facts["save_ns"] + restore_ns],
-        "names": facts["names"],
+        **raw_costs(facts, restore_ns),
+        **({"names": facts["names"]} if situation == NEW else {}),
         "lost": [asdict(one) for one in lost[:MOST_SHOWN]],
         **({} if subject.dataset is None else {"dataset": subject.dataset}),
     }
@@ -116,15 +119,7 @@ def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _inference(predicted: Array, inference: Array) -> dict[str, Any]:
-    rounded = predicted.astype(inference.dtype)
-    return {
-        "inference_bitwise": bool(np.array_equal(predicted, inference)),
-        "inference_error_ulp": max_ulp(rounded, inference),
-    }
-
-
-def _refused(situation: str, error: BadCheckpoint, partial: bool) -> Outcome:
+def _refused(situation: str, error: str, partial: bool) -> Outcome:
     """A checkpoint that its own maker refuses is a disagreement; elsewhere a refusal is an honest answer."""
     if partial:
         return Outcome(status="unsupported", reason=f"restoring in this way is refused: {error}")

@@ -40,13 +40,13 @@ def save(build: Callable[[], Subject | Unsupported], parameters: Mapping[str, An
     if isinstance(subject, Unsupported):
         return refused(subject)
     try:
-        wanted = parameters.get("formats", [parameters["format"]])
-        if not set(wanted) & set(subject.formats):
+        wanted, offered = parameters.get("formats", [parameters["format"]]), {*subject.formats, *subject.exports}
+        if not offered & set(wanted):
             if parameters.get("part") == "layer":
                 return Outcome(status="unsupported", reason=f"a layer alone is saved as {', '.join(subject.formats)}")
             why = f"it offers {', '.join(subject.formats)}, but its descriptor declares {', '.join(wanted)}"
             return Outcome(status="failed", reason=why)
-        return _save(subject, [name for name in wanted if name in subject.formats], parameters, scratch)
+        return _save(subject, [name for name in wanted if name in offered], parameters, scratch)
     finally:
         subject.close()
 
@@ -70,14 +70,15 @@ def _save(subject: Subject, formats: Sequence[str], parameters: Mapping[str, Any
 def _saved(subject: Subject, name: str, folder: Path) -> dict[str, Any]:
     """Save in one format; an error is that format's row and keeps no other from being saved."""
     folder.mkdir(parents=True)
+    form = subject.exports[name] if name in subject.exports else subject.formats[name]
     began = time.perf_counter_ns()
     try:
-        subject.formats[name].save(folder)
+        form.save(folder)
     except Exception as error:  # whatever a framework raises when saving is this format's reason
         return {"error": f"saving raised {type(error).__name__}: {str(error)[:300]}"}
     save_ns = time.perf_counter_ns() - began
     files = [path for path in folder.rglob("*") if path.is_file()]
-    stored = list(subject.formats[name].names(folder))
+    stored = list(form.names(folder))
     return {
         "save_ns": save_ns,
         "size_bytes": sum(path.stat().st_size for path in files),

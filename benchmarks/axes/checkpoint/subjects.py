@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from bn_impls.canonical import layer_format, trainer_format
 from bn_impls.interface import (
     Array,
     Configuration,
+    Export,
     Format,
     Implementation,
     Layer,
@@ -39,6 +40,8 @@ class Subject:
         close: release it.
         replica: what the statistics would be from the first half of each batch, of (steps so far); none for a network.
         dataset: what the data set says of itself.
+        exports: files to infer from elsewhere; a layer has none.
+        inputs: what ``infer`` infers from, where there are exports.
     """
 
     formats: Mapping[str, Format]
@@ -49,6 +52,8 @@ class Subject:
     close: Callable[[], None]
     replica: Callable[[int], dict[str, Array]] = lambda steps: {}
     dataset: Mapping[str, Any] | None = None
+    exports: Mapping[str, Export] = field(default_factory=dict)
+    inputs: Array | None = None
 
 
 def subject(
@@ -92,6 +97,8 @@ def _network(
         observe=lambda: labelled(_claims(experiment.settings), trainer.observe()),
         close=trainer.close,
         dataset=experiment.data.description(),
+        exports=trainer.exports,
+        inputs=test,
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,8 @@ class Server:
     def __init__(self) -> None:
         """Nothing is imported before ``do_start``."""
         self.layers: dict[str, Layer | Unsupported] = {}
+        self.in_order: dict[str, dict[str, Array]] = {}
+        self.half_restored: set[str] = set()
 
     def do_start(self, specification: str, style: str, format: str) -> dict[str, Any]:
         """Import the implementation."""
@@ -65,16 +68,45 @@ class Server:
             self.layers[variant] = self.implementation.build(settings)
         return self.layers[variant]
 
+    def _in_order(self, variant: str) -> Layer | Unsupported:
+        """A layer of drawn values; a new one if a refused restore left the last one in any other state."""
+        layer = self._layer(variant)
+        if isinstance(layer, Unsupported):
+            return layer
+        _draw(layer, -1)
+        if variant not in self.in_order:
+            self.in_order[variant] = _seen(layer)
+        elif variant in self.half_restored:
+            self.half_restored.remove(variant)
+            if not _equal(_seen(layer), self.in_order[variant]):
+                del self.layers[variant]
+                return self._in_order(variant)
+        return layer
+
     def _format(self, layer: Layer) -> Format:
         return {"npz": layer_format(layer), **layer.formats}[self.format]
 
-    def do_save(self, folder: str, variant: str, seed: int, times: int = 1, limit: int | None = None) -> dict[str, Any]:
-        """Save a layer of drawn values; ``limit`` is the most bytes that a file may have, as on a full disk."""
+    def do_save(
+        self, folder: str, variant: str, seed: int, times: int = 1, limit: int | None = None, at_most_s: float = 600
+    ) -> dict[str, Any]:
+        """Save a layer of drawn values.
+
+        Args:
+            folder: where.
+            variant: which layer.
+            seed: of the values.
+            times: how often.
+            limit: the most bytes that a file may have, as on a full disk.
+            at_most_s: after so long, no further time.
+        """
         layer = self._layer(variant)
         if isinstance(layer, Unsupported) or self.format not in {"npz": None, **layer.formats}:
             return {"status": "unsupported", "reason": getattr(layer, "reason", "the layer has no such format")}
         _draw(layer, seed)
-        for _ in range(times):
+        until = time.monotonic() + at_most_s
+        for number in range(times):
+            if number and time.monotonic() > until:
+                break
             try:
                 with _limited(limit):
                     self._format(layer).save(Path(folder))
@@ -93,17 +125,16 @@ class Server:
 
     def do_restore(self, folder: str, variant: str, expected: list[str]) -> dict[str, Any]:
         """Restore into a layer of other values, and say how that ended."""
-        layer = self._layer(variant)
+        layer = self._in_order(variant)
         if isinstance(layer, Unsupported):
             return {"status": "unsupported", "reason": layer.reason}
-        _draw(layer, -1)
-        before = _seen(layer)
+        before = self.in_order[variant]
         try:
             with _as_nobody(Path(folder)):
                 self._format(layer).restore(Path(folder))
             found = _seen(layer)
         except Exception as error:  # any error is a refusal; one of another kind is shown as such
-            self.layers.pop(variant)  # half restored
+            self.half_restored.add(variant)
             return {"status": "ok", "end": REFUSED, "error": _said(error), "named": isinstance(error, BadCheckpoint)}
         wanted = [canonical.read(Path(path)) for path in expected]
         if any(_equal(found, one) for one in wanted):

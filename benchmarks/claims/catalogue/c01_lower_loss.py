@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -17,13 +19,15 @@ from benchmarks.claims.training import training
 RATE = 0.01
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, RATE, 3e-2)
 QUICK_RATES = (1e-3, RATE)
-SEEDS = 20
+SEEDS = 40
+"""The gain in accuracy at the document's rate is about as large as its margin: 20 seeds left it open."""
 LOSS_MARGIN = 0.03
 """Nats of test loss that do not matter: a tenth of what such a network reaches on 4,000 digits."""
 ACCURACY_MARGIN = 0.01
 """Share of the test digits that does not matter: the standard error of 92 % of 500 digits is 1.2 points."""
-PRINTED = {True: (0.08934, 0.9737), False: (0.20734, 0.9513)}
-"""With or without batch normalization -> document 000's test loss and accuracy after 10 epochs of 55,000 digits."""
+PRINTED = {True: (0.08934, 97.37), False: (0.20734, 95.13)}
+"""With or without batch normalization -> document 000's test loss in nats, and accuracy in %, after its 10 epochs."""
+SMALLER = "4,000 training digits instead of 55,000, so 1,250 steps instead of 17,180"
 WORDS = {True: "with", False: "without"}
 LOSS, ACCURACY = "final_test_loss_moving", "final_test_accuracy_moving"
 CURVES = {
@@ -90,28 +94,31 @@ def judge(results: Results) -> Verdict:
             "test_accuracy_change_at_best_rates_points": 100 * best_accuracy.mean,
             "seeds": loss.pairs,
         },
-        printed=tuple(_printed(results, arm) for arm in WORDS),
+        printed=tuple(chain.from_iterable(_printed(results, arm) for arm in WORDS)),
     )
 
 
-def _printed(results: Results, batch_norm: bool) -> Printed:
-    ours = np.mean([*results.values(ACCURACY, batch_norm=batch_norm, learning_rate=RATE).values()])
-    return Printed(
-        what=f"test accuracy {WORDS[batch_norm]} batch normalization, in %",
-        printed=100 * PRINTED[batch_norm][1],
-        ours=100 * float(ours),
-        why="4,000 training digits instead of 55,000, so 1,250 steps instead of 17,180",
-    )
+def _printed(results: Results, batch_norm: bool) -> Iterator[Printed]:
+    """The document's two figures of a network, beside the means over our seeds."""
+    parts = (("loss", "in nats", LOSS, 1), ("accuracy", "in %", ACCURACY, 100))
+    for printed, (name, unit, metric, factor) in zip(PRINTED[batch_norm], parts, strict=True):
+        values = results.values(metric, batch_norm=batch_norm, learning_rate=RATE)
+        yield Printed(
+            what=f"test {name} {WORDS[batch_norm]} batch normalization, {unit}",
+            printed=printed,
+            ours=factor * float(np.mean([*values.values()])),
+            why=SMALLER,
+        )
 
 
 def picture(results: Results) -> Picture:
     """The document's four plots, over seeds."""
     arms = {True: "with batch normalization", False: "without"}
-    epochs = np.arange(results.stack("train_loss_moving", learning_rate=RATE).shape[1])
+    epochs = np.arange(1, results.stack("train_loss_moving", learning_rate=RATE).shape[1])
 
     def bands(curve: str) -> list[Band]:
         return [
-            Band(name, epochs, results.stack(curve, batch_norm=arm, learning_rate=RATE), place, place)
+            Band(name, epochs, results.stack(curve, batch_norm=arm, learning_rate=RATE)[:, 1:], place, place)
             for place, (arm, name) in enumerate(arms.items())
         ]
 

@@ -113,7 +113,7 @@ def picture(results: Results) -> Picture:
             for place, percent in enumerate((15, 50, 85))
         ]
 
-    panels = {f"{arm} batch normalization" if arm == "without" else arm: bands(arm) for arm in ARMS}
+    panels = {arm if "noise" in arm else f"{arm} batch normalization": bands(arm) for arm in ARMS}
     told = "; ".join(f"{arm}: {np.mean([*drifts(results, arm).values()]):.2f} half-widths" for arm in ARMS)
     return Picture(
         title="Percentiles of the input of one unit over training",

@@ -109,9 +109,10 @@ def picture(results: Results) -> Picture:
         found = []
         for place, arm in enumerate((True, False)):
             rate = best_rate(results, depth, arm)
-            values = results.stack("validation_loss_moving", options=DEPTHS[depth], learning_rate=rate, batch_norm=arm)
+            chosen = {"options": DEPTHS[depth], "learning_rate": rate, "batch_norm": arm}
+            values = results.stack("validation_loss_moving", **chosen)[:, 1:]
             name = "with batch normalization" if arm else "without"
-            found.append(Band(name, np.arange(values.shape[1]), values, place, place))
+            found.append(Band(name, np.arange(values.shape[1]) + 1, values, place, place))
         return found
 
     gain = gains(results)

@@ -7,7 +7,8 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.claims.cases import case
 from benchmarks.claims.judging import Difference, combined, on_what, paired
-from benchmarks.claims.model import Claim, Size, Verdict
+from benchmarks.claims.model import Claim, Picture, Size, Verdict
+from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
 from benchmarks.claims.seeds import seeds
 from benchmarks.claims.training import training
@@ -16,6 +17,7 @@ EPOCHS = {"quick": 10, "full": 100}
 MARGIN = 0.01
 """Share of the test digits that does not matter."""
 GRAPH = "unused_logits"
+LOGITS = ("plain", "normalized")
 ACCURACY, LOSS = "final_test_accuracy_moving", "final_test_loss_moving"
 
 
@@ -24,17 +26,14 @@ def cases(size: Size) -> list[Case]:
     trainings = [
         training("001", options={"logits": logits}, epochs=EPOCHS[size], evaluate_every=5, seed=seed)
         for seed in seeds(size, 5)
-        for logits in ("plain", "normalized")
+        for logits in LOGITS
     ]
     return [case(GRAPH, "tf1-layers"), *trainings]
 
 
 def gain(results: Results, metric: str, margin: float) -> Difference:
     """Change by normalizing the logits that the loss reads."""
-    arms = {
-        logits: results.values(metric, experiment="training", options={"logits": logits})
-        for logits in ("plain", "normalized")
-    }
+    arms = {logits: results.values(metric, experiment="training", options={"logits": logits}) for logits in LOGITS}
     return paired(arms["normalized"], arms["plain"], margin=margin, family=2)
 
 
@@ -50,7 +49,7 @@ def judge(results: Results) -> Verdict:
     mean = {
         logits: 100
         * float(np.mean([*results.values(ACCURACY, experiment="training", options={"logits": logits}).values()]))
-        for logits in ("plain", "normalized")
+        for logits in LOGITS
     }
     return Verdict(
         kind=kind,
@@ -64,6 +63,22 @@ def judge(results: Results) -> Verdict:
             "test_accuracy_change_points": 100 * accuracy.mean,
             "test_loss_change_nats": loss.mean,
         },
+    )
+
+
+def picture(results: Results) -> Picture:
+    """Test accuracy over steps."""
+    bands = []
+    for place, logits in enumerate(LOGITS):
+        chosen = {"experiment": "training", "options": {"logits": logits}}
+        values = 100 * results.stack("test_accuracy_moving", **chosen)
+        bands.append(Band(f"{logits} logits", results.stack("evaluated_steps", **chosen)[0], values, place, place))
+    return Picture(
+        title="Document 001's network with plain and with normalized logits",
+        caption="Test accuracy in %; median and range over seeds.",
+        alternative=f"At the end, normalized less plain: {gain(results, ACCURACY, MARGIN).told('points', 100)}.",
+        height_in=2.6,
+        paint=lambda canvas: panels_of_bands(canvas, {"test accuracy, %": bands}, "step"),
     )
 
 
@@ -87,5 +102,6 @@ CLAIM = Claim(
     "point, interval included); refuted if neither; depends if one holds.",
     cases=cases,
     judge=judge,
+    picture=picture,
     meaning=meaning,
 )

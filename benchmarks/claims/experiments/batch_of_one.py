@@ -7,39 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
+from benchmarks.axes.outcome import Outcome
 from benchmarks.claims.experiments.probing import (
     exact_inference_bound,
+    on_layers,
     output_bound,
-    refusals_become_rows,
     set_state,
     statistics,
-    subject,
     worst_over,
 )
-from bn_impls.interface import Array, Implementation
+from bn_impls.interface import Array
 from bn_impls.semantics.asking import NotOffered, Subject, refused
 
 ROWS, CHANNELS, EPSILON, BETA = 32, 4, 1e-3, 0.25
 MAP = (1, 5, 5, CHANNELS)
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Feed rows one by one and together, in inference and in training mode.
 
     Args:
-        implementation: whose layers are fed.
+        asked: whose layers are fed.
         parameters: ``style`` and ``seed``.
-        surroundings: not needed.
 
     Returns:
         The difference in inference; the spread of the outputs in training mode at batch 1, where the variance of one
         value is 0; the same of one example that is a map, which has several values a channel.
     """
     x = np.random.default_rng(parameters["seed"]).normal(1.0, 2.0, (ROWS, CHANNELS)).astype(np.float32)
-    with subject(implementation, parameters) as asked:
-        return Outcome(metrics=_inference(asked, x) | _training(asked, x) | _map(asked, parameters["seed"]))
+    return Outcome(metrics=_inference(asked, x) | _training(asked, x) | _map(asked, parameters["seed"]))
 
 
 def _inference(asked: Subject, x: Array) -> dict[str, Any]:

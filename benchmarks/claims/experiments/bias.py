@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
+from benchmarks.axes.outcome import Outcome
 from benchmarks.claims.experiments.probing import (
     exact_inference_bound,
     in_each_dtype,
+    on_layers,
     output_bound,
-    refusals_become_rows,
     set_state,
     statistics,
-    subject,
     worst_over,
 )
 from bn_impls.accuracy.bounds import step_bounds
-from bn_impls.interface import Array, Implementation
+from bn_impls.interface import Array
 from bn_impls.semantics.asking import Subject
 
 SHAPE, EPSILON = (64, 8), 1e-3
@@ -28,21 +27,19 @@ GRID = 256.0
 ADAM_EPSILON = 1e-7  # Keras' default
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Feed a batch with and without a bias added.
 
     Args:
-        implementation: whose layer is fed.
+        asked: whose layer is fed.
         parameters: ``style`` and ``seed``.
-        surroundings: not needed.
 
     Returns:
         Differences over rounding bounds in training and with statistics that followed; the shift of inference with
         stale ones; the gradient of the bias over its bound, and what Adam makes of it.
     """
-    with subject(implementation, parameters) as asked:
-        return Outcome(metrics=in_each_dtype(lambda dtype: _figures(asked, dtype, parameters["seed"])))
+    return Outcome(metrics=in_each_dtype(lambda dtype: _figures(asked, dtype, parameters["seed"])))
 
 
 def _figures(asked: Subject, dtype: str, seed: int) -> dict[str, Any]:

@@ -11,23 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.claims.experiments.probing import refusals_become_rows, subject
-from bn_impls.interface import Array, Implementation
+from benchmarks.axes.outcome import Outcome
+from benchmarks.claims.experiments.probing import on_layers
+from bn_impls.interface import Array
+from bn_impls.semantics.asking import Subject
 
 ROWS = 256
 EPSILONS = tuple(10.0**power for power in range(-7, 0))
 VARIANCES = tuple(10.0**power for power in range(-6, 1))
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Feed inputs of every variance to layers of every epsilon.
 
     Args:
-        implementation: whose layers are fed.
+        asked: whose layers are fed.
         parameters: ``style`` and ``seed``.
-        surroundings: not needed.
 
     Returns:
         Arrays (epsilons, variances): standard deviation of the output, size of the gradient over that without epsilon;
@@ -35,12 +35,11 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     """
     x, dy = _drawn(parameters["seed"])
     outputs, gradients = np.empty((2, len(EPSILONS), len(VARIANCES)))
-    with subject(implementation, parameters) as asked:
-        for row, epsilon in enumerate(EPSILONS):
-            y, dx, _, _ = asked.usual(x.shape, epsilon=epsilon).differentiate(x, dy)
-            assert y is not None and dx is not None
-            outputs[row] = y.std(axis=0)
-            gradients[row] = np.linalg.norm(dx, axis=0) / np.linalg.norm(dy / x.std(axis=0), axis=0)
+    for row, epsilon in enumerate(EPSILONS):
+        y, dx, _, _ = asked.usual(x.shape, epsilon=epsilon).differentiate(x, dy)
+        assert y is not None and dx is not None
+        outputs[row] = y.std(axis=0)
+        gradients[row] = np.linalg.norm(dx, axis=0) / np.linalg.norm(dy / x.std(axis=0), axis=0)
     epsilons, variances = np.array(EPSILONS)[:, None], x.var(axis=0)
     expected = np.sqrt(variances / (variances + epsilons))
     return Outcome(

@@ -8,7 +8,7 @@ where the average is right, below it where the start value still weighs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from benchmarks.claims.experiments.inspection import walk
 from bn_impls.interface import Array, Implementation, Statistics, Trainer, Unsupported
 from bn_impls.networks.description import BatchNorm
 
+SPLITS = ("train", "validation")
 MODES: tuple[Statistics, ...] = ("moving", "batch")
 
 
@@ -30,12 +31,13 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
 
     Args:
         implementation: whose layers are in the network.
-        parameters: of a training; ``looks``, the steps after which inference is looked at; ``conventions``, the fields
-            of the implementation's :class:`bn_impls.interface.Conventions` that are changed.
+        parameters: of a training; ``looks``, the steps after which inference is looked at; ``splits``, on which
+            (training and validation unless given); ``conventions``, the fields of the implementation's
+            :class:`bn_impls.interface.Conventions` that are changed.
         surroundings: give the data set.
 
     Returns:
-        Curves (looks,) ``<split>_<loss|accuracy>_<mode>`` of training and validation rows, and ``inference_scale``
+        Curves (looks,) ``<split>_<loss|accuracy>_<mode>`` of the splits, and ``inference_scale``
         (looks, layers), the median over a layer's channels.
     """
     experiment = Experiment.of(implementation, parameters, surroundings)
@@ -46,6 +48,7 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
         return refused(trainer)
     curves: dict[str, list[Any]] = {}
     looks = [int(step) for step in parameters["looks"]]
+    splits = parameters.get("splits", SPLITS)
     try:
         rows, masks = experiment.steps(max(looks))
         done = 0
@@ -54,7 +57,7 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
                 part = slice(done, step)
                 trainer.train(rows[part], {name: mask[part] for name, mask in masks.items()})
                 done = step
-            _look(trainer, experiment, curves)
+            _look(trainer, experiment, splits, curves)
     finally:
         trainer.close()
     arrays = {name: np.array(values) for name, values in curves.items()}
@@ -65,8 +68,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     )
 
 
-def _look(trainer: Trainer, experiment: Experiment, curves: dict[str, list[Any]]) -> None:
-    for split in ("train", "validation"):
+def _look(trainer: Trainer, experiment: Experiment, splits: Sequence[str], curves: dict[str, list[Any]]) -> None:
+    for split in splits:
         for mode in MODES:
             loss, accuracy = evaluate(trainer, getattr(experiment.data, split), mode)
             curves.setdefault(f"{split}_loss_{mode}", []).append(loss)

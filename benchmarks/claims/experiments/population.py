@@ -12,22 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.claims.experiments.probing import refusals_become_rows, subject
-from bn_impls.interface import Implementation
+from benchmarks.axes.outcome import Outcome
+from benchmarks.claims.experiments.probing import on_layers
+from bn_impls.semantics.asking import Subject
 
 ROWS, CHANNELS = 55_000, 128  # as many rows as document 001 trains on
 LATE = 10**6  # updates before: any warm-up is over
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Feed random batches of a fixed set until the average has settled.
 
     Args:
-        implementation: whose layer is fed.
+        asked: whose layer is fed.
         parameters: ``style``, ``decay``, ``batch_size``, ``updates`` and ``seed``.
-        surroundings: not needed.
 
     Returns:
         Root mean square errors of moving mean and variance against the whole set, and the number of batches whose
@@ -38,12 +37,11 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
     population = rows.astype(np.float64)
     mean, variance = population.mean(axis=0), population.var(axis=0)
     size, decay = int(parameters["batch_size"]), float(parameters["decay"])
-    with subject(implementation, parameters) as asked:
-        probed = asked.layer((size, CHANNELS), decay=decay)
-        probed.set(num_updates=LATE)
-        for _ in range(parameters["updates"]):
-            probed.train(rows[generator.integers(0, ROWS, size)])
-        moving_mean, moving_variance = probed.moving()
+    probed = asked.layer((size, CHANNELS), decay=decay)
+    probed.set(num_updates=LATE)
+    for _ in range(parameters["updates"]):
+        probed.train(rows[generator.integers(0, ROWS, size)])
+    moving_mean, moving_variance = probed.moving()
     squared = float(np.square((moving_mean - mean) / np.sqrt(variance)).mean())
     return Outcome(
         metrics={

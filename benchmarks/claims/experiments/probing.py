@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -19,27 +18,28 @@ DTYPES = ("float32", "float64")
 Run = Callable[[Implementation, Mapping[str, Any], Surroundings], Outcome]
 
 
-@contextmanager
-def subject(implementation: Implementation, parameters: Mapping[str, Any]) -> Iterator[Subject]:
-    """The implementation in the case's call style, with every layer that is built of it released at the end."""
-    built = Subject(implementation, parameters["style"])
-    try:
-        yield built
-    finally:
-        built.close()
+def on_layers(measure: Callable[[Subject, Mapping[str, Any]], Outcome]) -> Run:
+    """An experiment that asks the layers of one implementation.
 
+    Args:
+        measure: ``(the implementation in the case's call style, parameters) -> Outcome``; every layer that is built is
+            released at its end.
 
-def refusals_become_rows(run: Run) -> Run:
-    """An experiment whose implementation does not offer what it needs has the status ``unsupported``."""
+    Returns:
+        The stage of a case. One whose implementation does not offer what is asked for has the status ``unsupported``.
+    """
 
-    @wraps(run)
-    def guarded(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+    @wraps(measure)
+    def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+        asked = Subject(implementation, parameters["style"])
         try:
-            return run(implementation, parameters, surroundings)
+            return measure(asked, parameters)
         except NotOffered as reason:
             return Outcome(status="unsupported", reason=str(reason))
+        finally:
+            asked.close()
 
-    return guarded
+    return run
 
 
 def in_each_dtype(measure: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:

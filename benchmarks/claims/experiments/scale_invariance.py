@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.claims.experiments.probing import in_each_dtype, refusals_become_rows, subject
+from benchmarks.axes.outcome import Outcome
+from benchmarks.claims.experiments.probing import in_each_dtype, on_layers
 from bn_impls.accuracy.bounds import step_bounds
-from bn_impls.interface import Array, Implementation
+from bn_impls.interface import Array
 from bn_impls.semantics.asking import Probed, Subject
 
 SHAPE, INPUTS = (64, 8), 16
@@ -24,22 +24,20 @@ POWERS_OF_TWO = (2.0**-12, 2.0**12)
 SCALES = tuple(10.0**power for power in range(-4, 5))
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Scale the weights before a layer.
 
     Args:
-        implementation: whose layer is used.
+        asked: whose layer is used.
         parameters: ``style``, ``epsilon`` (the second one tried, beside 0) and ``seed``.
-        surroundings: not needed.
 
     Returns:
         Without epsilon, differences over their rounding bound, and whether powers of two change no bit; with it, the
         size of output and gradient for each scale beside the closed form.
     """
-    with subject(implementation, parameters) as asked:
-        metrics = in_each_dtype(lambda dtype: _without_epsilon(asked, dtype, parameters["seed"]))
-        curve = _with_epsilon(asked, float(parameters["epsilon"]), parameters["seed"])
+    metrics = in_each_dtype(lambda dtype: _without_epsilon(asked, dtype, parameters["seed"]))
+    curve = _with_epsilon(asked, float(parameters["epsilon"]), parameters["seed"])
     worst = max(np.abs(curve["output_size"] / curve["output_size_expected"] - 1))
     return Outcome(
         metrics=metrics

@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
+from benchmarks.axes.outcome import Outcome
 from benchmarks.claims.experiments.probing import (
     exact_inference_bound,
     in_each_dtype,
+    on_layers,
     output_bound,
-    refusals_become_rows,
     set_state,
     statistics,
-    subject,
     worst_over,
 )
 from bn_impls.accuracy.bounds import UNIT_ROUNDOFF
-from bn_impls.interface import Array, Implementation
+from bn_impls.interface import Array
 from bn_impls.semantics.asking import Subject
 
 EPSILON = 1e-3
@@ -28,21 +27,19 @@ CHANNEL_MEANS = np.array([0.0, 1.0, -3.0, 10.0])
 CHANNEL_DEVIATIONS = np.array([1.0, 0.5, 2.0, 0.1])
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Feed batches through a layer whose gamma and beta were chosen to undo the first one's normalization.
 
     Args:
-        implementation: whose layer is fed.
+        asked: whose layer is fed.
         parameters: ``style``, ``batch_size`` and ``seed``.
-        surroundings: not needed.
 
     Returns:
         Errors of "output = input": over the rounding bound where it should hold, over the input's deviation elsewhere.
     """
     size = int(parameters["batch_size"])
-    with subject(implementation, parameters) as asked:
-        metrics = in_each_dtype(lambda dtype: _figures(asked, dtype, size, parameters["seed"]))
+    metrics = in_each_dtype(lambda dtype: _figures(asked, dtype, size, parameters["seed"]))
     return Outcome(metrics=metrics | {"other_batch_expected_rms_over_deviation": math.sqrt(3 / size)})
 
 

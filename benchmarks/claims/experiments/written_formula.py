@@ -11,33 +11,32 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.claims.experiments.probing import output_bound, refusals_become_rows, subject, worst_over
-from bn_impls.interface import Array, Implementation
+from benchmarks.axes.outcome import Outcome
+from benchmarks.claims.experiments.probing import on_layers, output_bound, worst_over
+from bn_impls.interface import Array
+from bn_impls.semantics.asking import Subject
 
 SHAPE = (64, 100)  # document 003's batch and hidden layer
 EPSILON = 1e-3
 
 
-@refusals_become_rows
-def run(implementation: Implementation, parameters: Mapping[str, Any], surroundings: Surroundings) -> Outcome:
+@on_layers
+def run(asked: Subject, parameters: Mapping[str, Any]) -> Outcome:
     """Normalize one batch by the formula, by the implementation, and by the implementation along the other axis.
 
     Args:
-        implementation: whose layer is used.
+        asked: whose layer is used.
         parameters: ``style`` and ``seed``.
-        surroundings: not needed.
 
     Returns:
         How far the formula is from batch and from layer normalization.
     """
     z = _drawn(parameters["seed"])
     written = formula(z, EPSILON)
-    with subject(implementation, parameters) as asked:
-        normalized = asked.layer(z.shape, epsilon=EPSILON).train(z)
-        across = asked.layer(z.T.shape, epsilon=EPSILON)
-        turned = across.train(z.T).T  # each example a channel, each neuron a row: layer normalization
-        bound = output_bound(across.settings, z.T, np.ones(len(z)), np.zeros(len(z))).T
+    normalized = asked.layer(z.shape, epsilon=EPSILON).train(z)
+    across = asked.layer(z.T.shape, epsilon=EPSILON)
+    turned = across.train(z.T).T  # each example a channel, each neuron a row: layer normalization
+    bound = output_bound(across.settings, z.T, np.ones(len(z)), np.zeros(len(z))).T
     return Outcome(
         metrics={
             "batch_norm_difference_rms": float(np.sqrt(np.square(written - normalized).mean())),

@@ -14,7 +14,7 @@ from benchmarks.report.restores import lost, unknown
 from benchmarks.report.run import Record
 from benchmarks.report.sections.conditioning import losing
 from benchmarks.report.sections.fastest import all_the_same, choice, entry_name, evidence
-from benchmarks.report.trainings import first_split, trains_alike, uses_batch_norm
+from benchmarks.report.trainings import first_split, only_compared, trains_alike, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import QUANTITIES, count, listing, percent, shape_text, significant, visible
 
@@ -141,7 +141,7 @@ def _common(records: Sequence[Record]) -> list[Record]:
 
 
 def _trains(view: View) -> list[Card]:
-    of = view.by_implementation("convergence")
+    of = only_compared(view.by_implementation("convergence"))
     if not of:
         return []
     alike = [who for who, records in of.items() if all(trains_alike(record, view.roundings) for record in records)]

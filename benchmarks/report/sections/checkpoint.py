@@ -10,10 +10,12 @@ from benchmarks.report.document import enumerate_spans, name, say, verdict  # is
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.restores import Part, lost, parts, unknown
 from benchmarks.report.run import Record
+from benchmarks.report.sections.restore_advice import advice
 from benchmarks.report.sections.restore_damage import damage_blocks
+from benchmarks.report.sections.restore_names import names_table
 from benchmarks.report.sections.restore_situations import situations_table
-from benchmarks.report.sections.restore_ways import advice, ways_table
-from benchmarks.report.sections.sentences import bullets
+from benchmarks.report.sections.restore_ways import parts_table, ways_table
+from benchmarks.report.sections.sentences import MOST_SENTENCES, bullets
 from benchmarks.report.tables import (
     BLANK,
     first_rows,
@@ -40,19 +42,37 @@ def build(view: View) -> Section:
         "bit, and training goes on beside a run that was never interrupted. Saving and restoring were timed "
         "once, while other implementations were at work: those times are orders of magnitude."
     )
-    sentences = [
-        (sum(bool(lost(record)) for record in of), _sentence(who, of))
-        for who, of in view.by_implementation("checkpoint").items()
-    ]
-    blocks: list[Block] = [Paragraph(lead), bullets(sentences), *_ways(view), _table(view, records), *_beyond(view)]
+    blocks: list[Block] = [Paragraph(lead), bullets(_sentences(view)), *_ways(view)]
+    blocks += [_table(view, records), *_beyond(view)]
     return Section("checkpoint", "Checkpoint", tuple(blocks))
+
+
+def _sentences(view: View) -> list[tuple[int, Rich]]:
+    """One an implementation, with how much it lost; where there are many, those that lose nothing have one together."""
+    of_all = view.by_implementation("checkpoint")
+    whole = [who for who, of in of_all.items() if not any(lost(record) or unknown(record) for record in of)]
+    together = whole if len(of_all) > MOST_SENTENCES and len(whole) > 1 else []
+    told = [
+        (sum(bool(lost(record)) for record in of), _sentence(who, of))
+        for who, of in of_all.items()
+        if who not in together
+    ]
+    if together:
+        everybody = say(
+            "{all} {verdict}, bit by bit, in every way to save a whole network.",
+            all=enumerate_spans([name(one) for one in together], len(together)),
+            verdict=verdict("bring everything back", "good"),
+        )
+        told.append((0, everybody))
+    return told
 
 
 def _ways(view: View) -> list[Block]:
     """Every way to save a whole network, and what whoever saves a part must add."""
     among = {"situation", "damage", "probe", "part"}
     records = [one for one in view.run.records if one.axis == "checkpoint" and not among & set(one.case)]
-    return [block for block in (ways_table(view, records), advice(records)) if block is not None]
+    made = (ways_table(view, records), advice(records), parts_table(view, records))
+    return [block for block in made if block is not None]
 
 
 def _beyond(view: View) -> list[Block]:
@@ -61,8 +81,11 @@ def _beyond(view: View) -> list[Block]:
     elsewhere = situations_table(view, [record for record in of_axis if "situation" in record.case])
     probes = [_probe(record) for record in of_axis if "probe" in record.case and record.measured]
     damaged = damage_blocks(view, [record for record in of_axis if "damage" in record.case and record.measured])
+    whole = [record for record in of_axis if not {"situation", "damage", "probe", "part", "source"} & set(record.case)]
+    stored = names_table(view, whole) if any("not_offered" in record.case for record in whole) else None
     blocks: list[Block] = [elsewhere] if elsewhere else []
-    return [*blocks, *([Bullets(tuple(probes))] if probes else []), *(damaged or ())]
+    ends: list[Block] = [stored] if stored else []
+    return [*blocks, *([Bullets(tuple(probes))] if probes else []), *(damaged or ()), *ends]
 
 
 def _probe(record: Record) -> Rich:

@@ -24,9 +24,12 @@ from benchmarks.report.tables import (
 from benchmarks.report.trainings import (
     PARAMETERS,
     Experiment,
+    compared,
     departure,
     experiments,
     first_split,
+    further,
+    only_compared,
     split_text,
     threshold,
     trains_alike,
@@ -50,8 +53,9 @@ def build(view: View) -> Section:
         "Does a network train the same with it? Every implementation starts from the same weights and sees "
         "the same batches in the same order, so that any difference is its own."
     )
-    splits = [(_gravity(view, of), _split(view, who, of)) for who, of in view.by_implementation("convergence").items()]
-    blocks: list[Block] = [Paragraph(lead), bullets(splits), *_benefits(found[0])]
+    followed = only_compared(view.by_implementation("convergence"))
+    splits = [(_gravity(view, of), _split(view, who, of)) for who, of in followed.items()]
+    blocks: list[Block] = [Paragraph(lead), *([bullets(splits)] if splits else []), *_benefits(found[0])]
     for place, experiment in enumerate(found[:MOST_EXPERIMENTS]):
         blocks.extend(experiment_blocks(view, experiment, f"convergence-{place}"))
     for place, experiment in enumerate(found):
@@ -126,7 +130,7 @@ def _benefits(experiment: Experiment) -> list[Block]:
 
 
 def _table(view: View, records: Sequence[Record]) -> Table:
-    parameters = varying(records, DETAILS)
+    parameters = varying(records, (*PARAMETERS, *further(records), "style", "seed"))
     columns = [
         *(parameter_column(parameter) for parameter in parameters if parameter != "style"),
         Column("BN"),
@@ -168,7 +172,7 @@ def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, .
 def _split_cell(view: View, record: Record) -> Cell:
     split = first_split(record)
     if split is None:
-        return Cell(split_text(record), None, "good")
+        return Cell(split_text(record), None, "good" if compared(record) else "")
     if view.roundings.explains(record):
         return Cell(f"{split_text(record)}, rounding", split)
     if departure(record) == "diverged":

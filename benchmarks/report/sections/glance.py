@@ -8,7 +8,7 @@ from benchmarks.report.grades import usual
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.sections.conditioning_table import condition_cell
 from benchmarks.report.tables import BLANK, MOST_ROWS, implementation_cell, number_cell, table
-from benchmarks.report.trainings import first_split, trains_alike
+from benchmarks.report.trainings import first_split, only_compared, trains_alike
 from benchmarks.report.view import View
 from benchmarks.report.wording import TIMES, count, ratio, visible
 
@@ -73,7 +73,7 @@ def _time(contest: Contest | None, who: str) -> Cell:
 
 
 def _trains(view: View, who: str) -> Cell:
-    records = view.by_implementation("convergence").get(who)
+    records = only_compared(view.by_implementation("convergence")).get(who)
     if not records:
         return UNMEASURED
     if any(record.status == "disagrees" for record in records):

@@ -8,11 +8,12 @@ from benchmarks.checkpoints.situations import NEW, SITUATIONS
 from benchmarks.report.document import Cell, Column, Table, say
 from benchmarks.report.restores import lost, parts
 from benchmarks.report.run import Record
+from benchmarks.report.sections.restore_advice import cause
 from benchmarks.report.tables import BLANK, implementation_cell, table, text_cell
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH, shorten, visible
 
-LONGEST_REASON = 90
+LONGEST_REASON = 170
 
 
 def situations_table(view: View, records: Sequence[Record]) -> Table | None:
@@ -40,12 +41,18 @@ def situations_table(view: View, records: Sequence[Record]) -> Table | None:
     return table("checkpoint-situations", "Restored into something else than a new object", columns, rows, note)
 
 
+def _why(record: Record) -> str:
+    """Why nothing was restored; of a refusal, the framework's own words."""
+    reason = record.reason or record.status
+    return f"refused: {cause(reason)}" if " is refused: " in reason else reason
+
+
 def _cell(record: Record | None) -> Cell:
     if record is None:
         return BLANK
     if not record.measured:
         tone = "quiet" if record.status in ("unsupported", "no_device", "not_installed") else "bad"
-        return Cell(f"{DASH} {shorten(visible(record.reason or record.status), LONGEST_REASON)}", "c", tone)
+        return Cell(f"{DASH} {shorten(visible(_why(record)), LONGEST_REASON)}", "c", tone)
     wrong = [part.title for part in parts(record) if part.whole is False]
     kept = [title for title in wrong if title not in ("inference", "resumed training")]
     if record.status == "ok" and record.reason:

@@ -1,18 +1,18 @@
-"""Which API restores what: implementations by ways to save, and the sentences that a user needs."""
+"""Which API restores what: implementations by ways to save, and what a part that is saved by itself leaves out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.checkpoints.diagnosis import PARTS, Lost, part_of
+from benchmarks.checkpoints.diagnosis import PARTS, part_of
 from benchmarks.checkpoints.ways import FORMATS, title
 from benchmarks.checkpoints.ways import PARTS as WAYS
-from benchmarks.report.document import Bullets, Cell, Column, Rich, Table, enumerate_spans, name, say, verdict
+from benchmarks.report.document import Cell, Column, Table, say
 from benchmarks.report.run import Record
-from benchmarks.report.tables import BLANK, implementation_cell, table
+from benchmarks.report.tables import BLANK, implementation_cell, table, text_cell
 from benchmarks.report.view import View
-from benchmarks.report.wording import DASH, shorten, visible
+from benchmarks.report.wording import DASH
 
 SHORT = {"weights": "weights", "statistics": "statistics", "counters": "num_updates", "slots": "slots", "step": "step"}
 NOT_HERE = ("unsupported", "not_installed", "no_device")
@@ -25,13 +25,6 @@ def lost_parts(record: Record) -> list[str]:
     return [part for part in PARTS if part in found]
 
 
-def lost_arrays(record: Record) -> list[Lost]:
-    """The arrays that did not come back."""
-    raw = record.samples.get("lost")
-    entries = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
-    return [Lost(str(e.get("name", "")), str(e.get("cause", "")), str(e.get("other", ""))) for e in entries]
-
-
 def ways_table(view: View, records: Sequence[Record]) -> Table | None:
     """A row an implementation, a column a way to save; None where only usual formats were measured.
 
@@ -41,7 +34,7 @@ def ways_table(view: View, records: Sequence[Record]) -> Table | None:
             of the usual formats, the table of what came back says the same.
     """
     shown = {record.text("format") for record in records}
-    ways = [way for way in (*FORMATS, *WAYS) if way in shown]
+    ways = [way for way in FORMATS if way in shown]
     if not ways or max(Counter(record.implementation for record in records).values()) < 2:
         return None
     by_place = {(record.implementation, record.text("format")): record for record in records}
@@ -51,9 +44,9 @@ def ways_table(view: View, records: Sequence[Record]) -> Table | None:
     ]
     columns = [Column("Implementation"), *(Column(way, help=title(way)) for way in ways)]
     note = say(
-        "✓: weights, statistics, num_updates and optimizer all come back. ✗: what does not. {dash}: not offered; the "
-        "list of cases without figures has the reasons. A column with a colon is a part that users often save by "
-        "itself.",
+        "✓ all: weights, statistics, num_updates and optimizer come back. ✓ inference: another program infers the same "
+        "from the file. ✗: what does not come back. {dash}: not offered; the list of cases without figures has the "
+        "reasons.",
         dash=DASH,
     )
     return table("checkpoint-ways", "Which API restores what", columns, rows, note)
@@ -63,57 +56,57 @@ def _cell(record: Record | None) -> Cell:
     if record is None:
         return BLANK
     if record.status in NOT_HERE:
-        tried = "partial" in record.case
-        return Cell("✗ refused" if tried else DASH, "b" if tried else "c", "warn" if tried else "quiet")
+        return Cell(DASH, "c", "quiet")
     if not record.measured:
         return Cell(record.status.replace("_", " "), "b", "bad")
+    if "export" in record.case:
+        good = record.status == "ok"
+        return Cell("✓ inference" if good else "✗ inference", "a" if good else "b", "good" if good else "bad")
     parts = lost_parts(record)
     if not parts:
         return Cell("✗ see below" if record.reason else "✓ all", "b" if record.reason else "a",
                     "bad" if record.reason else "good")  # fmt: skip
-    on_purpose = "partial" in record.case
-    return Cell(f"✗ {', '.join(SHORT[part] for part in parts)}", "b", "warn" if on_purpose else "bad")
+    return Cell(f"✗ {', '.join(SHORT[part] for part in parts)}", "b", "bad")
 
 
-def advice(records: Sequence[Record]) -> Bullets | None:
-    """One sentence for each part that is saved by itself: what must be saved beside it, and by whom this was seen."""
-    by_loss: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    refusals: dict[str, list[Record]] = {}
-    for record in records:
-        if "partial" not in record.case:
-            continue
-        way = record.text("format")
-        if record.status == "unsupported":
-            refusals.setdefault(way, []).append(record)
-        elif record.measured and (parts := tuple(lost_parts(record))):
-            by_loss.setdefault((way, parts), []).append(record.implementation)
-    told = [_must_also(way, parts, who) for (way, parts), who in by_loss.items()]
-    told += [_refused(way, of) for way, of in refusals.items() if of[0].reason and "refused" in of[0].reason]
-    return Bullets(tuple(told)) if told else None
+def parts_table(view: View, records: Sequence[Record]) -> Table | None:
+    """A row an implementation and a part that is saved by itself, a column each thing that should come back.
+
+    Args:
+        view: the run.
+        records: whole networks into a new object.
+
+    Returns:
+        The table; None where no part was tried.
+    """
+    order = list(WAYS)
+    tried = [r for r in records if "partial" in r.case and (r.measured or is_refusal(r))]
+    tried.sort(key=lambda record: order.index(way) if (way := record.text("format")) in order else len(order))
+    columns = [
+        Column("Saved by itself"),
+        Column("As users write it"),
+        Column("Implementation"),
+        *(Column(words.capitalize() if words != PARTS["counters"] else words) for words in PARTS.values()),
+    ]
+    rows = [
+        (
+            text_cell(record.text("format")),
+            text_cell(title(record.text("format"))),
+            implementation_cell(view, record.implementation),
+            *(_part_cell(record, part) for part in PARTS),
+        )
+        for record in tried
+    ]
+    note = say("✗: it does not come back and must be saved, too. Refused: the framework found a name missing.")
+    return table("checkpoint-parts", "Parts that users save by themselves", columns, rows, note) if rows else None
 
 
-def _must_also(way: str, parts: Sequence[str], who: Sequence[str]) -> Rich:
-    return say(
-        "With {way} ({saved}) you must also {verdict} {parts}: they did not come back in {who}.",
-        way=name(title(way)),
-        saved=WAYS.get(way, ("", "a part"))[1],
-        verdict=verdict("save", "warn"),
-        parts=enumerate_spans([PARTS[part] for part in parts]),
-        who=enumerate_spans([name(one) for one in who], 4),
-    )
+def is_refusal(record: Record) -> bool:
+    """Whether a part was tried, and refused with an error."""
+    return record.status == "unsupported" and "refused" in (record.reason or "")
 
 
-def _refused(way: str, records: Sequence[Record]) -> Rich:
-    return say(
-        "{way} ({saved}) is {verdict} in {who}: {why}.",
-        way=name(title(way)),
-        saved=WAYS.get(way, ("", ""))[1],
-        verdict=verdict("refused", "warn"),
-        who=enumerate_spans([name(record.implementation) for record in records], 4),
-        why=shorten(visible(_cause(records[0].reason or "")), 200).rstrip("."),
-    )
-
-
-def _cause(reason: str) -> str:
-    """What stands in the last parentheses of a refusal: the framework's own words."""
-    return reason.rpartition("(")[2].rstrip(")") if "(" in reason else reason
+def _part_cell(record: Record, part: str) -> Cell:
+    if not record.measured:
+        return Cell("refused", "c", "warn")
+    return Cell("✗", "b", "warn") if part in lost_parts(record) else Cell("✓", "a", "good")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.report.document import Block, Cell, Column, say
+from benchmarks.report.run import Record
 from benchmarks.report.tables import BLANK, count_cell, implementation_cell, number_cell, table, text_cell
 from benchmarks.report.trainings import Experiment, uses_batch_norm
 from benchmarks.report.view import View
@@ -35,7 +36,8 @@ COLUMNS = (
     Column("Difference", True, "mean over seeds of this minus the baseline's"),
     Column("Interval", False, "t interval of the mean difference"),
     Column("Band", True, "standard deviation of the baseline's figure over its seeds"),
-    Column("Seeds", True),
+    Column("Seeds", True, "pairs that the verdict rests on"),
+    Column("Left out", True, "seeds where one of the two has no finite figure: it diverged or never got there"),
 )
 TONES = {"same": "good", "better": "good", "worse": "warn", "undecided": ""}
 
@@ -50,7 +52,8 @@ def blocks(view: View, experiment: Experiment, key: str) -> list[Block]:
         return []
     note = say(
         "Pairs of trainings from the same initial weights on the same batches, against {baseline}. Same: the interval "
-        "lies within the band, so that another seed makes a larger difference; undecided: more seeds are needed.",
+        "lies within the band, so that another seed makes a larger difference; undecided: more seeds are needed. Where "
+        "it alone diverged or never got there, it is worse.",
         baseline=visible(baseline),
     )
     return [table(f"{key}-seeds", "Where the trainings end, over seeds", COLUMNS, rows, note)]
@@ -68,7 +71,7 @@ def _rows(view: View, experiment: Experiment, baseline: str, batch_norm: bool) -
     found: list[tuple[Cell, ...]] = []
     for figure in FIGURES:
         values = {
-            name: {r.text("seed"): r.number(figure.metric) for r in members if r.implementation == name}
+            name: _by_seed([record for record in members if record.implementation == name], figure)
             for name in (baseline, *names)
         }
         if len(values[baseline]) < 2:
@@ -81,6 +84,14 @@ def _rows(view: View, experiment: Experiment, baseline: str, batch_norm: bool) -
                 comparisons=len(names) * len(FIGURES),
             )
             found.append(_row(view, name, figure, verdict, batch_norm))
+    return found
+
+
+def _by_seed(records: list[Record], figure: Figure) -> dict[str, float | None]:
+    """Those of the first style, as in the figures."""
+    found: dict[str, float | None] = {}
+    for record in records:
+        found.setdefault(record.text("seed"), record.number(figure.metric))
     return found
 
 
@@ -100,4 +111,5 @@ def _row(view: View, name: str, figure: Figure, verdict: SeedVerdict, batch_norm
         interval,
         number_cell(verdict.band, 2),
         count_cell(verdict.seeds),
+        count_cell(verdict.left_out),
     )
