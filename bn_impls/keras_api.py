@@ -25,9 +25,14 @@ def batch_norm(settings: Configuration, name: str | None = None) -> keras.layers
         scale=settings.scale,
         moving_mean_initializer=keras.initializers.Constant(settings.conventions.initial_mean),
         moving_variance_initializer=keras.initializers.Constant(settings.conventions.initial_variance),
-        dtype=settings.dtype if settings.parameter_dtype == settings.dtype else f"mixed_{settings.dtype}",
+        dtype=policy(settings),
         name=name,
     )
+
+
+def policy(settings: Configuration) -> str:
+    """Keras' name of a dtype policy: mixed precision where the input has 16 bits."""
+    return settings.dtype if settings.parameter_dtype == settings.dtype else f"mixed_{settings.dtype}"
 
 
 def refusal(conventions: Conventions, backend: str, spelled: str) -> Unsupported | None:

@@ -77,24 +77,36 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
     return {**found, "style": Observation("subclassed", evidence)}
 
 
+def _called_as(configuration: Configuration) -> Style:
+    return "eager" if configuration.style == "subclassed" else configuration.style
+
+
+def layer_refusal(configuration: Configuration) -> Unsupported | None:
+    """Why a layer cannot be built so, or None."""
+    style = _called_as(configuration)
+    reason = boundary.refusal(configuration.device, style, configuration.dtype, boundary.LAYER_DTYPES)
+    return reason or api.refusal(configuration.conventions, "tensorflow", "TensorFlow")
+
+
 def build(configuration: Configuration) -> Layer | Unsupported:
     """Build a layer."""
-    subclassed = configuration.style == "subclassed"
-    style: Style = "eager" if subclassed else configuration.style
-    reason = boundary.refusal(configuration.device, style, configuration.dtype, boundary.LAYER_DTYPES)
-    if reason or (reason := api.refusal(configuration.conventions, "tensorflow", "TensorFlow")):
+    if reason := layer_refusal(configuration):
         return reason
     with boundary.placed(configuration.device):
-        layer = api.batch_norm(configuration, "layer")
+        return layer_around(configuration, api.batch_norm(configuration, "layer"))
+
+
+def layer_around(configuration: Configuration, layer: keras.layers.Layer) -> Layer:
+    """The layer of the interface around a layer of Keras that has no variables yet."""
+    with boundary.placed(configuration.device):
         model = api.model_around(layer, configuration)
     return layer_of(configuration, layer, model)
 
 
 def layer_of(configuration: Configuration, layer: keras.layers.BatchNormalization, model: keras.Model) -> Layer:
     """The layer of the interface around one of Keras, which is the only one of a model."""
-    subclassed = configuration.style == "subclassed"
-    style: Style = "eager" if subclassed else configuration.style
-    called = NormalizingModel(layer) if subclassed else layer
+    style = _called_as(configuration)
+    called = NormalizingModel(layer) if configuration.style == "subclassed" else layer
     parameters = (
         layer.gamma.value if configuration.scale else None,
         layer.beta.value if configuration.center else None,

@@ -143,6 +143,14 @@ def build(configuration: Configuration) -> Layer | Unsupported:
     return refusal(configuration) or layer_of(configuration, built(configuration))
 
 
+layer_refusal = refusal  # the name that Keras' layer on TensorFlow has for it, too
+
+
+def layer_around(configuration: Configuration, layer: keras.layers.Layer) -> Layer:
+    """The layer of the interface around a layer of Keras that has no variables yet."""
+    return layer_of(configuration, built(configuration, lambda _: layer))
+
+
 def layer_of(configuration: Configuration, layer: keras.layers.BatchNormalization) -> Layer:
     """The layer of the interface around one of Keras."""
     counting = Counting(layer)

@@ -8,7 +8,7 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -325,8 +325,12 @@ def make_importable(descriptor: Descriptor) -> None:
         sys.path.append(str(Path.cwd()))
 
 
-def load(descriptor: Descriptor) -> Any:
+def load(descriptor: Descriptor, given: Mapping[str, float] | None = None) -> Any:
     """Import an implementation; this is where its framework is imported.
+
+    Args:
+        descriptor: which one. Its target may also be a plain class of PyTorch or Keras, which is then wrapped.
+        given: ``decay`` and ``epsilon`` that a plain class has and that cannot be set.
 
     Returns:
         The :class:`bn_impls.interface.Implementation` (typed Any to keep this module free of the interface's imports).
@@ -354,12 +358,16 @@ def load(descriptor: Descriptor) -> Any:
     if not hasattr(module, object_name):
         named = [name for name, value in vars(module).items() if isinstance(value, Implementation)]
         raise NothingThere.among(descriptor.target, "object", object_name, named)
-    if not isinstance(found, Implementation):
-        raise BadSpecification(
-            f"{descriptor.target} is a {type(found).__name__}, but should be a bn_impls.interface.Implementation; "
-            "docs/adding-an-implementation.md leads through writing one"
-        )
-    return found
+    if isinstance(found, Implementation):
+        return found
+    from bn_impls.plain.recognized import implementation_of  # here, as only a plain class needs it
+
+    if (wrapped := implementation_of(descriptor.target, found, given or {})) is not None:
+        return wrapped
+    raise BadSpecification(
+        f"{descriptor.target} is a {type(found).__name__}, but should be a bn_impls.interface.Implementation, or a "
+        "class derived from torch.nn.Module or keras.Layer; docs/adding-an-implementation.md leads through writing one"
+    )
 
 
 def _not_imported(descriptor: Descriptor, error: BaseException) -> BadSpecification:

@@ -6,14 +6,15 @@ import argparse
 import math
 from pathlib import Path
 
-NO_REGRESSION, REGRESSION = 0, 1
+NO_REGRESSION, REGRESSION, UNFINISHED = 0, 1, 4
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.epilog = (
         "exit codes: 0 no regression; 1 a case is slower for certain by more than the margin, on the same machine and "
-        "under like conditions (with --relative under any), or has a worse status; 2 usage"
+        "under like conditions (with --relative under any), or has a worse status; 2 usage; 4 no speed was compared, "
+        "as run B is unfinished and has none of those that A has"
     )
     parser.add_argument("run_a", metavar="RUN_A", type=Path, help="the run folder of before")
     parser.add_argument("run_b", metavar="RUN_B", type=Path, help="the run folder of after")
@@ -42,7 +43,7 @@ def act(options: argparse.Namespace) -> int:
     """Compare and print.
 
     Returns:
-        0 no regression, 1 a regression.
+        0 no regression, 1 a regression, 4 no speed was compared, as B is unfinished.
 
     Raises:
         BnBenchError: a folder that cannot be compared.
@@ -60,4 +61,6 @@ def act(options: argparse.Namespace) -> int:
         print(encode(plain_values(comparison)).decode())
     else:
         print(write_markdown(document(comparison)), end="")
-    return REGRESSION if comparison.regressions else NO_REGRESSION
+    if comparison.regressions:
+        return REGRESSION
+    return UNFINISHED if comparison.speeds_lost else NO_REGRESSION

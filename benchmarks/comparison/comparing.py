@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.comparison.checkpoints import RestoreChange, changed_restores
 from benchmarks.comparison.conditions import Conditions, compare_conditions
 from benchmarks.comparison.errors import GrownError, grown_errors
+from benchmarks.comparison.lacking import lacking
 from benchmarks.comparison.machines import Machines, compare_machines
 from benchmarks.comparison.pairing import Pairing, pair_up
 from benchmarks.comparison.speeds import SpeedComparison, compare_speeds
@@ -68,6 +69,13 @@ class Comparison:
         return any(pair.b.axis == "throughput" for pair in self.pairing.pairs)
 
     @property
+    def speeds_lost(self) -> bool:
+        """Whether speeds that A has could not be compared because B is unfinished: it planned some and has none."""
+        planned = any(case.axis == "throughput" for case in self.b.missing)
+        there = [any(record.axis == "throughput" for record in run.records) for run in (self.a, self.b)]
+        return planned and there == [True, False]
+
+    @property
     def regressions(self) -> list[str]:
         """Ids of the cases that got worse: a worse status, or slower for certain by more than the margin."""
         worse = [change.case_id for change in self.statuses if change.change == "worse"]
@@ -80,7 +88,7 @@ class Comparison:
         lines = [f"{name}: {line}" for name, run in (("A", self.a), ("B", self.b)) for line in run.damage]
         if (self.a.plan.run, self.a.plan.created) == (self.b.plan.run, self.b.plan.created):
             lines.append(f"A and B both hold run {self.a.plan.run}: one is a copy of the other")
-        lines += [f"{run}: no record of {case_id}" for case_id, run in self.pairing.unrecorded]
+        lines += [line for name, run in (("A", self.a), ("B", self.b)) for line in lacking(name, run)]
         lines += [f"{case_id} has other parameters ({what})" for case_id, what in self.pairing.altered]
         return lines + [f"{case_id}: not compared, {why}" for case_id, why in self.speeds.left_out]
 

@@ -12,7 +12,7 @@ SCHEMA = 1
 
 
 def plain_values(comparison: Comparison) -> dict[str, Any]:
-    """Everything that the comparison found; ``regressions`` is empty exactly if the exit code is 0."""
+    """Everything that the comparison found; ``regressions`` is empty unless the exit code is 1."""
     pairing = comparison.pairing
     return {
         "schema": SCHEMA,
@@ -20,6 +20,7 @@ def plain_values(comparison: Comparison) -> dict[str, Any]:
         "b": _run(comparison.b),
         "compared": len(pairing.pairs),
         "regressions": comparison.regressions,
+        "speeds_lost": comparison.speeds_lost,
         "machines": asdict(comparison.machines),
         "conditions": asdict(comparison.conditions) | {"alike": comparison.conditions.alike},
         "sentinel": comparison.sentinel,

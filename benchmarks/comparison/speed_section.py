@@ -91,23 +91,33 @@ def _table(comparison: Comparison) -> Table:
         Column("Verdict"),
     ]
     note = say(
-        "A and B: the shortest step. A regression is a case whose whole interval lies beyond the margin{where}.{more}",
+        "A and B: {figure}; B over A is their ratio. A regression is a case whose whole interval lies beyond "
+        "the margin{where}.{more}",
+        figure=_figure(speeds),
         where="" if comparison.speeds_decide else "; none is counted here",
         more=say(" {rows}: {option} has them all.", rows=count(hidden, "more row"), option=code("--json"))
         if hidden > 0
         else "",
     )
-    return table("speeds", "Speeds", columns, [_row(change) for change in changes[:MOST_ROWS]], note)
+    return table("speeds", "Speeds", columns, [_row(change, speeds) for change in changes[:MOST_ROWS]], note)
 
 
-def _row(change: SpeedChange) -> tuple[Cell, ...]:
+def _figure(speeds: SpeedComparison) -> Rich:
+    if speeds.baseline is None:
+        return say("the shortest step of each round, averaged over the rounds")
+    return say("the ratio to {baseline}, averaged over the rounds", baseline=name(visible(speeds.baseline)))
+
+
+def _row(change: SpeedChange, speeds: SpeedComparison) -> tuple[Cell, ...]:
     verdict = change.verdict
     interval = DASH if verdict.low is None or verdict.high is None else f"{ratio(verdict.low)} to {ratio(verdict.high)}"
     word = f"{verdict.word}, by more than the margin for certain" if change.regression else verdict.word
     return (
         text_cell(change.case_id, 100),
-        seconds_cell(change.a_ns / 1e9),
-        seconds_cell(change.b_ns / 1e9),
+        *(
+            seconds_cell(figure / 1e9) if speeds.baseline is None else Cell(ratio(figure), figure)
+            for figure in (change.a, change.b)
+        ),
         Cell(ratio(verdict.ratio), verdict.ratio),
         Cell(interval),
         Cell(word, tone=TONES[verdict.word]),

@@ -33,6 +33,9 @@ class SpeedChange:
         case_id: the case.
         a_ns: shortest time per step in A, in ns.
         b_ns: the same in B.
+        a: the figure of A that the verdict's ratio is made of: over the rounds, the geometric mean of the shortest pass
+            in ns, or of its ratio to the baseline.
+        b: the same of B; ``b / a`` is the verdict's ratio.
         verdict: of B against A: ``slower`` and a ratio above 1 mean that B takes longer.
         regression: slower for certain by more than the margin: the whole interval lies beyond it.
     """
@@ -40,6 +43,8 @@ class SpeedChange:
     case_id: str
     a_ns: float
     b_ns: float
+    a: float
+    b: float
     verdict: Verdict
     regression: bool
 
@@ -104,7 +109,7 @@ def compare_speeds(a: Run, b: Run, pairs: Iterable[Pair], *, relative: bool, mar
             before, after = rounds[one.pair.case_id]
             verdict = judge_unpaired(after, before, margin=margin, comparisons=len(rounds))
             if verdict is not None:
-                changes.append(_change(one, verdict))
+                changes.append(_change(one, before, after, verdict))
             else:
                 left_out[one.pair.case_id] = f"shares no pass with {baseline} in one of the runs"
     changes.sort(key=lambda change: -change.verdict.ratio)
@@ -113,9 +118,10 @@ def compare_speeds(a: Run, b: Run, pairs: Iterable[Pair], *, relative: bool, mar
     return SpeedComparison(measure, baseline, margin, CONFIDENCE, tuple(changes), tuple(left_out.items()), shift)
 
 
-def _change(one: Timed, verdict: Verdict) -> SpeedChange:
+def _change(one: Timed, before: Array, after: Array, verdict: Verdict) -> SpeedChange:
     beyond = verdict.low is not None and verdict.low > 1 + verdict.margin
-    return SpeedChange(one.pair.case_id, min(one.a.values()), min(one.b.values()), verdict, beyond)
+    a, b = (math.exp(float(np.nanmean(logs))) for logs in (before, after))
+    return SpeedChange(one.pair.case_id, min(one.a.values()), min(one.b.values()), a, b, verdict, beyond)
 
 
 def _timed(a: Run, b: Run, pairs: Iterable[Pair]) -> tuple[list[Timed], dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.comparison.comparing import Comparison
 from benchmarks.comparison.errors import FACTOR
+from benchmarks.comparison.headline import headline
 from benchmarks.comparison.machine_section import machine_section
 from benchmarks.comparison.speed_section import speed_section
 from benchmarks.report.document import Bullets, Cell, Column, Report, Rich, Section, Span, code, say
@@ -34,24 +35,10 @@ def document(comparison: Comparison) -> Report:
     return Report(
         "bn-bench compare",
         "Run B against run A",
-        _answer(comparison),
+        headline(comparison),
         (("A", _run(a)), ("B", _run(b))),
         tuple(section for section in sections if section is not None),
     )
-
-
-def _answer(comparison: Comparison) -> Rich:
-    regressions = comparison.regressions
-    if not regressions:
-        return say(
-            "{answer} in {cases}{but}.",
-            answer=Span("No regression", "good"),
-            cases=count(len(comparison.pairing.pairs), "case") + " that both runs recorded",
-            but="; speeds decide nothing here" if comparison.speeds_timed and not comparison.speeds_decide else "",
-        )
-    shown = listing([visible(case_id) for case_id in regressions], 6)
-    number = count(len(regressions), "regression")
-    return say("{answer}: {cases}.", answer=Span(number, "bad"), cases=shown)
 
 
 def _run(run: Run) -> str:

@@ -202,7 +202,8 @@ def _open_cases(path: Path) -> list[Case]:
 
 
 def _tell(folder: RunFolder, ran: int, as_json: bool) -> int:
-    from benchmarks.report import draw  # pandas and matplotlib: only now
+    from benchmarks.report import draw  # pandas, SciPy and matplotlib: only now
+    from benchmarks.sweeps.outcome import as_text, outcomes
 
     page = draw(folder.path).page
     planned, records = folder.planned(), folder.records()
@@ -215,6 +216,8 @@ def _tell(folder: RunFolder, ran: int, as_json: bool) -> int:
     for record in records.values():
         if record["status"] not in GOOD_STATUSES:
             print(f"  {record['status']}: {record['case_id']}: {record['reason']}")
+    if table := as_text(outcomes(planned, records)):
+        print(table)
     print(f"report: {page}")
     return exit_code(planned, records)
 

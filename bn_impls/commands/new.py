@@ -47,7 +47,8 @@ def act(options: argparse.Namespace) -> int:
         raise BadTarget(f"{folder} cannot be written: {error}; choose another --output DIR") from error
     for path in texts:
         print(path)
-    print(f"\nnext: cd {folder}; bn-bench check {module}:IMPLEMENTATION; python -m pytest")
+    there = [] if folder.resolve() == Path.cwd() else [f"cd {folder}"]  # the module is looked for there
+    print("\nnext:", *there, f"bn-bench check {module}:IMPLEMENTATION", "python -m pytest", sep="\n  ")
     return 0
 
 

@@ -21,6 +21,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="all: in every call style, with a line of its own where one differs (default); usual: in its users' usual "
         "one alone, which is faster",
     )  # fmt: skip
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="show every question; with two names or more, only differences are by default",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object: name, question, what was observed")
 
 
@@ -36,7 +41,7 @@ def act(options: argparse.Namespace) -> int:
     from bn_impls.errors import UnknownName
     from bn_impls.semantics.observing import observe
     from bn_impls.semantics.questions import BY_KEY, QUESTIONS
-    from bn_impls.semantics.table import TROUBLE, as_text, contradicts
+    from bn_impls.semantics.table import TROUBLE, as_text, contradicts, differing
 
     for key in options.question:
         if key not in BY_KEY:
@@ -52,7 +57,10 @@ def act(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(matrix, indent=1, ensure_ascii=False))
     else:
-        print(as_text(matrix, questions))
+        shown = questions if options.all or len(options.names) < 2 else differing(matrix, questions)
+        print(as_text(matrix, shown))
+        if same := len(questions) - len(shown):
+            print(f"\n{same} of {len(questions)} the same; --all shows them")
     cells = [cell for row in matrix.values() for cell in row.values()]
     if any(cell["observed"] in TROUBLE for cell in cells):
         return FAILED

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class _Session:
     folder: Path
     start_s: float
     check_s: float
+    given: Mapping[str, float] = field(default_factory=dict)
     worker: WorkerProcess | None = None
     documented: dict[str, Documented] = field(default_factory=dict)
     lost_starts: int = 0
@@ -68,8 +69,13 @@ class _Session:
             WorkerLost: that failed.
         """
         scratch = Path(tempfile.mkdtemp(dir=self.folder))
-        start: dict[str, Any] = {"specification": self.descriptor.name, "path": list(self.path),
-                                 "printed": str(self.folder / "printed"), "scratch": str(scratch)}  # fmt: skip
+        start: dict[str, Any] = {
+            "specification": self.descriptor.name,
+            "path": list(self.path),
+            "printed": str(self.folder / "printed"),
+            "scratch": str(scratch),
+            "given": dict(self.given),
+        }
         self.worker = WorkerProcess(WORKER, start, environment(1, "cpu", self.descriptor.environment), scratch / "log")
         try:
             told = self.worker.started(self.start_s)["documented"]
@@ -119,6 +125,7 @@ def run(
     quick: bool = False,
     check_s: float = CHECK_S,
     path: Sequence[str] = (),
+    given: Mapping[str, float] | None = None,
     show: Callable[[int, int, str], None] = lambda done, all_of_them, name: None,
 ) -> Report:
     """Test an implementation.
@@ -128,6 +135,7 @@ def run(
         quick: leave the slow checks out.
         check_s: deadline of one check, in seconds.
         path: folders in which the process may find modules, after its own.
+        given: ``decay`` and ``epsilon`` to test with, for a layer that has them fixed.
         show: told before each check how many are done, how many there are, and its name.
 
     Returns:
@@ -138,7 +146,7 @@ def run(
     """
     checks = chosen(quick)
     with tempfile.TemporaryDirectory(prefix="bn-bench-check-") as folder, contextlib.ExitStack() as stack:
-        session = _Session(descriptor, path, Path(folder), START_S, check_s)
+        session = _Session(descriptor, path, Path(folder), START_S, check_s, given or {})
         stack.callback(session.end)
         show(0, len(checks) + 1, LOAD)
         try:

@@ -32,6 +32,8 @@ class Subject:
         styles: all that it declares.
         dtype: the most exact one that it offers; mistakes show best there.
         shape: of the usual input.
+        decay: of the usual configuration.
+        epsilon: the same.
         scratch: an empty folder.
         printed: the file that receives standard output; None where nobody watches it.
         import_changes: what the import changed of the global state, values before and after; None where nobody watched.
@@ -42,6 +44,8 @@ class Subject:
     styles: tuple[Style, ...] = ("eager",)
     dtype: str = "float64"
     shape: tuple[int, ...] = MAP
+    decay: float = DECAY
+    epsilon: float = EPSILON
     scratch: Path
     printed: Path | None = None
     import_changes: dict[str, tuple[str, str]] | None = None
@@ -52,8 +56,8 @@ class Subject:
             "input_shape": self.shape,
             "layout": "channels_last",
             "dtype": self.dtype,
-            "decay": DECAY,
-            "epsilon": EPSILON,
+            "decay": self.decay,
+            "epsilon": self.epsilon,
             "center": True,
             "scale": True,
             "conventions": self.implementation.conventions,

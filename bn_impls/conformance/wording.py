@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,18 +29,16 @@ def headline(report: Report) -> Result | None:
 
 
 def as_text(report: Report) -> str:
-    """What ``check`` prints: the failures, each mistake explained once, then the count."""
-    return "\n".join([*_lines(report), _summary(report)])
+    """What ``check`` prints: the failures, each mistake explained once, what was skipped, the count and the answer."""
+    return "\n".join([*_lines(report), *_skipped(report), _summary(report), *_answer(report)])
 
 
 def _lines(report: Report) -> Iterator[str]:
     explained: set[str] = set()
-    skipped = Counter(result.message for result in report.results if result.status == "skipped")
     for result in report.results:
         if result.status == "skipped":
-            if many := skipped.pop(result.message, 0):  # once for all that have the same reason
-                yield f"skipped: {f'{many} checks' if many > MOST_NAMED else _named(report, result)} ({result.message})"
-        elif (result.status == "failed" or result.message) and result.cause not in explained:
+            continue
+        if (result.status == "failed" or result.message) and result.cause not in explained:
             yield f"{'failed' if result.status == 'failed' else 'finding'}: {result.name}"
             yield from _wrapped(result.message)
             if result.status == "failed":
@@ -49,12 +46,30 @@ def _lines(report: Report) -> Iterator[str]:
                 explained |= {result.cause} - {UNKNOWN}
 
 
-MOST_NAMED = 10
+def _skipped(report: Report) -> Iterator[str]:
+    """In one line: all have their reasons in the JSON document."""
+    skipped = [result for result in report.results if result.status == "skipped"]
+    reasons = {result.message for result in skipped}
+    if len(reasons) == 1:
+        yield f"skipped: {len(skipped)} checks ({reasons.pop()})"
+    elif reasons:
+        yield f"skipped: {', '.join(result.name for result in skipped)} (--json gives each reason)"
 
 
-def _named(report: Report, like: Result) -> str:
-    same = [one.name for one in report.results if (one.status, one.message) == ("skipped", like.message)]
-    return ", ".join(same)
+def _answer(report: Report) -> Iterator[str]:
+    """The last lines: what is likely wrong, how many failures that explains, and what to do next."""
+    found = headline(report)
+    if found is None:
+        yield f"next: bn-bench run --quick --implementations {report.implementation} (in a checkout)"
+        return
+    wrong = [result for result in report.results if result.status == "failed"]
+    same = [result for result in wrong if result.cause == found.cause]
+    if found.cause == UNKNOWN:
+        yield f"likely mistake: none that is known; start with the check {found.name}"
+    else:
+        yield f"likely mistake, in {len(same)} of {len(wrong)} failures:"
+        yield from _wrapped(found.message)
+    yield "next: mend it, and give the same command again; --quick leaves out the checks that take longest"
 
 
 def _evidence(result: Result, report: Report) -> Iterator[str]:

@@ -17,11 +17,13 @@ NOTHING_THERE = "nothing_there"
 class Server:
     """What can be asked. Each method returns a reply."""
 
-    def do_start(self, specification: str, path: list[str], printed: str, scratch: str) -> dict[str, Any]:
+    def do_start(
+        self, specification: str, path: list[str], printed: str, scratch: str, given: dict[str, float]
+    ) -> dict[str, Any]:
         """Import the implementation, with a watch on global state and standard output."""
         from bn_impls import registry
         from bn_impls.conformance import surroundings
-        from bn_impls.conformance.subject import Subject
+        from bn_impls.conformance.subject import DECAY, EPSILON, Subject
         from bn_impls.errors import NothingThere
         from bn_impls.interface import Documented
 
@@ -34,7 +36,7 @@ class Server:
         surroundings.import_what_it_imports(descriptor.target.partition(":")[0])
         before = surroundings.seen()
         try:
-            implementation = registry.load(descriptor)
+            implementation = registry.load(descriptor, given)
         except NothingThere as nothing:
             return {"status": NOTHING_THERE, "reason": str(nothing)}
         self.subject = Subject(
@@ -43,6 +45,8 @@ class Server:
             styles=descriptor.styles,  # type: ignore[arg-type]  # the same
             scratch=self.scratch,
             printed=Path(printed),
+            decay=given.get("decay", DECAY),
+            epsilon=given.get("epsilon", EPSILON),
             import_changes=surroundings.differences(before, surroundings.seen()),
         )
         documented = {  # the check `documentation` names what is no Documented

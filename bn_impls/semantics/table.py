@@ -26,6 +26,18 @@ def most(matrix: Matrix, key: str) -> str | None:
     return str(ranked[0][0])
 
 
+def differing(matrix: Matrix, questions: Sequence[Question]) -> list[Question]:
+    """The questions that were not answered alike: in implementation, style, or between declared and observed."""
+
+    def differs(question: Question) -> bool:
+        cells = [cell for _, cell in _cells(question.key, matrix)]
+        return len({cell["observed"] for cell in cells}) > 1 or any(
+            contradicts(cell) or cell["observed"] in TROUBLE for cell in cells
+        )
+
+    return [question for question in questions if differs(question)]
+
+
 def as_text(matrix: Matrix, questions: Sequence[Question]) -> str:
     """The table.
 

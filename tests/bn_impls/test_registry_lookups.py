@@ -157,7 +157,7 @@ def test_a_module_and_object_lead_to_an_implementation() -> None:
             r"does not import: its module raised RuntimeError: no licence \[their_broken_layer.py line 1\]",
         ),
         ("their_quitting_layer:MINE", "does not import: its module raised SystemExit: good bye"),
-        ("their_layer:number", r"is a int, but should be a bn_impls\.interface\.Implementation; docs/adding"),
+        ("their_layer:number", r"is a int, but should be a bn_impls\.interface\.Implementation, or a class"),
     ],
 )
 def test_a_specification_that_leads_nowhere_says_why(given: str, message: str) -> None:

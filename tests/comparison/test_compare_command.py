@@ -42,7 +42,29 @@ def test_no_regression_ends_with_0(folders: Folders, bn_bench: Command) -> None:
     """Also where it is faster."""
     done = bn_bench("compare", *folders(speed("keras", BEFORE), speed("keras", times(0.5))))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "**No regression** in 2 cases that both runs recorded." in done.stdout
+    assert "**No regression found** in 2 cases that both runs recorded." in done.stdout
+
+
+def test_a_run_that_was_interrupted_before_its_speeds_ends_with_4(folders: Folders, bn_bench: Command) -> None:
+    """Not with 0, and the sentence does not say that there is no regression."""
+    full = speed("keras", BEFORE) + speed("torch", BEFORE)
+    agreements, speeds = ([one for one in full if one["axis"] == axis] for axis in ("agreement", "throughput"))
+    pair = folders(full, agreements, b={"also_planned": speeds})
+    done = bn_bench("compare", *pair)
+    assert done.returncode == 4
+    assert "**Nothing about speed was compared**: run B is unfinished (2 of 4 cases have no record)" in done.stdout
+    assert f"`bn-bench run --resume {pair[1]}`" in done.stdout
+    assert "No regression" not in done.stdout
+    assert "B: no record of throughput: 2 cases (keras 1, torch 1)" in done.stdout
+    assert json.loads(bn_bench("compare", *pair, "--json").stdout)["speeds_lost"] is True
+    assert bn_bench("compare", *reversed(pair)).returncode == 0
+
+
+def test_undecided_speeds_are_no_good_news(folders: Folders, bn_bench: Command) -> None:
+    """More than half of them."""
+    done = bn_bench("compare", *folders(speed("keras", BEFORE), speed("keras", times(1.02))))
+    assert done.returncode == 0
+    assert "**Cannot tell**: 1 of 1 speed undecided, and no regression" in done.stdout
 
 
 def test_json_has_the_same_facts(folders: Folders, bn_bench: Command) -> None:
@@ -143,7 +165,7 @@ def test_a_cut_record_is_a_told_gap(folders: Folders, bn_bench: Command) -> None
     done = bn_bench("compare", good, bad)
     assert done.returncode == 0
     for part in ("B: records.jsonl, line 2: skipped, it is cut off", "B: no record of agreement/torch/",
-                 "B: environment.json: not read", "**No regression** in 1 case"):  # fmt: skip
+                 "B: environment.json: not read", "**No regression found** in 1 case"):  # fmt: skip
         assert part in done.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ def test_a_case_is_compared_with_itself(compared: Compare, factor: float, word: 
     assert change.verdict.word == word
     assert change.verdict.ratio == pytest.approx(factor)
     assert (change.a_ns, change.b_ns) == (990.0, pytest.approx(990.0 * factor, abs=0.1))
+    assert change.a == pytest.approx(math.prod(BEFORE) ** (1 / len(BEFORE)))
+    assert change.b / change.a == pytest.approx(change.verdict.ratio)
     assert change.regression is regression
     assert found.regressions == ([change.case_id] if regression else [])
 

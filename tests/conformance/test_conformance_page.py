@@ -21,7 +21,7 @@ def test_the_page_leads_from_an_empty_folder_to_a_named_mistake(tmp_path: Path) 
     reader = Reader(tmp_path / "work", tmp_path / "packages")
     for block in blocks(PAGE.read_text()):
         reader.follow(block)
-    assert {"my_bn", "my_bn.py", "test_my_bn.py"} <= {path.name for path in reader.folder.iterdir()}
+    assert {"my_bn.py", "my_bn_descriptor.py", "test_my_bn.py"} <= {path.name for path in reader.folder.iterdir()}
 
 
 def run_pytest(folder: Path, *arguments: str) -> str:

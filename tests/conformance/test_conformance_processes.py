@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,9 +60,18 @@ def test_a_wrong_implementation_fails_with_code_1_and_the_text_names_the_mistake
     assert f"{len(CHECKS)} of {len(CHECKS) + 1} done, now {CHECKS[-1].name}" in done.stderr
     words = " ".join(done.stdout.split())
     assert done.returncode == 1
-    assert words.count("decay weighs the new value in your update, but should weigh the old one") == 1
+    assert words.count("decay weighs the new value in your update, but should weigh the old one") == 2
     assert "the same mistake fails update_with_gradients, " in words
     assert words.rsplit("tests.axes", 1)[1].startswith(".batch_norm_mutants:SWAPPED_DECAY: failed; ")
+    told = re.search(
+        r"(\d+) failed, .* likely mistake, in (\d+) of (\d+) failures: moving_mean of a training call", words
+    )
+    assert told is not None
+    assert told[1] == told[3]
+    assert int(told[2]) > 10
+    assert words.endswith(
+        "next: mend it, and give the same command again; --quick leaves out the checks that take longest"
+    )
 
 
 def test_an_edit_within_the_second_that_the_file_was_saved_in_is_seen(

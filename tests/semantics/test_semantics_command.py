@@ -12,7 +12,7 @@ import pytest
 
 from bn_impls.semantics.asking import Question
 from bn_impls.semantics.questions import BY_KEY, QUESTIONS
-from bn_impls.semantics.table import as_text, most
+from bn_impls.semantics.table import as_text, differing, most
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ASKED = BY_KEY["start_values"]
@@ -34,6 +34,29 @@ def cell(observed: str, declared: str | None = None, evidence: str = "1 became 2
 def text_of(question: Question = ASKED, **answers: dict[str, str | None]) -> str:
     """The table of one question."""
     return as_text({name: {question.key: answer} for name, answer in answers.items()}, [question])
+
+
+def test_what_all_answer_alike_is_counted_and_not_shown() -> None:
+    """With two names; --all shows it."""
+    names = ("numpy-reference", "bn_impls.numpy_reference:IMPLEMENTATION")
+    asked = ("--question", "epsilon_place", "--question", "start_values")
+    done = bn_bench(*names, *asked)
+    assert done.returncode == 0, done.stderr
+    assert "Place of epsilon" not in done.stdout
+    assert done.stdout.endswith("\n2 of 2 the same; --all shows them\n")
+    assert "Place of epsilon" in bn_bench(*names, *asked, "--all").stdout
+
+
+def test_only_what_differs_contradicts_or_failed_is_kept() -> None:
+    """By value, from the cells."""
+
+    def kept(*answers: dict[str, str | None]) -> bool:
+        return bool(differing({str(n): {ASKED.key: one} for n, one in enumerate(answers)}, [ASKED]))
+
+    assert not kept(cell("a"), cell("a", "a"))
+    assert kept(cell("a"), cell("b"))
+    assert kept(cell("a"), cell("a", "b"))
+    assert kept(cell("failed"), cell("failed"))
 
 
 def test_json_keeps_its_shape() -> None:
