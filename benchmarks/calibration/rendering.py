@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.calibration.choosing import MOST_FALSE_ALARMS, most_sensitive
-from benchmarks.readme import table
+from benchmarks.pages.markers import table
 
 Row = Mapping[str, Any]
 RATES = (

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from benchmarks.claims import page
 from benchmarks.claims.model import KINDS
+from benchmarks.pages import claims as page
 
 ENTRY = {
     "id": "C01", "documents": ["000", "003"], "statement": "It is a_b < c.", "experiment": "Two networks.",
@@ -23,27 +21,22 @@ ENTRY = {
 
 
 def test_the_page_says_what_the_file_says(tmp_path: Path) -> None:
-    """Table, verdict, figures, the document's own; markup is escaped, and the rest of the page stays."""
+    """Table, verdict, figures, the document's own; markup is escaped."""
     (tmp_path / "claims.json").write_text(json.dumps({"schema": 1, "size": "full", "claims": [ENTRY]}))
     where = {"cores": 2, "cpu_model": "Abacus", "versions": {"numpy": "2.4.6"}}
     (tmp_path / "environment.json").write_text(json.dumps(where))
-    before = f"# Top\n\n{page.BEGIN}old\n{page.END}\n\nend\n"
-    text = page.rewritten(before, tmp_path)
-    assert text.startswith("# Top") and text.endswith("end\n") and "old" not in text
+    text = page.verdicts(tmp_path)
     assert "| [C01](#c01) | 000, 003 | It is a_b &lt; c. | **depends**: the rate |" in text
     assert "`full` on 2 cores of an Abacus, with numpy 2.4.6." in text
     assert "Of 1 claims: 0 confirmed, 0 refuted, 1 depends, 0 undecided." in text
     assert "| steps ratio | no number |" in text and "| seconds | 0.2230 | none | not timed |" in text
     assert "| loss change nats | -0.1250 |" in text
     assert "| accuracy, % | as a picture | 91.25 | a picture |" in text
-    assert page.rewritten(text, tmp_path) == text
 
 
 def test_without_a_run_the_page_says_how_to_make_one(tmp_path: Path) -> None:
-    """And a page without its markers is an error of ours."""
-    assert page.NOTHING in page.rewritten(f"{page.BEGIN}{page.END}", tmp_path / "none")
-    with pytest.raises(ValueError, match="should have the block"):
-        page.rewritten("# Top\n", tmp_path)
+    """Instead of verdicts, and without pictures."""
+    assert page.verdicts(tmp_path / "none") == page.NOTHING and page.pictures(tmp_path / "none") == {}
 
 
 def test_the_page_explains_every_kind_of_verdict() -> None:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.costs.interface_cost import DESIGNS, compared, decision, measure
 from benchmarks.costs.interleave import interleaved
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.readme import PAGES, PUBLISHED, SHOWN_SHAPES, load, rewritten, speed_of, speed_text
+from benchmarks.pages.readme import PUBLISHED, SHOWN_SHAPES, load, speed_of, speed_text
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
 from benchmarks.report.speeds import Speed
@@ -21,22 +21,6 @@ from benchmarks.report.view import look
 from benchmarks.verdicts.judging import Verdict
 from tests.docs.processes import run_module
 from tests.report.synthetic import agreement, write_run
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_is_what_registry_records_and_costs_say(page: Path) -> None:
-    """Every block between markers, made anew, is the one that stands there."""
-    text = page.read_text(encoding="utf-8")
-    assert rewritten(text, page) == text
-
-
-def test_a_readme_whose_results_were_edited_by_hand_is_found_out() -> None:
-    """The check can fail: one changed digit between the markers is replaced."""
-    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    begin = text.index("<!-- begin: results -->")
-    digit = next(position for position in range(begin, len(text)) if text[position].isdigit())
-    forged = f"{text[:digit]}{(int(text[digit]) + 1) % 10}{text[digit + 1 :]}"
-    assert rewritten(forged) == text != forged
 
 
 def test_the_readme_shows_the_reports_own_speeds() -> None:

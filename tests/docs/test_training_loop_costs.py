@@ -10,8 +10,7 @@ from benchmarks.costs.documents.model import DocumentLoop
 from benchmarks.costs.shares import document_parts, our_parts
 from benchmarks.costs.subjects import ALLOWED_REL, CHECKED_STEPS, SUBJECTS, difference, ours
 from benchmarks.networks import RECIPES
-from benchmarks.networks_page import beside_the_printed
-from benchmarks.readme import table
+from benchmarks.pages.networks import beside_the_printed
 from benchmarks.report.run import Record
 from bn_impls import registry
 from tests.docs.processes import run_module
@@ -78,7 +77,7 @@ def test_an_interval_decides_whether_a_printed_accuracy_is_met(values: list[floa
         )
         for seed, value in enumerate(values) for bn in (True, False)
     ]  # fmt: skip
-    told = beside_the_printed(table, records)
+    told = beside_the_printed(records)
     first = next(line for line in told.splitlines() if "| with |" in line)
     assert first.endswith(f"| {said} |")
     assert "in 3 of 3 seeds; the mean paired difference is 2.00 (2.00 to 2.00) points." in told

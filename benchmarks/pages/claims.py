@@ -1,14 +1,8 @@
-"""Keeps the verdicts in ``docs/claims.md`` in step with a run folder.
-
-``python -m benchmarks.claims.page RUN`` rewrites what stands between the markers from the run's ``claims.json``, and
-copies its pictures beside the page; ``--check`` compares.
-"""
+"""``docs/claims.md``: the verdicts of the published run, and its pictures beside the page."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +12,7 @@ from benchmarks.claims.model import KINDS
 from benchmarks.claims.verdicts import read
 from benchmarks.harness.folder import ENVIRONMENT
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.readme import table
+from benchmarks.pages.markers import table
 from benchmarks.report.claims import not_a_drawing
 from benchmarks.report.figures.canvas import for_file
 from benchmarks.report.markdown import escape
@@ -26,22 +20,16 @@ from benchmarks.report.wording import significant
 
 PAGE, PUBLISHED = CHECKOUT / "docs" / "claims.md", CHECKOUT / "reports" / "claims"
 PICTURES = CHECKOUT / "docs" / "claims"
-BEGIN, END = "<!-- begin: verdicts -->\n", "<!-- end: verdicts -->"
 NOTHING = "No run is published yet: `bn-bench claims --output reports/claims` makes one."
 
 
-def rewritten(text: str, run: Path) -> str:
-    """The page with the verdicts made anew from a run.
+def verdicts(run: Path = PUBLISHED) -> str:
+    """All verdicts of a run: what it was, a table, then each claim with its rule, figures and picture.
 
     Raises:
-        ValueError: the page lacks the markers.
         BadRunFolder: the run holds no verdicts that this version can read.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{PAGE.name} should have the block {BEGIN.strip()} ... {END} once")
-    told = f"{introduction(run)}\n\n{markdown(read(run))}" if run.exists() else NOTHING
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{told}\n\n{END}{rest.split(END)[1]}"
+    return f"{introduction(run)}\n\n{markdown(read(run))}" if run.exists() else NOTHING
 
 
 def introduction(run: Path) -> str:
@@ -105,7 +93,7 @@ def _number(value: Any, absent: str) -> str:
     return absent if value is None else significant(float(value), 4)
 
 
-def pictures(run: Path) -> dict[Path, str]:
+def pictures(run: Path = PUBLISHED) -> dict[Path, str]:
     """The page's pictures: file -> SVG on a white ground."""
     found = {}
     for entry in read(run).get("claims", []) if run.exists() else []:
@@ -116,22 +104,4 @@ def pictures(run: Path) -> dict[Path, str]:
     return found
 
 
-def main() -> int:
-    """Rewrite or check; 1 if the page or a picture differs from the run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "run", metavar="RUN", type=Path, nargs="?", default=PUBLISHED, help="run folder of the verdicts"
-    )
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something differs")
-    options = parser.parse_args()
-    texts = {PAGE: rewritten(PAGE.read_text(encoding="utf-8"), options.run), **pictures(options.run)}
-    if options.check:
-        return int(any(not file.exists() or file.read_text(encoding="utf-8") != text for file, text in texts.items()))
-    for file, text in texts.items():
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+BLOCKS = {"verdicts": verdicts}

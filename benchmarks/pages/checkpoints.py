@@ -1,17 +1,13 @@
-"""Keeps the figures in ``docs/checkpoints.md`` in step with the published run of all formats, situations and damage.
-
-``python -m benchmarks.checkpoint_page`` rewrites what stands between the markers, ``--check`` compares.
-"""
+"""``docs/checkpoints.md``: what users must know and how damage ended, from the published run."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchmarks.checkpoints.damages import ENDS, KINDS, WRONG
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.readme import table
+from benchmarks.pages.markers import table
 from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record, Run
@@ -56,36 +52,8 @@ def _row(record: Record) -> Sequence[str]:
     )
 
 
-BLOCKS = {"sentences": sentences, "damage": damage}
+def _published(make: Callable[[Run], str]) -> str:
+    return make(read_run(PUBLISHED)) if PUBLISHED.exists() else NOTHING
 
 
-def rewritten(text: str) -> str:
-    """The page with what stands between its markers made anew from the published run.
-
-    Raises:
-        ValueError: the page lacks a pair of markers.
-    """
-    run = read_run(PUBLISHED) if PUBLISHED.exists() else None
-    for name, made in BLOCKS.items():
-        begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"{PAGE.name} should have the block {begin.strip()} ... {end} once")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{NOTHING if run is None else made(run)}\n\n{end}{rest.split(end)[1]}"
-    return text
-
-
-def main() -> int:
-    """Rewrite or check; 1 if the page differs from the records."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something differs")
-    options = parser.parse_args()
-    old = PAGE.read_text(encoding="utf-8")
-    new = rewritten(old)
-    if not options.check:
-        PAGE.write_text(new, encoding="utf-8")
-    return int(options.check and new != old)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+BLOCKS = {"sentences": partial(_published, sentences), "damage": partial(_published, damage)}

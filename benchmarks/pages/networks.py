@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.costs.interleave import interval
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.pages.markers import table
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
 
@@ -18,10 +19,9 @@ USUAL = ("tf-manual", "keras")
 PUBLISHED_PERCENT: Mapping[bool, float] = {True: 97.37, False: 95.13}
 """With batch normalization or without -> the test accuracy that document 000's own run printed."""
 WITHIN_POINTS = 0.5
-Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
 
-def loops(table: Table, path: Path = LOOPS) -> str:
+def loops(path: Path = LOOPS) -> str:
     """Speeds of the documents' loops and ours, and where the time goes."""
     networks = json.loads(path.read_text(encoding="utf-8"))["networks"]
     speeds = table(
@@ -70,12 +70,12 @@ def _microseconds(value: float | None) -> str:
     return "" if value is None else f"{value / 1e3:,.0f}"
 
 
-def mnist(table: Table) -> str:
+def mnist() -> str:
     """Document 000 on 55,000 digits, from the published run."""
-    return beside_the_printed(table, read_run(MNIST).records)
+    return beside_the_printed(read_run(MNIST).records)
 
 
-def beside_the_printed(table: Table, records: Sequence[Record]) -> str:
+def beside_the_printed(records: Sequence[Record]) -> str:
     """Test accuracy over seeds beside what document 000 printed, and what batch normalization makes of it."""
     accuracy = _accuracy(records)
     names = list(dict.fromkeys(name for name, _ in accuracy))
@@ -129,3 +129,6 @@ def _ordering(name: str, accuracy: Mapping[tuple[str, bool], Mapping[int, float]
         f"With `{name}` the accuracy is higher with batch normalization in {higher} of {len(differences)} seeds; the "
         f"mean paired difference is {_mean(differences)} points."
     )
+
+
+BLOCKS = {"training loops": loops, "document 000": mnist}

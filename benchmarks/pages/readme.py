@@ -1,22 +1,13 @@
-"""Keeps what pages state in step with its source: ``python -m benchmarks.readme`` rewrites, ``--check`` compares.
-
-In the README, the table of implementations comes from the registry; the results come from the records of the published
-run and from the measurements of our own costs beside it. For ``docs/networks.md`` see :mod:`benchmarks.networks_page`.
-Nothing between the markers is written by hand.
-"""
+"""The README: implementations from the registry, advice and results from the published run, and what our parts cost."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks import networks_page
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.pages.markers import table
 from benchmarks.report.errors import Worst, judged
 from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
@@ -27,15 +18,9 @@ from benchmarks.report.view import View, look
 from benchmarks.report.wording import ratio, significant
 from bn_impls.registry import BUILT_IN
 
-README, PUBLISHED, COSTS = CHECKOUT / "README.md", CHECKOUT / "reports" / "published", CHECKOUT / "reports" / "costs"
+PAGE, PUBLISHED, COSTS = CHECKOUT / "README.md", CHECKOUT / "reports" / "published", CHECKOUT / "reports" / "costs"
 FIGURE = "reports/published/figures/{}"
 SHOWN_SHAPES = ([256, 256], [32, 56, 56, 64])
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def implementations() -> str:
@@ -179,45 +164,4 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}"
 
 
-def rewritten(text: str, page: Path = README) -> str:
-    """A page with every block between markers made anew.
-
-    Raises:
-        ValueError: a block's markers are not there once.
-    """
-    for name, make in PAGES[page].items():
-        begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"{page.name} should have the block {begin.strip()} ... {end} once")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}{make()}\n{end}{rest.split(end)[1]}"
-    return text
-
-
-PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
-    README: {"advice": advice, "implementations": implementations, "results": results},
-    networks_page.PAGE: {
-        "training loops": partial(networks_page.loops, table),
-        "document 000": partial(networks_page.mnist, table),
-    },
-}
-"""Page -> block -> what makes it."""
-
-
-def main() -> int:
-    """Rewrite or check; 1 if a page differs from its sources."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something differs")
-    options = parser.parse_args()
-    differ = False
-    for page in PAGES:
-        old = page.read_text(encoding="utf-8")
-        new = rewritten(old, page)
-        differ |= new != old
-        if not options.check:
-            page.write_text(new, encoding="utf-8")
-    return int(options.check and differ)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+BLOCKS = {"advice": advice, "implementations": implementations, "results": results}
