@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
+from benchmarks.harness.sentinel import Sentinel
 from benchmarks.settings import Settings
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.isolation.variables import environment
@@ -19,6 +20,7 @@ ONE_THREAD_A_PRODUCT = tuple(
     (f"{library}_NUM_THREADS", "1") for library in ("OPENBLAS", "MKL", "OMP", "VECLIB_MAXIMUM")
 )
 SAMPLES, QUICK_SAMPLES = 20, 4
+BESIDE = ("load_1min", "steal_share", "others_share")  # what the sentinel saw while the processor was measured
 
 
 def measure_machine(folder: RunFolder, threads: int, display: Display) -> None:
@@ -56,7 +58,10 @@ def _measured(chosen: Settings, threads: int, log: Path) -> dict[str, Any]:
     worker = WorkerProcess("benchmarks.roofline.worker", {}, variables, log)
     try:
         worker.started(LONGEST_S)
-        return worker.ask(request, LONGEST_S)
+        sentinel = Sentinel()
+        found = worker.ask(request, LONGEST_S)
+        look = sentinel.look()
+        return found | ({key: look[key] for key in BESIDE} if chosen.device == "cpu" else {})
     except WorkerLost as lost:
         return {"status": lost.status, "reason": lost.reason}
     finally:

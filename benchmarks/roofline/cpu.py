@@ -1,9 +1,9 @@
 """The copy bandwidth and the arithmetic rate of the processor, measured with NumPy.
 
 Copies are NumPy's own (``memmove`` underneath), one thread beside the other on buffers of their own, at several working
-sets from inside the second-level cache to outside the last. The arithmetic rate is that of matrix products, one in each
-thread, which no kernel with fewer operations a byte exceeds. Both are what the machine can be seen to do, not what its
-maker promises.
+sets from inside the second-level cache to outside the last, close together around the size of the last. The arithmetic
+rate is that of matrix products, one in each thread, which no kernel with fewer operations a byte exceeds. Both are what
+the machine can be seen to do, not what its maker promises.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.roofline.limits import USUAL_CACHE
+
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-USUAL_CACHE = 32 * 2**20  # taken where the system does not tell
-SHARES_OF_CACHE = (1 / 64, 1 / 16, 1 / 4, 1 / 2)  # working sets inside the last-level cache
-TIMES_CACHE = 4  # and the one outside of it
-MOST_OUTSIDE = 2**31  # bytes of that one, on machines with huge caches
+SHARES_OF_CACHE = (1 / 64, 1 / 16, 1 / 4, 1 / 2)  # working sets well inside the last-level cache
+TIMES_CACHE = (1, 1.5, 2, 3, 4)  # and those that fill it or do not fit
+MOST_OUTSIDE = 2**31  # bytes of these, on machines with huge caches
 SAMPLE_NS = 15_000_000
 MATRIX = 256  # rows and columns: three float32 matrices take 768 KiB, and each value is used 256 times
 
@@ -40,6 +41,7 @@ def measure(threads: int, samples: int, cache_bytes: int | None = None) -> dict[
     told = last_level_cache_bytes() if cache_bytes is None else cache_bytes
     cache = told or USUAL_CACHE
     inside = [int(cache * share) for share in SHARES_OF_CACHE]
+    outside = sorted({min(int(cache * times), MOST_OUTSIDE) for times in TIMES_CACHE})
     return {
         "status": "ok",
         "reason": None,
@@ -47,7 +49,7 @@ def measure(threads: int, samples: int, cache_bytes: int | None = None) -> dict[
         "last_level_cache_bytes": told,
         "copy": [
             *(_copy(size, threads, samples) | {"inside_cache": True} for size in inside),
-            _copy(min(TIMES_CACHE * cache, MOST_OUTSIDE), threads, samples) | {"inside_cache": False},
+            *(_copy(size, threads, samples) | {"inside_cache": False} for size in outside),
         ],
         "arithmetic": [_product(dtype, threads, samples) for dtype in ("float32", "float64")],
         "versions": {"numpy": np.__version__},

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.roofline.limits import USUAL_CACHE
+
 SHARES_OF_CACHE = (1 / 4, 1 / 2)
 TIMES_CACHE = 8
-USUAL_CACHE = 32 * 2**20
 MATRIX = 8192
 SAMPLE_MS = 10.0
 

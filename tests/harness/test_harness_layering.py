@@ -154,7 +154,7 @@ def test_verdicts_know_samples_only(graph: dict[str, set[str]]) -> None:
 
 
 def test_the_roofline_knows_nobody_and_the_report_takes_its_arithmetic_only(graph: dict[str, set[str]]) -> None:
-    """Measuring the machine needs NumPy, or PyTorch for a GPU; the model and the limits need nothing."""
+    """Measuring the machine needs NumPy, or PyTorch for a GPU; the model and the limits no framework."""
     gpu = "benchmarks.roofline.gpu"
     rest = {module: imports for module, imports in graph.items() if module != gpu}
     assert wrong(rest, "benchmarks.roofline", *FRAMEWORKS) == []

@@ -212,6 +212,24 @@ def test_a_row_is_a_fraction_of_its_limit(tmp_path: Path) -> None:
     assert any("a (graph) comes closest with 25.0 % of that limit" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ({}, None),
+        ({"others_share": 0.04, "steal_share": None}, None),
+        ({"others_share": 0.3, "steal_share": 0.01}, "other programs took 30.0 %"),
+        ({"others_share": 0.3, "steal_share": 0.2}, "other programs took 30.0 % and the host gave to others 20.0 %"),
+    ],
+)
+def test_rates_of_a_machine_that_others_used_are_told(tmp_path: Path, shares: Any, told: str | None) -> None:
+    """From 5 % on, beside the rates; nothing where it was not recorded."""
+    section = resources.build(measured_view(tmp_path, {**MACHINE, **shares}, 4 * LIMIT_NS))
+    expected = f"While the rates of cpu were measured, {told} of the processor time"
+    assert [text.split(":")[0] for text in sentences(section) if "of the processor time" in text] == (
+        [expected] if told else []
+    )
+
+
 def test_who_is_faster_than_the_machine_is_not_believed(tmp_path: Path) -> None:
     """Half of the shortest possible time: the work was not done. At the limit itself nothing is said."""
     told = [plain(text) for text in warnings(measured_view(tmp_path, MACHINE, LIMIT_NS / 2))]

@@ -34,14 +34,15 @@ def test_the_processor_is_measured_inside_and_outside_its_cache() -> None:
     """Counts of bytes and operations by hand; a small cache keeps it short."""
     found = cpu.measure(threads=2, samples=2, cache_bytes=2**20)
     sets = [entry["working_set_bytes"] for entry in found["copy"]]
-    assert sets == [2**14, 2**16, 2**18, 2**19, 2**22]
-    assert [entry["inside_cache"] for entry in found["copy"]] == [True] * 4 + [False]
+    assert sets == [2**14, 2**16, 2**18, 2**19, 2**20, 3 * 2**19, 2**21, 3 * 2**20, 2**22]
+    assert [entry["inside_cache"] for entry in found["copy"]] == [True] * 4 + [False] * 5
     for entry in found["copy"]:
         assert entry["bytes_per_sample"] % entry["working_set_bytes"] == 0
         assert len(entry["durations_ns"]) == 2
     assert [entry["dtype"] for entry in found["arithmetic"]] == ["float32", "float64"]
     assert all(entry["operations_per_sample"] % (2 * 2 * 256**3) == 0 for entry in found["arithmetic"])
-    assert read_rates(found)[0] is not None
+    rates, _ = read_rates(found)
+    assert rates is not None and rates.cache_bytes == 2**20
 
 
 def test_every_thread_makes_every_loop() -> None:
@@ -66,6 +67,7 @@ def test_a_run_measures_its_machine_once_in_a_process_of_its_own(tmp_path: Path)
     measure_machine(folder, 1, Quiet())
     stored = json.loads((folder.path / "machine.json").read_text())
     assert (stored["schema"], stored["cpu"]["status"], stored["cpu"]["threads"]) == (1, "ok", 1)
+    assert stored["cpu"].keys() >= {"load_1min", "steal_share", "others_share"}
     (folder.path / "machine.json").write_text("{}")
     measure_machine(folder, 1, Quiet())
     assert (folder.path / "machine.json").read_text() == "{}"

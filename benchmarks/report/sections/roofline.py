@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.report.document import Block, Cell, Column, Figure, Heading, Paragraph, Rich, link, say, strong, verdict
+from benchmarks.report.document import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Heading,
+    Paragraph,
+    Rich,
+    enumerate_spans,
+    link,
+    say,
+    strong,
+    verdict,
+)
 from benchmarks.report.figures import roofline as figure
 from benchmarks.report.parameters import varying
 from benchmarks.report.roofs import Roof, rates_of, roofs_of
 from benchmarks.report.sections.fastest import entry_name
+from benchmarks.report.sections.machine_watch import STOLEN
 from benchmarks.report.sections.start_up import where
 from benchmarks.report.speeds import Group
 from benchmarks.report.tables import (
@@ -37,6 +51,7 @@ def roofline(view: View) -> list[Block]:
         return []
     blocks: list[Block] = [Heading("How close to the machine's limit", KEY)]
     blocks += [_machine(view, device) for device in devices]
+    blocks += [Paragraph(text, "note") for device in devices if (text := _disturbed(view, device))]
     members = members_of(view)
     if not members:
         return blocks
@@ -76,6 +91,23 @@ def _rates(device: str, rates: Rates) -> Rich:
         large=data_size(outside.working_set_bytes),
         single=significant(rates.operations_per_s["float32"] / 1e9),
         double=significant(rates.operations_per_s["float64"] / 1e9),
+    )
+
+
+def _disturbed(view: View, device: str) -> Rich:
+    """That the rates are not all that the machine can do; empty where it was left alone, or nothing was recorded."""
+    rates, _ = rates_of(view.run, device)
+    if rates is None:
+        return ()
+    taken = ("other programs took", rates.others_share), ("the host gave to others", rates.steal_share)
+    told = [say("{who} {share}", who=who, share=percent(share, 1)) for who, share in taken if share and share > STOLEN]
+    if not told:
+        return ()
+    return say(
+        "While the rates of {device} were measured, {told} of the processor time: left alone it may do more, so limits "
+        "may be too long and fractions of them too high.",
+        device=visible(device),
+        told=enumerate_spans(told),
     )
 
 
