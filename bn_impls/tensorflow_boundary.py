@@ -20,6 +20,7 @@ from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # what the bu
 from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Device, Format, NoDevice, Observation, Style, Unsupported
 from bn_impls.kernels import compiled, kernel
+from bn_impls.tensorflow_programs import Programs, watch
 
 TENSORFLOW_STYLES: tuple[Style, ...] = ("graph", "eager", "xla")
 TENSORFLOW_DTYPES = ("float32", "float64")
@@ -139,11 +140,11 @@ def observe(function: Callable[..., Any], *inputs: Any) -> Mapping[str, Observat
 
     op_callbacks.add_op_callback(seen)
     try:
-        result = function(*inputs)
+        result, programs = watch(lambda: function(*inputs))
     finally:
         op_callbacks.remove_op_callback(seen)
     first = tf.nest.flatten(result)[0]
-    place, style = "gpu" if "GPU" in first.device else "cpu", _style(operations)
+    place, style = "gpu" if "GPU" in first.device else "cpu", _style(operations, programs)
     return {
         "device": Observation(place, f"the result is on {first.device.rsplit('/', 1)[-1]}"),
         "dtype": Observation(first.dtype.name, "dtype of the result"),
@@ -166,7 +167,7 @@ def _executed(operations: list[str]) -> list[str]:
     return found
 
 
-def _style(operations: list[str]) -> Observation:
+def _style(operations: list[str], programs: Programs) -> Observation:
     calls = [name for name in operations if context().has_function(name)]  # a graph runs under its function's name
     names = ", ".join(sorted(set(operations))[:6])
     if not operations:
@@ -174,22 +175,25 @@ def _style(operations: list[str]) -> Observation:
     if not calls:
         return Observation("eager", f"{len(operations)} operations ran one by one: {names}, ...")
     if len(calls) == len(operations):
-        styles = [graph_style(context().get_function_def(name)) for name in calls]
+        styles = [graph_style(context().get_function_def(name), programs) for name in calls]
+        if programs.ran and any(style.observed == "graph" for style in styles):
+            return Observation("unknown", f"XLA compiled only a part of what ran: {names}")
         if len({style.observed for style in styles}) == 1:
             return styles[0]
     return Observation("unknown", f"a mixture of graphs and single operations ran: {names}")
 
 
-def graph_style(definition: Any) -> Observation:
-    """Whether a function is a graph that TensorFlow runs or one that XLA compiles.
+def graph_style(definition: Any, programs: Programs) -> Observation:
+    """Whether a function that was called is a graph that TensorFlow runs or a program that XLA compiled from it.
 
     Args:
         definition: the function's ``FunctionDef``.
+        programs: that XLA held after the call.
     """
-    count, attributes = len(definition.node_def), definition.attr
-    if "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b:
-        return Observation("xla", f"a graph of {count} operations that XLA must compile or fail")
-    return Observation("graph", f"a graph of {count} operations ran in one call")
+    count, name = len(definition.node_def), definition.signature.name
+    if programs.of(name):
+        return Observation("xla", f"a graph of {count} operations, and XLA holds the program that it compiled from it")
+    return Observation("graph", f"a graph of {count} operations ran in one call; XLA holds no program of it")
 
 
 def checkpoint_format(

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from bn_impls import tensorflow_boundary as boundary
 from bn_impls.interface import Array, Observation, Statistics, TrainerConfiguration
+from bn_impls.tensorflow_programs import watch
 
 Masks = Mapping[str, tf.Tensor]
 
@@ -50,7 +51,7 @@ class TrainingLoop:
         predictors = {"moving": self._predict_moving, "batch": self._predict_batch}
         self.predictors = {which: tf.function(call, autograph=False) for which, call in predictors.items()}
         self.masked = settings.network.dropout_shapes()
-        self.steps = 1  # of the last training call
+        self.steps, self.called = 1, False  # steps of the last training call, and whether there was one
 
     def load_data(self, inputs: Array, labels: Array) -> None:
         """Put the data set on the device."""
@@ -75,6 +76,7 @@ class TrainingLoop:
         with boundary.placed(self.settings.device):
             native = {name: tf.constant(mask, self.settings.dtype) for name, mask in masks.items()}
             losses = self.run(self.inputs, self.labels, tf.constant(indices, tf.int32), native)
+        self.called = True
         return np.asarray(losses.numpy())
 
     def _predict_moving(self, x: tf.Tensor) -> tf.Tensor:
@@ -114,4 +116,8 @@ class TrainingLoop:
         rows = tf.zeros(batch, tf.int32)
         masks = {name: tf.ones([*batch, *shape], dtype) for name, shape in self.masked.items()}
         traced = self.run.get_concrete_function(self.inputs, self.labels, rows, masks)
-        return boundary.graph_style(traced.function_def)
+        if not self.called:  # XLA compiles at the first call
+            attributes = traced.function_def.attr
+            style = "xla" if "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b else "graph"
+            return Observation(style, "no training call was made yet: what the graph's attributes ask for")
+        return boundary.graph_style(traced.function_def, watch()[1])

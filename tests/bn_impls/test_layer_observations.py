@@ -114,6 +114,7 @@ def dressed_up(named_offer: Callable[[str], Offer]) -> dict[str, tuple[Any, str]
         "a tf.function for XLA that was not traced": (tf.function(plain, autograph=False, jit_compile=True), "xla"),
         "a graph and an operation": (lambda x: graph(x) + 1.0, "unknown"),
         "a graph and a compiled one": (lambda x: xla(graph(x)), "unknown"),
+        "a graph of which XLA compiles a part": (tf.function(lambda x: xla(x) + 1.0, autograph=False), "unknown"),
         "nothing of TensorFlow": (computes_in_numpy, "unknown"),
         "nothing at all": (lambda x: x, "unknown"),
     }
@@ -131,6 +132,7 @@ DISGUISES = (
     "a tf.function for XLA that was not traced",
     "a graph and an operation",
     "a graph and a compiled one",
+    "a graph of which XLA compiles a part",
     "nothing of TensorFlow",
     "nothing at all",
 )
@@ -149,6 +151,26 @@ def test_a_disguised_callable_is_seen_as_what_runs(disguise: str, look: int, dre
     for _ in range(look):
         found = tensorflow_boundary.observe(function, x)
     assert found["style"].observed == expected, found["style"].evidence
+
+
+def test_a_claim_is_refused_unless_the_compiler_bears_it_out(dressed_up: Any) -> None:
+    """A graph that asks for XLA but was never compiled is none of XLA's; a compiled one is, without asking for it."""
+    import tensorflow as tf
+    from tensorflow.core.framework.function_pb2 import FunctionDef
+
+    from benchmarks.axes.outcome import labelled
+    from bn_impls.tensorflow_boundary import graph_style
+    from bn_impls.tensorflow_programs import watch
+
+    refused = {}
+    for style, other in (("graph", "xla"), ("xla", "graph")):
+        function, _ = dressed_up[style]
+        _, programs = watch(functools.partial(function, tf.constant([1.0, 2.0])))
+        definition = FunctionDef.FromString(function.function_def.SerializeToString())
+        definition.attr["_XlaMustCompile"].b = style == "graph"
+        refused[style] = labelled({"style": other}, {"style": graph_style(definition, programs)})[1]
+        assert labelled({"style": style}, {"style": graph_style(definition, programs)})[1] is None
+    assert all(refused.values()), refused
 
 
 def test_graphs_that_are_switched_off_are_seen_as_eager(dressed_up: Any, named_offer: Any, networks: Any) -> None:
