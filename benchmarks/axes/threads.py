@@ -1,13 +1,15 @@
 """Threads really used: processor time, and the waiting for a core that it lacks on a busy machine.
 
 Processor time over wall time alone says little under load: four threads that share one core show 1.0. What a thread
-waited while it was ready to run is the rest, so a thread that always computes counts 1 whatever else runs, and threads
-that take turns count 1 together.
+waited while it was ready to run is the rest: together they say how many threads were at work, whatever else ran. The
+calling thread is left out of that sum. It hands its work to a pool, so it is no more than one, and where both share a
+core it is ready to run while the pool works: a pool of one would count up to 2.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,25 +39,26 @@ class Use:
 
     Attributes:
         processor: CPU time of all threads over wall time, of those that ended too.
-        waiting: time that the threads with a relevant share waited for a core, over wall time.
-        computing: how many threads had a relevant share; 0 where the system does not tell.
+        others: time over wall time that the threads beside the calling one, as far as they had a relevant share, ran
+            or waited for a core.
+        computing: how many threads, the calling one included, had a relevant share; 0 where the system does not tell.
     """
 
     processor: float
-    waiting: float
+    others: float
     computing: int
 
     @property
     def threads(self) -> float:
-        """Threads that ran or were ready to run, on average."""
-        return self.processor + self.waiting
+        """Threads at work, on average."""
+        return max(self.processor, self.others)
 
     def label(self, allowed: int) -> dict[str, str]:
         """The label of a record: claim, observation and evidence."""
         ran = f"CPU time of all threads was {self.processor:.2f} times the wall time of the warm-up"
         waited = "this system does not tell how long its threads waited for a core"
         if self.computing:
-            waited = f"the {self.computing} with a relevant share of it waited {self.waiting:.2f} times that for a core"
+            waited = f"those beside the calling one ran or waited for a core {self.others:.2f} times that"
         evidence = f"{ran}; {waited}"
         return {"claimed": f"at most {allowed}", "observed": f"{self.threads:.2f}", "evidence": evidence}
 
@@ -72,7 +75,7 @@ class Watch:
         """What the threads did since."""
         wall = time.perf_counter_ns() - self.wall_ns
         cpu = time.process_time_ns() - self.cpu_ns
-        return use_of(self.clocks, thread_clocks(), cpu, wall)
+        return use_of(self.clocks, thread_clocks(), cpu, wall, threading.get_native_id())
 
 
 def allowed_threads() -> int:
@@ -100,7 +103,7 @@ def thread_clocks() -> dict[int, Clock]:
     return found
 
 
-def use_of(before: Mapping[int, Clock], after: Mapping[int, Clock], cpu_ns: int, wall_ns: int) -> Use:
+def use_of(before: Mapping[int, Clock], after: Mapping[int, Clock], cpu_ns: int, wall_ns: int, caller: int) -> Use:
     """What the threads did between two readings of their clocks.
 
     Args:
@@ -108,11 +111,11 @@ def use_of(before: Mapping[int, Clock], after: Mapping[int, Clock], cpu_ns: int,
         after: at the end; a thread that has ended has none, so only its CPU time counts.
         cpu_ns: CPU time of the whole process meanwhile.
         wall_ns: wall time meanwhile.
+        caller: the number of the calling thread.
     """
-    grown = [
-        (clock.ran - before.get(thread, Clock()).ran, clock.waited - before.get(thread, Clock()).waited)
-        for thread, clock in after.items()
-    ]
-    least = max(RELEVANT_SHARE * max((ran for ran, _ in grown), default=0), 1)
-    waits = [max(0, min(waited, wall_ns - ran)) for ran, waited in grown if ran >= least]
-    return Use(cpu_ns / wall_ns, sum(waits) / wall_ns, len(waits))
+    ran = {thread: clock.ran - before.get(thread, Clock()).ran for thread, clock in after.items()}
+    waited = {thread: clock.waited - before.get(thread, Clock()).waited for thread, clock in after.items()}
+    least = max(RELEVANT_SHARE * max(ran.values(), default=0), 1)
+    computing = [thread for thread in after if ran[thread] >= least]
+    others = sum(min(ran[thread] + waited[thread], wall_ns) for thread in computing if thread != caller)
+    return Use(cpu_ns / wall_ns, others / wall_ns, len(computing))

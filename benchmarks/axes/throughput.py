@@ -24,7 +24,7 @@ from bn_impls.interface import Implementation, Layer, Observation, Unsupported
 
 WARM_UP_NS = 30_000_000
 SLOW_CALL_NS = 1_000_000_000  # one such call warms enough
-WARM_UPS = 3  # at most: threads that take turns may meet by chance on a busy machine, those of a pool always do
+WARM_UPS = 5  # at most: threads that hand work on may meet by chance on a busy machine, those of a pool always do
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.axes import threads, throughput
 from benchmarks.axes.outcome import Outcome
-from benchmarks.axes.threads import Clock, Use, use_of
+from benchmarks.axes.threads import Clock, use_of
 from bn_impls.interface import Configuration, Implementation, Layer, Unsupported
 from bn_impls.numpy_reference import IMPLEMENTATION
 
@@ -24,27 +24,27 @@ MS = 1_000_000
 @pytest.mark.parametrize(
     ("clocks", "cpu_ms", "expected"),
     [
-        ({1: (30, 0)}, 30, Use(1.0, 0.0, 1)),  # one on a quiet machine
-        ({1: (5, 25)}, 5, Use(5 / 30, 25 / 30, 1)),  # on a busy one
-        ({1: (8, 0), 2: (22, 0)}, 30, Use(1.0, 0.0, 2)),  # a caller and its worker, in turns
-        ({1: (0, 0), 2: (15, 15), 3: (15, 15)}, 30, Use(1.0, 1.0, 2)),  # two at once on one core
-        ({1: (30, 0), 2: (1, 29)}, 31, Use(31 / 30, 0.0, 1)),  # who does little waits long for it
-        ({1: (15, 90)}, 15, Use(0.5, 0.5, 1)),  # what it waited before it was looked at is not of this time
-        ({1: (10, 5)}, 60, Use(2.0, 5 / 30, 1)),  # the others have ended
-        ({}, 60, Use(2.0, 0.0, 0)),  # a system without these files
+        ({1: (30, 0)}, 30, (1.0, 0.0, 1)),  # the calling thread alone, on a quiet machine
+        ({1: (5, 25)}, 5, (5 / 30, 0.0, 1)),  # on a busy one
+        ({1: (8, 15), 2: (22, 3)}, 30, (1.0, 25 / 30, 2)),  # a caller and its worker, in turns on one core
+        ({1: (0, 0), 2: (15, 15), 3: (14, 16)}, 29, (29 / 30, 2.0, 2)),  # two workers at once on one core
+        ({1: (10, 20), 2: (10, 20), 3: (10, 20)}, 30, (1.0, 2.0, 3)),  # a caller that works beside two
+        ({1: (30, 0), 2: (1, 29)}, 31, (31 / 30, 0.0, 1)),  # who does little waits long for it
+        ({2: (15, 90)}, 15, (0.5, 1.0, 1)),  # what it waited before it was looked at is not of this time
+        ({1: (10, 5)}, 60, (2.0, 0.0, 1)),  # the others have ended
+        ({}, 60, (2.0, 0.0, 0)),  # a system without these files
     ],
 )
-def test_use_by_hand(clocks: dict[int, tuple[int, int]], cpu_ms: int, expected: Use) -> None:
+def test_use_by_hand(clocks: dict[int, tuple[int, int]], cpu_ms: int, expected: tuple[float, float, int]) -> None:
     """In 30 ms: milliseconds that threads ran and waited."""
     before = {1: Clock(7 * MS, 3 * MS)}
     after = {
         number: Clock(ran * MS + (7 * MS if number == 1 else 0), waited * MS + (3 * MS if number == 1 else 0))
         for number, (ran, waited) in clocks.items()
     }
-    found = use_of(before, after, cpu_ms * MS, 30 * MS)
-    assert (found.processor, found.waiting, found.computing) == pytest.approx(
-        (expected.processor, expected.waiting, expected.computing)
-    )
+    found = use_of(before, after, cpu_ms * MS, 30 * MS, caller=1)
+    assert (found.processor, found.others, found.computing) == pytest.approx(expected)
+    assert found.threads == max(found.processor, found.others)
 
 
 @pytest.fixture
