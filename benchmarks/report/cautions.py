@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.report.grades import MATTERS, MEANS, ONE_VALUE, Graded, usual, worst_of
 from benchmarks.report.restores import lost
+from benchmarks.report.run import as_number
 from benchmarks.report.trainings import trains_alike, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import count, listing, significant
@@ -69,5 +70,5 @@ def _digits(grades: list[Graded]) -> list[str]:
 
 def _divides_by_less(view: View, who: str) -> bool:
     """Whether the moving variance divides by n - 1, unlike that of another implementation of the run."""
-    held = {name: {record.parameter("ddof") for record in worst.records} for name, worst in view.worst.items()}
+    held = {name: {as_number(record.parameter("ddof")) for record in worst.records} for name, worst in view.worst.items()}
     return 1 in held.get(who, set()) and any(0 in ddof for ddof in held.values())

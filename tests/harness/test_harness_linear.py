@@ -78,8 +78,11 @@ class Obliging:
             "release": {"status": "ok"},
         }[request["do"]]
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """There is nothing to end."""
+
+    def close(self) -> None:
+        """Nor to wait for."""
 
 
 @pytest.fixture

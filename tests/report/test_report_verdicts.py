@@ -93,7 +93,7 @@ def test_an_undecided_row_tells_its_price(view_of: Build) -> None:
     command = f"run --full --axes throughput --implementations open,keras --baseline keras --rounds {rounds} --budget 0"
     assert sentence == (
         "To decide open (graph) against keras (graph) at 3 % on dense 32×32 takes about "  # noqa: RUF001
-        f"{rounds} process rounds, {minutes}: bn-bench {command}"
+        f"{rounds} process rounds, {minutes}: bn-bench {command}."
     )
     parser = argparse.ArgumentParser()
     add_options(parser.add_argument)

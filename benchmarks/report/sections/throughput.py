@@ -82,7 +82,8 @@ def _work(view: View, work: str, groups: Sequence[Group]) -> list[Block]:
     title = WORKS.get(work, visible(work))
     blocks: list[Block] = [Heading(title, key)]
     blocks.extend(Paragraph(sentence(winner(view, contest), contest)) for contest in view.contests(work)[:4])
-    named = [(_heading(group, varying(_published(groups), DETAILS)), group) for group in groups]
+    details = varying(_published(groups), DETAILS)
+    named = [(_heading(group, details), group) for group in groups]
     blocks.extend(Paragraph(told, "note") for told in [changed_groups(view, named)] if told)
     if any(len(group.published) > 1 for group in groups):
         blocks.append(_figure(view, key, title, groups))
