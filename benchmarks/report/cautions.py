@@ -70,5 +70,7 @@ def _digits(grades: list[Graded]) -> list[str]:
 
 def _divides_by_less(view: View, who: str) -> bool:
     """Whether the moving variance divides by n - 1, unlike that of another implementation of the run."""
-    held = {name: {as_number(record.parameter("ddof")) for record in worst.records} for name, worst in view.worst.items()}
+    held = {
+        name: {as_number(record.parameter("ddof")) for record in worst.records} for name, worst in view.worst.items()
+    }
     return 1 in held.get(who, set()) and any(0 in ddof for ddof in held.values())
