@@ -1,9 +1,8 @@
 """What the machine did while it measured: load, stolen time, and changes of speed that the sentinel saw.
 
-The load average counts this run's own workers too. One measures at a time, on at most all cores; while the next cases
-are prepared, up to four do at once. So cores were shared with others for certain only where the load was above what
-they can make: most of the time if its median is above the cores and one, at times if it ever exceeds every thread of
-every worker that is prepared.
+The load average counts this run's own workers and all of their threads, so it says nothing of others. What other
+programs took is recorded by itself, as a share of all processor time since the look before; runs of earlier versions
+lack it, and nothing is said of them.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import count, duration, percent, significant
 
 MOST_STRETCHES = 10
-OWN_BESIDE = 1  # what preparing the next cases adds to the load of the one that measures, over a run
-MOST_PREPARED = 4  # workers at once
+SHARED = 0.1  # share of processor time that others took, from which cores were shared
+OFTEN = 0.1  # of the looks: shared at times
 STOLEN = 0.05  # share of processor time from which a machine is too shared to be quiet
 
 
@@ -46,7 +45,7 @@ def unquiet(view: View) -> Rich:
     drift, found = view.drift, list[Rich]()
     if when := shared_cores(view):
         found.append(say("its cores were {shared} {when} ({load})", shared=verdict("shared", "warn"), when=when,
-                         load=_load_words(view)))  # fmt: skip
+                         load=_others_words(view)))  # fmt: skip
     if drift.lasting:
         sizes = sorted(abs(stretch.ratio - 1) for stretch in drift.lasting)
         size = percent(sizes[0], 0) if len(sizes) == 1 else f"{percent(sizes[0], 0)} to {percent(sizes[-1], 0)}"
@@ -88,13 +87,18 @@ def changed_groups(view: View, groups: Sequence[tuple[str, Group]]) -> Rich:
 
 def shared_cores(view: View) -> str:
     """When other programs had to share the cores with this run: ``most of the time``, ``at times`` or nothing."""
-    loads, cores = view.drift.loads, view.run.environment.get("cores")
-    if not loads or not isinstance(cores, int) or isinstance(cores, bool):
+    shares = [look.others for look in view.drift.looks if look.others is not None]
+    if not shares:
         return ""
-    if median(loads) > cores + OWN_BESIDE:
+    if median(shares) > SHARED:
         return "most of the time"
-    own_most = cores * min(cores, MOST_PREPARED)
-    return "at times" if max(loads) > own_most + OWN_BESIDE else ""
+    return "at times" if sum(share > SHARED for share in shares) > OFTEN * len(shares) else ""
+
+
+def _others_words(view: View) -> str:
+    """``other programs took 12 % of the processor time in the median``."""
+    shares = [look.others for look in view.drift.looks if look.others is not None]
+    return f"other programs took {percent(median(shares), 0)} of the processor time in the median" if shares else ""
 
 
 def _load_words(view: View) -> str:
@@ -108,10 +112,11 @@ def _load_words(view: View) -> str:
 def _load(view: View) -> tuple[Rich, str]:
     if not view.drift.loads:
         return (), ""
-    when, words = shared_cores(view), _load_words(view)
+    when, words, others = shared_cores(view), _load_words(view), _others_words(view)
     text = say(
-        "{words}, this run's own workers included. {warning}",
+        "{words}, this run's own workers included{others}. {warning}",
         words=words[:1].upper() + words[1:],
+        others=f"; {others}" if others else "",
         warning=Span(f"Cores were shared {when}: step times are longer and vary more.", "warn") if when else "",
     )
     return text, "note" if when else ""
