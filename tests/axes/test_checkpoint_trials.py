@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.axes.checkpoint import trials
+from benchmarks.axes.checkpoint import bench, trials
 from benchmarks.axes.checkpoint.damage import file_trials, flip_places
 from benchmarks.axes.checkpoint.trial_worker import _readable_by_right
 from benchmarks.checkpoints.damages import KINDS
@@ -61,6 +63,25 @@ def test_each_trial_does_what_its_name_says(tmp_path: Path) -> None:
     file.write_bytes(whole)
     assert len(after("foreign")) == len(after("hostile")) == 3
     assert {trial.kind for trial in file_trials(folder)} == set(OF_FILES)
+
+
+def test_looking_at_a_checkpoint_that_is_being_written_survives_what_vanishes(tmp_path: Path) -> None:
+    """Orbax renames whole folders while it saves."""
+    kept = tmp_path / "kept"
+    kept.write_text("x")
+
+    def write() -> None:
+        for number in range(400):
+            folder = tmp_path / f"step-{number % 20}"
+            folder.mkdir()
+            (folder / "d").write_text("x")
+            shutil.rmtree(folder)
+
+    with ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(write)
+        while not writing.done():
+            assert kept in bench.look(tmp_path)
+        writing.result()
 
 
 def test_only_the_file_without_permissions_is_unreadable(tmp_path: Path) -> None:

@@ -197,9 +197,9 @@ class Bench:
             folder = self._over_an_earlier(f"killed-{after_s}")
             save = {"do": "save", "folder": str(folder), "variant": "plain", "seed": 1, "times": 10**6}
             with ThreadPoolExecutor(1) as beside:
-                earlier = _look(folder)
+                earlier = look(folder)
                 saving = beside.submit(self.worker.ask, save, START_S)
-                while _look(folder) == earlier and not saving.done():
+                while look(folder) == earlier and not saving.done():
                     time.sleep(LOOK_AGAIN_S)
                 time.sleep(after_s)
                 ended = saving.done()  # it gave up, or was too slow
@@ -212,11 +212,12 @@ class Bench:
             self._restore("killed", where, folder, "plain", ["good", "other"])
 
 
-def _look(folder: Path) -> dict[Path, tuple[int, int, int]]:
+def look(folder: Path) -> dict[Path, tuple[int, int, int]]:
     """What shows that writing began: files, and which, how long and how old they are."""
     found = {}
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # a temporary file that has just got its name
-            seen = path.stat()
-            found[path] = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
+    for place, _, names in os.walk(folder):  # passes over a folder that has just gone, unlike Path.rglob
+        for path in (Path(place, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):  # a temporary file that has just got its name
+                seen = path.stat()
+                found[path] = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
     return found
