@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ class Result:
     def without(cls, status: str, reason: str) -> Result:
         """A case that came to nothing."""
         return cls({"status": status, "reason": reason})
+
+
+Ended = Generator[tuple[Case, Result], None, None]
+"""Cases with what came of each, as they end; closed, it gives up what is in flight."""
 
 
 class Executor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.cases import Case
-from benchmarks.sweeps.executor import Executor, Result
+from benchmarks.sweeps.executor import Ended, Executor, Result
 
 
-def run_locally(cases: Sequence[Case], jobs: int, make: Callable[[], Executor]) -> Iterator[tuple[Case, Result]]:
+def run_locally(cases: Sequence[Case], jobs: int, make: Callable[[], Executor]) -> Ended:
     """Run cases, several at once; those of one implementation follow each other, so that it is imported seldom.
 
     Args:
@@ -54,9 +54,7 @@ def run_locally(cases: Sequence[Case], jobs: int, make: Callable[[], Executor]) 
             thread.join()
 
 
-def _until_all_ended(
-    ended: queue.SimpleQueue[tuple[Case, Result] | BaseException | None], working: int
-) -> Iterator[tuple[Case, Result]]:
+def _until_all_ended(ended: queue.SimpleQueue[tuple[Case, Result] | BaseException | None], working: int) -> Ended:
     while working:
         one = ended.get()
         if one is None:

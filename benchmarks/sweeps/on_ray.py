@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.harness.workers import WorkerSettings
 from benchmarks.sweeps.connecting import connected
-from benchmarks.sweeps.executor import Executor, Result
+from benchmarks.sweeps.executor import Ended, Executor, Result
 from bn_impls.errors import BadConfiguration
 
 ATTEMPTS, ATTEMPTS_IN_MEMORY = 4, 2  # of a task whose process or node dies, or that Ray ends for memory
@@ -49,9 +49,7 @@ class Attempt:
     number: int = 1
 
 
-def run_on_ray(
-    cases: Sequence[Case], cluster: Cluster, settings: WorkerSettings, timeout_s: float
-) -> Iterator[tuple[Case, Result]]:
+def run_on_ray(cases: Sequence[Case], cluster: Cluster, settings: WorkerSettings, timeout_s: float) -> Ended:
     """Run cases as tasks.
 
     Args:

@@ -11,11 +11,11 @@ from benchmarks.cases import Case
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
 from benchmarks.harness.scheduler import LASTING
-from benchmarks.sweeps.executor import Result
+from benchmarks.sweeps.executor import Ended, Result
 from bn_impls.errors import BadRunFolder
 
 SHARED = "not kept: other cases ran on the same machine; --timed gives each one a machine of its own"
-Run = Callable[[Sequence[Case]], Iterator[tuple[Case, Result]]]
+Run = Callable[[Sequence[Case]], Ended]
 
 
 def run(folder: RunFolder, cases: Sequence[Case], execute: Run, display: Display, *, timed: bool) -> int:
@@ -42,7 +42,7 @@ def run(folder: RunFolder, cases: Sequence[Case], execute: Run, display: Display
             _record(folder, case, result, timed)
             display.advance()
     finally:
-        ended.close()  # type: ignore[attr-defined]  # a generator: what is in flight is given up
+        ended.close()  # what is in flight is given up
         display.stop()
     return len(open_cases)
 

@@ -47,14 +47,14 @@ def file_trials(folder: Path, flips: int = BIT_FLIPS) -> Iterator[Trial]:
     for file in files:
         for share in CUTS if sizes[file] > 1 else ():
             yield Trial("truncated", f"{file} to {share:.0%}", _cut(file, share))
-        yield Trial("empty", str(file), lambda copy, file=file: (copy / file).write_bytes(b""))  # type: ignore[misc]
-        yield Trial("removed", str(file), lambda copy, file=file: (copy / file).unlink())  # type: ignore[misc]
+        yield Trial("empty", str(file), _replace(file, b""))
+        yield Trial("removed", str(file), _remove(file))
         for name, content in foreign_contents().items():
             yield Trial("foreign", f"{file} as {name}", _replace(file, content))
         for name, content in hostile_contents().items():
             yield Trial("hostile", f"{file} as {name}", _replace(file, content))
         yield Trial("directory", str(file), _directory(file))
-        yield Trial("unreadable", str(file), lambda copy, file=file: (copy / file).chmod(0))  # type: ignore[misc]
+        yield Trial("unreadable", str(file), _bar(file))
 
 
 def flip_places(sizes: dict[Path, int], flips: int) -> list[tuple[Path, int]]:
@@ -137,5 +137,19 @@ def _directory(file: Path) -> Callable[[Path], None]:
     def inflict(copy: Path) -> None:
         (copy / file).unlink()
         (copy / file).mkdir()
+
+    return inflict
+
+
+def _remove(file: Path) -> Callable[[Path], None]:
+    def inflict(copy: Path) -> None:
+        (copy / file).unlink()
+
+    return inflict
+
+
+def _bar(file: Path) -> Callable[[Path], None]:
+    def inflict(copy: Path) -> None:
+        (copy / file).chmod(0)
 
     return inflict

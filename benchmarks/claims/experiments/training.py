@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def start(
     """A trainer with the initial weights of the case's seed and the data loaded."""
     if not parameters["noise"]:
         return experiment.trainer(implementation)
-    noisy = lambda settings: hosted_trainer(settings, implementation.build, noise_after(experiment.seed))  # noqa: E731
+    noisy = partial(hosted_trainer, build=implementation.build, after=noise_after(experiment.seed))
     return experiment.trainer(replace(implementation, build_trainer=noisy))
 
 
