@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,16 @@ class Surroundings:
     shared: Path | None = None
 
     def dataset(self, name: str) -> Dataset:
-        """Load a data set."""
-        return load(name, data_dir=self.data_dir, allow_download=self.download)
+        """Load a data set, whose arrays are read-only: the process's other cases get the same ones."""
+        return _kept(name, self.data_dir, self.download)
+
+
+@lru_cache(maxsize=2)  # reading the table of digits takes 0.15 s, and a worker trains on it in each network case
+def _kept(name: str, data_dir: Path | None, download: bool) -> Dataset:
+    data = load(name, data_dir=data_dir, allow_download=download)
+    for split in (data.train, data.validation, data.test):
+        split.inputs.flags.writeable = split.labels.flags.writeable = False
+    return data
 
 
 def layer_labels(layer: Layer, x: Array, *directions: Array) -> tuple[dict[str, dict[str, str]], str | None]:

@@ -31,7 +31,23 @@ from bn_impls.registry import Descriptor
 
 STARTING_S = 180.0  # longest time that importing an implementation may take
 BLAS = ("OPENBLAS", "MKL", "VECLIB_MAXIMUM")
+SCRATCH = "SCRATCH"
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    """Plain values with a text replaced in every string among them.
+
+    Args:
+        value: what JSON can hold.
+        old: what to look for.
+        new: what stands there afterwards.
+    """
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {key: replaced(one, old, new) for key, one in value.items()}
+    return [replaced(one, old, new) for one in value] if isinstance(value, list) else value
 
 
 class Scheduler:
@@ -155,9 +171,10 @@ class Scheduler:
         return allowed
 
     def record(self, case: Case, outcome: dict[str, Any]) -> None:
-        """Append a case's record."""
+        """Append a case's record; in what frameworks say, the name of the run's scratch folder is :data:`SCRATCH`."""
+        told = replaced(outcome, self.scratch.name, SCRATCH)
         with self.writing:
-            self.folder.append_record(case, outcome, self.versions.get(case.implementation, {}))
+            self.folder.append_record(case, told, self.versions.get(case.implementation, {}))
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 

@@ -240,6 +240,41 @@ def test_who_is_faster_than_the_machine_is_not_believed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("small_ns", "large_ns", "verdict"),
+    [
+        (LIMIT_NS / 2, 2 * LIMIT_NS, "grows"),
+        (LIMIT_NS / 2, LIMIT_NS / 2, "left out"),  # the same time for 1,024 times the values
+        (LIMIT_NS, LIMIT_NS, "cannot be told"),  # a call costs so much that the work may hide in it
+        (LIMIT_NS, 4 * LIMIT_NS, "cannot be told"),
+    ],
+)
+def test_work_that_grows_with_the_size_is_told_from_work_that_is_left_out(
+    tmp_path: Path, small_ns: float, large_ns: float, verdict: str
+) -> None:
+    """Proved where the machine cannot do the largest shape's work in the smallest one's time."""
+    times = {(32, 32): small_ns, (1024, 1024): large_ns}
+    cases = {shape: {"shape": list(shape)} for shape in times}
+    records = [agreement("a", case=case) for case in cases.values()]
+    speeds = [throughput("a", dict.fromkeys(MINIMA, ns), "inference", cases[shape]) for shape, ns in times.items()]
+    folder = write_run(tmp_path / "run", [*records, *speeds])
+    (folder / "machine.json").write_text(json.dumps({"schema": 1, "cpu": MACHINE}))
+    section = resources.build(look(read_run(folder)))
+    (row,) = rows(section, "scaling-table")
+    assert (row["Its work"], row["Values, times"]) == (verdict, "1,024")
+    assert float(row["Time, times"]) == pytest.approx(large_ns / small_ns)
+    (told,) = [text for text in sentences(section) if text.startswith("Of 1 callables")]
+    assert (f"the work of {int(verdict == 'grows')} is proved" in told) and ("None took less" in told) == (
+        verdict != "left out"
+    )
+
+
+def test_one_size_proves_nothing(tmp_path: Path) -> None:
+    """No table then."""
+    blocks = resources.build(measured_view(tmp_path, MACHINE, LIMIT_NS)).blocks
+    assert "scaling-table" not in [block.key for block in blocks if isinstance(block, Table)]
+
+
+@pytest.mark.parametrize(
     ("machine", "why"),
     [
         (None, "the run did not measure the machine"),
