@@ -35,10 +35,10 @@ def run(scheduler: Scheduler, cases: Iterable[Case]) -> None:
     """
     chosen = list(cases)
     if chosen:
-        _Crossing(scheduler, chosen).run()
+        _Exchange(scheduler, chosen).run()
 
 
-class _Crossing:
+class _Exchange:
     """The files that the sources of one run wrote, and what became of each."""
 
     def __init__(self, scheduler: Scheduler, cases: Sequence[Case]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.axes.stages import STAGES
 from benchmarks.cases import UNTIMED, Case, gates
-from benchmarks.harness import crossing, lanes, restoring, rounds
+from benchmarks.harness import crossing, handover, lanes, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.ledger import Ledger
@@ -81,7 +81,7 @@ class Scheduler:
         self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
         self.writing = threading.Lock()  # lanes write into one folder and show one progress
         self.of_lanes: tuple[tuple[str, str], ...] = ()
-        self.trainings: list[restoring.Trainings] = []  # saved by the lanes, to be restored by other processes
+        self.trainings: list[handover.Trainings] = []  # saved by the lanes, to be restored by other processes
         self.closed = False
 
     def run(self, cases: Sequence[Case]) -> None:
@@ -266,7 +266,7 @@ class Scheduler:
 
     def _run_lane(self, name: str, cases: Sequence[Case]) -> None:
         """Run one implementation's cases in their order, and save checkpoints, in a worker that ends with the last."""
-        saved = [case for case in cases if case.axis == restoring.AXIS]
+        saved = [case for case in cases if case.axis == handover.AXIS]
         for case in cases:
             if case not in saved:
                 self.show(case.case_id)
@@ -274,7 +274,7 @@ class Scheduler:
                 with self.writing:
                     self.display.advance()
         if saved:
-            trainings = restoring.Trainings(self, name, saved)
+            trainings = handover.Trainings(self, name, saved)
             trainings.save()
             with self.writing:
                 self.trainings.append(trainings)

@@ -74,13 +74,13 @@ class Server:
     def do_cross(self, stage: str, parameters: dict[str, Any], folder: str) -> dict[str, Any]:
         """Write what another implementation takes up, or take up what another has written."""
         from benchmarks.axes import own_files
-        from benchmarks.axes.crossing import Crossing
+        from benchmarks.axes.crossing import Part
 
         if "file" in parameters:
             exchange = {"save": own_files.write, "restore": own_files.read}[stage]
             return self._finish(exchange(self.specification, parameters, Path(folder)), folder)
         if self.crossing is None:  # one network for all sources: it takes longer to build than to train
-            self.crossing = Crossing(self.specification, self.implementation, parameters, self._surroundings(folder))
+            self.crossing = Part(self.specification, self.implementation, parameters, self._surroundings(folder))
         act = {"save": self.crossing.save, "restore": self.crossing.restore}[stage]
         return self._finish(act(Path(folder)), folder)
 
