@@ -53,17 +53,24 @@ def layer_format(layer: Layer) -> Format:
 
 def trainer_format(trainer: Trainer) -> Format:
     """Weights, statistics and optimizer of any implementation's network, by the names that all of them export."""
+    return npz_format(lambda: everything(trainer), lambda arrays: load_everything(trainer, arrays))
 
-    def export() -> dict[str, Array]:
-        slots = {f"{OPTIMIZER}{name}": array for name, array in trainer.export_optimizer().items()}
-        return trainer.export_weights() | slots
 
-    def restore(arrays: Mapping[str, Any]) -> None:
-        trainer.import_weights({name: array for name, array in arrays.items() if not name.startswith(OPTIMIZER)})
-        slots = {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)}
-        trainer.import_optimizer(slots)
+def everything(trainer: Trainer) -> dict[str, Array]:
+    """All that a trainer remembers: weights, statistics and counters by ``layer/name``, and ``optimizer/name``."""
+    return trainer.export_weights() | {f"{OPTIMIZER}{name}": a for name, a in trainer.export_optimizer().items()}
 
-    return npz_format(export, restore)
+
+def load_everything(trainer: Trainer, state: Mapping[str, Any]) -> None:
+    """Set all of it.
+
+    Raises:
+        BadState: names, shapes or kinds of numbers do not fit; the trainer is then to be thrown away.
+    """
+    trainer.import_weights({name: array for name, array in state.items() if not name.startswith(OPTIMIZER)})
+    trainer.import_optimizer(
+        {name.removeprefix(OPTIMIZER): array for name, array in state.items() if name.startswith(OPTIMIZER)}
+    )
 
 
 def write(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.axes.training import Experiment
+from bn_impls import canonical
 from bn_impls.accuracy.bounds import sum_factor
 from bn_impls.accuracy.network_bounds import forward
 from bn_impls.conversion import normalizations
@@ -119,9 +120,7 @@ def _reference(experiment: Experiment, state: Arrays, dtype: str) -> Trainer:
     trainer = hosted_trainer(settings, build)
     assert isinstance(trainer, Trainer)
     trainer.load_data(experiment.data.train.inputs, experiment.data.train.labels)
-    slots = {name.removeprefix("optimizer/"): array for name, array in state.items() if name.startswith("optimizer/")}
-    trainer.import_weights({name: array for name, array in state.items() if not name.startswith("optimizer/")})
-    trainer.import_optimizer(slots)
+    canonical.load_everything(trainer, state)
     return trainer
 
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from bn_impls import canonical
 from bn_impls.converting.manifest import Manifest
-from bn_impls.converting.states import everything, load
 from bn_impls.errors import BadConfiguration
 from bn_impls.interface import Array, Implementation, Trainer, Unsupported, build_trainer
 from bn_impls.isolation.serving import serve
@@ -38,7 +37,7 @@ class Server:
         told = Manifest.from_json(dict(manifest))
         trainer = self._trainer(told)
         _format(trainer, told).restore(Path(directory))
-        canonical.write(Path(path), everything(trainer) | {LOGITS: trainer.predict(probes(told), "moving")})
+        canonical.write(Path(path), canonical.everything(trainer) | {LOGITS: trainer.predict(probes(told), "moving")})
         return {"status": "ok", "conventions": self._conventions(told)}
 
     def do_write(self, manifest: Mapping[str, Any], directory: str, given: str, path: str) -> dict[str, Any]:
@@ -52,12 +51,12 @@ class Server:
         """
         told = Manifest.from_json(dict(manifest))
         trainer, other = self._trainer(told), self._trainer(told)
-        load(trainer, canonical.read(Path(given)))
+        canonical.load_everything(trainer, canonical.read(Path(given)))
         _format(trainer, told).save(Path(directory))
         drawn = told.network.initial_weights(SEED)
         other.import_weights({**other.export_weights(), **drawn})
         _format(other, told).restore(Path(directory))
-        canonical.write(Path(path), everything(other) | {LOGITS: other.predict(probes(told), "moving")})
+        canonical.write(Path(path), canonical.everything(other) | {LOGITS: other.predict(probes(told), "moving")})
         return {"status": "ok", "conventions": self._conventions(told)}
 
     def do_formats(self, manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.axes.outcome import Surroundings, labelled
 from benchmarks.axes.training import Experiment
-from bn_impls.canonical import layer_format, trainer_format
+from bn_impls.canonical import everything, layer_format, trainer_format
 from bn_impls.interface import (
     Array,
     Configuration,
@@ -18,7 +18,6 @@ from bn_impls.interface import (
     Format,
     Implementation,
     Layer,
-    Trainer,
     Unsupported,
 )
 
@@ -100,11 +99,6 @@ def _network(
         exports=trainer.exports,
         inputs=test,
     )
-
-
-def everything(trainer: Trainer) -> dict[str, Array]:
-    """All that a trainer exports, the optimizer under ``optimizer/``."""
-    return trainer.export_weights() | {f"optimizer/{name}": a for name, a in trainer.export_optimizer().items()}
 
 
 def _claims(settings: Any) -> dict[str, str]:

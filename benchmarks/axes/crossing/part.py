@@ -24,7 +24,6 @@ from benchmarks.axes.training import Experiment
 from bn_impls import canonical
 from bn_impls.accuracy.errors import distance, over
 from bn_impls.converting import manifest
-from bn_impls.converting.states import everything, load
 from bn_impls.interface import Implementation, Trainer, Unsupported
 
 FACTS, NATIVE = "facts.json", "native"
@@ -58,7 +57,7 @@ class Part:
             return refused(self.trainer)
         self._begin(self.experiment.seed)
         self.trainer.train(*self.head)
-        state = everything(self.trainer)
+        state = canonical.everything(self.trainer)
         canonical.write(folder / STATE, state)
         self._keep(self.trainer, folder / NATIVE)
         continued = {"inference": self.trainer.predict(self.test, "moving"), "losses": self.trainer.train(*self.tail)}
@@ -115,15 +114,15 @@ class Part:
 
     def _handed_over(self, trainer: Trainer, taken: Taken) -> dict[str, Any]:
         """The state as it is: what came over, and the inference by it."""
-        load(trainer, taken.state)
-        found = restored_figures(everything(trainer), taken.state)
+        canonical.load_everything(trainer, taken.state)
+        found = restored_figures(canonical.everything(trainer), taken.state)
         predicted = trainer.predict(self.test, "moving")
         return {f"handed_over_{name}": value for name, value in found.items()} | taken.inference_figures(predicted)
 
     def _resumed(self, trainer: Trainer, taken: Taken, source_updates: Updates) -> dict[str, Any]:
         """50 steps from the converted state, beside those of the source."""
         start = taken.converted(self.conventions)
-        load(trainer, start)
+        canonical.load_everything(trainer, start)
         losses = trainer.train(*self.tail)
         end = trainer.predict(self.test, "moving")
         expected = taken.continued["losses"]
