@@ -72,7 +72,7 @@ def our_calls(name: str, experiment: Experiment, trainer: Trainer) -> dict[str, 
 
 
 def logging_calls(loop: DocumentLoop, experiment: Experiment, trainer: Trainer) -> dict[str, Run]:
-    """What is evaluated in and after an epoch: by the document, and with moving statistics by the convergence axis."""
+    """What is evaluated in and after an epoch: by the document, if anything, and by the convergence axis."""
 
     def theirs(loops: int) -> None:
         for _ in range(loops):
@@ -87,7 +87,8 @@ def logging_calls(loop: DocumentLoop, experiment: Experiment, trainer: Trainer) 
             for split in (experiment.data.train, experiment.data.validation):
                 evaluate(trainer, split, "moving")
 
-    return {"document: logging": theirs, "ours: logging": evaluated}
+    logs = {} if loop.log_step is None and loop.log_epoch is None else {"document: logging": theirs}
+    return {**logs, "ours: logging": evaluated}
 
 
 def fit(experiment: Experiment) -> Run:

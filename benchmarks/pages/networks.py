@@ -58,11 +58,11 @@ def _per_second(nanoseconds: float) -> str:
 def _shares(network: str, found: Mapping[str, Any]) -> list[list[str]]:
     rows = []
     for who, parts in found["parts_ns"].items():
-        logged = found["logging_ns"]["document" if who == "document" else "ours"]
+        logged = found["logging_ns"].get("document" if who == "document" else "ours")
         spent = [parts[name] for name in ("feeding", "call", "compute", "loss")]
         cells = [_microseconds(value) for value in (found["steps_ns"][who], *spent)]
         loop = "the document's" if who == "document" else f"`{who}`"
-        rows.append([f"`{network}`", loop, *cells, f"{logged / 1e6:,.1f}" if logged else "none"])
+        rows.append([f"`{network}`", loop, *cells, f"{logged / 1e6:,.1f}" if logged is not None else "none"])
     return rows
 
 
