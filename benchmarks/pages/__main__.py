@@ -7,10 +7,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pages import calibration, checkpoints, claims, networks, readme
+from benchmarks.pages import calibration, checkpoints, claims, hump, networks, readme
 from benchmarks.pages.markers import Blocks, filled
 
-PAGES: Mapping[Path, Blocks] = {page.PAGE: page.BLOCKS for page in (readme, networks, checkpoints, calibration, claims)}
+PAGES: Mapping[Path, Blocks] = {
+    page.PAGE: page.BLOCKS for page in (readme, networks, checkpoints, calibration, claims, hump)
+}
 
 
 def made() -> dict[Path, str]:

@@ -76,6 +76,11 @@ class Variant:
         return next(t for t in range(1, 1000) if 1 / math.comb(t + 9, 9) <= share) / STEPS_AN_EPOCH
 
     @property
+    def key(self) -> str:
+        """What its figures' names begin with."""
+        return "_".join("".join(c if c.isalnum() else " " for c in self.name).split())
+
+    @property
     def predicted_epoch(self) -> float:
         """When the start value weighs as much as epsilon: ``start share(t) = epsilon``.
 
@@ -225,7 +230,7 @@ def _told(name: str, courses: Sequence[Course]) -> str:
 def _figures(found: Mapping[str, Sequence[Course]]) -> dict[str, float]:
     figures = {"predicted_epoch": LAYERS.predicted_epoch, "steps_an_epoch": STEPS_AN_EPOCH}
     for name, courses in found.items():
-        key = "_".join("".join(c if c.isalnum() else " " for c in name).split())
+        key = next(variant.key for variant in VARIANTS if variant.name == name)
         for part in ("fall_epoch", "behind_epochs", "predicted_epoch", "highest_nats"):
             value = float(np.mean([getattr(one, part) for one in courses]))
             figures |= {} if math.isnan(value) else {f"{key}_{part}": value}
