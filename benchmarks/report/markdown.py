@@ -34,7 +34,7 @@ def write_markdown(report: Report) -> str:
     for section in report.sections:
         lines += ["", f"## {escape(section.title)}"]
         for block in section.blocks:
-            lines += ["", *_block(block)]
+            lines += ["", *block_lines(block)]
     return "\n".join(lines) + "\n"
 
 
@@ -58,14 +58,15 @@ def _span(span: Span) -> str:
     return text  # places in the page have no address here
 
 
-def _block(block: Block) -> list[str]:
+def block_lines(block: Block) -> list[str]:
+    """One block of a section, line by line."""
     match block:
         case Paragraph():
             return [("> " if block.tone else "") + inline(block.text)]
         case Heading():
             return [f"### {escape(block.text)}"]
         case Fold():
-            inner = [line for one in block.blocks for line in ("", *_block(one))]
+            inner = [line for one in block.blocks for line in ("", *block_lines(one))]
             return [f"#### {inline(block.title)}", *inner]
         case Bullets():
             return [f"- {inline(item)}" for item in block.items]
