@@ -12,6 +12,7 @@ from benchmarks.report.document import Bullets, Figure, Paragraph, Section, Tabl
 from benchmarks.report.reading import read_run
 from benchmarks.report.sections import convergence as section
 from benchmarks.report.view import look
+from benchmarks.report.wording import DASH
 from tests.report.synthetic import Json, convergence, write_run
 
 CURVES = {
@@ -34,6 +35,16 @@ def trained(folder: Path, implementation: str, seed: int, accuracy: float, **met
     record = convergence(implementation, folder, CURVES | BAND, split=1, seed=seed)
     record["metrics"] |= {"final_test_accuracy": accuracy, "departure": "rounding", **metrics}
     return record
+
+
+def test_the_first_step_over_the_error_bound_stands_in_the_table(tmp_path: Path) -> None:
+    """With its step, never, and nothing in a run that is too old to tell."""
+    told: dict[str, Json] = {"late": {"first_step_beyond_rounding": 7}, "within": {"first_step_beyond_rounding": None}, "old": {}}
+    records = [trained(tmp_path, name, 0, 0.9, **metrics) for name, metrics in told.items()]
+    (table,) = (block for block in built(tmp_path, records).blocks if getattr(block, "key", "") == "convergence-table")
+    heads = [column.title for column in table.columns]
+    who, beyond = heads.index("Implementation"), heads.index("Beyond rounding")
+    assert {row[who].text: row[beyond].text for row in table.rows} == {"late": "step 7", "within": "never", "old": DASH}
 
 
 def text(found: Section) -> str:
