@@ -97,7 +97,7 @@ def first_split(record: Record) -> int | None:
 
 
 def first_beyond_rounding(record: Record) -> int | None:
-    """The first step where the loss is further from the reference's than rounding takes it; None: never, or not told."""
+    """The first step where the loss is further off than rounding takes it; None: never, or not told."""
     value = record.number("first_step_beyond_rounding")
     return None if value is None or not 0 <= value < 1e15 else int(value)
 

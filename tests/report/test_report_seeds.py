@@ -39,7 +39,8 @@ def trained(folder: Path, implementation: str, seed: int, accuracy: float, **met
 
 def test_the_first_step_over_the_error_bound_stands_in_the_table(tmp_path: Path) -> None:
     """With its step, never, and nothing in a run that is too old to tell."""
-    told: dict[str, Json] = {"late": {"first_step_beyond_rounding": 7}, "within": {"first_step_beyond_rounding": None}, "old": {}}
+    step = "first_step_beyond_rounding"
+    told: dict[str, Json] = {"late": {step: 7}, "within": {step: None}, "old": {}}
     records = [trained(tmp_path, name, 0, 0.9, **metrics) for name, metrics in told.items()]
     (table,) = (block for block in built(tmp_path, records).blocks if getattr(block, "key", "") == "convergence-table")
     heads = [column.title for column in table.columns]
