@@ -65,6 +65,7 @@ def test_verdicts_over_seeds_are_against_the_baseline(tmp_path: Path) -> None:
     assert rows["torch", "test accuracy"][3].text == "better"
     assert rows["flax", "test accuracy"][3].text == "same"
     assert rows["torch", "test accuracy"][7].text == "4"
+    assert "An interval from 4 seeds, 8 at once, reaches 3.4 standard deviations" in plain(tables[0].note)
     assert not any(name == "keras" for name, _ in rows)
 
 
