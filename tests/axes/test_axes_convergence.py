@@ -11,9 +11,12 @@ import pytest
 
 from benchmarks.axes import convergence
 from benchmarks.axes.training import Experiment, loss_and_accuracy
+from benchmarks.cases import convergence_cases
+from benchmarks.settings import Settings
 from benchmarks.trainings.lockstep import Reference
 from bn_impls.interface import Trainer
 from bn_impls.numpy_reference import IMPLEMENTATION
+from bn_impls.registry import describe
 
 
 def figures(losses: list[float], reference: list[float], band: float = 1e-5) -> dict[str, Any]:
@@ -98,6 +101,22 @@ def test_without_the_exact_network_nothing_is_compared(network_case: Any, surrou
         "first_split_step", "split_threshold_rel", "split_difference_rel", "first_step_beyond_rounding",
         "max_loss_difference_rel",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("dataset", "classes"), [("mnist-5000", 2), ("mnist-5000+small", 10)])
+def test_document_004_trains_two_classes_or_the_ten_that_were_asked_for(
+    dataset: str, classes: int, surroundings: Any
+) -> None:
+    """As the command plans it, for three steps of its 1,444 digits."""
+    settings = Settings(size="quick", dataset=dataset, networks=("004",))
+    planned = next(convergence_cases(settings, describe("numpy-reference")))
+    experiment = Experiment.of(IMPLEMENTATION, planned.parameters, surroundings)
+    assert (experiment.data.train.size, experiment.data.class_count) == (1444, classes)
+    trainer = experiment.trainer(IMPLEMENTATION)
+    assert isinstance(trainer, Trainer)
+    losses = trainer.train(*experiment.steps(3))
+    assert losses[0] == pytest.approx(math.log(classes), abs=0.02)  # weights of 0.001: all classes alike
+    assert np.isfinite(losses).all() and trainer.predict(experiment.data.test.inputs[:2], "batch").shape == (2, classes)
 
 
 def test_in_float32_the_curve_follows_for_an_epoch(network_case: Any, surroundings: Any) -> None:
