@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.claims.catalogue import chosen, claims
-from benchmarks.claims.model import Claim
+from benchmarks.claims.model import SIZES, Claim
 from benchmarks.claims.running import plan
+from benchmarks.claims.seeds import FIRST_SEED
 from bn_impls.errors import UnknownName
 from bn_impls.registry import descriptors
 
@@ -39,7 +40,7 @@ def test_a_claim_says_what_it_claims_and_how_it_is_judged(claim: Claim) -> None:
 
 def test_cases_are_the_same_at_every_call_and_each_once(claim: Claim) -> None:
     """Or no run could be resumed, and no record found again."""
-    for size in ("quick", "full"):
+    for size in SIZES:
         cases = claim.cases(size)
         assert cases == claim.cases(size)
         assert len({case.case_id for case in cases}) == len(cases) > 0
@@ -55,6 +56,14 @@ def test_what_is_random_has_five_pairs_in_a_full_run(claim: Claim) -> None:
         for case in trainings
     )
     assert min(settings.values(), default=5) >= 5
+
+
+def test_no_case_has_a_seed_that_rules_were_tried_on(claim: Claim) -> None:
+    """Whatever draws has its seed from one place; the one experiment without a seed reads a graph that draws nothing."""
+    for size in SIZES:
+        for case in claim.cases(size):
+            if case.parameters["experiment"] != "unused_logits":
+                assert case.parameters["seed"] >= FIRST_SEED, case.case_id
 
 
 def test_claims_share_runs() -> None:
