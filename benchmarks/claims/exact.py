@@ -29,7 +29,8 @@ def ask_of(experiment: str, implementations: Iterable[str] = APIS, **parameters:
         parameters: of the experiment; ``seed`` is the first one unless given.
     """
     return [
-        case(experiment, name, style=describe(name).styles[0], **{"seed": FIRST_SEED, **parameters}) for name in implementations
+        case(experiment, name, style=describe(name).styles[0], **{"seed": FIRST_SEED, **parameters})
+        for name in implementations
     ]
 
 

@@ -59,7 +59,7 @@ def test_what_is_random_has_five_pairs_in_a_full_run(claim: Claim) -> None:
 
 
 def test_no_case_has_a_seed_that_rules_were_tried_on(claim: Claim) -> None:
-    """Whatever draws has its seed from one place; the one experiment without a seed reads a graph that draws nothing."""
+    """Whatever draws has its seed from one place; the one experiment without a seed draws nothing."""
     for size in SIZES:
         for case in claim.cases(size):
             if case.parameters["experiment"] != "unused_logits":

@@ -138,6 +138,7 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C19", "refuted", lambda case: regularized(case, ())),
     ("C22", "confirmed", spread),
     ("C22", "depends", lambda case: spread(case, ("cross_entropy",))),
+    ("C22", "refuted", lambda case: spread(case, ("cross_entropy", "swapped_cross_entropy"))),
     ("C28", "depends", bumped),
     ("C28", "confirmed", lambda case: bumped(case, (LAYERS.name,))),
     ("C28", "refuted", lambda case: bumped(case, ())),

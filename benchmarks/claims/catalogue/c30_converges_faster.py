@@ -110,7 +110,7 @@ def ratio(results: Results, start: str) -> Difference:
 def gain(results: Results, start: str) -> Difference:
     """Test accuracy with less that without."""
     arms = (accuracies(results, start, arm) for arm in (True, False))
-    return paired(*arms, margin=ACCURACY_MARGIN, family=FAMILY)
+    return paired(*arms, margin=ACCURACY_MARGIN, family=FAMILY, higher_is_better=True)
 
 
 def judge(results: Results) -> Verdict:
