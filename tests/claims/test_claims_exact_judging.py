@@ -169,7 +169,7 @@ TABLE: list[tuple[str, str, Planted]] = [
 def test_a_rule_says_what_its_figures_call_for(claim_id: str, kind: str, values: Planted, tmp_path: Path) -> None:
     """One row: planted figures, and the only verdict that they allow; it says on what, and what it means."""
     claim = claims()[claim_id]
-    verdict = judge(claim, plant(claim, values, tmp_path, "quick"))
+    verdict = judge(claim, plant(claim, values, tmp_path))
     assert verdict.kind == kind, verdict.sentence
     assert len(verdict.sentence) > 20
     assert claim.meaning(verdict)
@@ -192,7 +192,7 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
     first = {claim_id: values for claim_id, _, values in reversed(TABLE)}
     for claim_id in sorted(first):
         claim = claims()[claim_id]
-        found = picture(claim, plant(claim, first[claim_id], tmp_path, "quick"))
+        found = picture(claim, plant(claim, first[claim_id], tmp_path))
         if found is not None:
             assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
             drawn.append(claim_id)
