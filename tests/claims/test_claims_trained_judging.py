@@ -11,13 +11,14 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
 from benchmarks.claims.catalogue.c01_lower_loss import SEEDS
+from benchmarks.claims.model import Size
 from benchmarks.claims.seeds import FIRST_SEED
 from benchmarks.claims.verdicts import judge, picture
 from benchmarks.report.figures.canvas import render
 from tests.claims.planting import Planted, plant
 
 EVALUATIONS = 11
-STEPS = np.array([0, 80, 160, 400, 1600, 5520, 11040, 16, 32, 48, 64])
+STEPS = np.array([0, 80, 160, 400, 1600, 5520, 11040, 16, 32, 48, 240])
 
 
 def wobble(case: Case) -> float:
@@ -169,6 +170,32 @@ def test_two_seeds_are_too_few(claim_id: str, tmp_path: Path) -> None:
     verdict = judge(claim, plant(claim, values, tmp_path, "quick"))
     assert verdict.kind == "undecided", verdict.sentence
     assert "needs" in verdict.on and "seeds" in verdict.on
+
+
+PRINTED: list[tuple[str, Planted, Size, list[tuple[float, float | None]]]] = [
+    (
+        "C01",
+        lambda case: lower_loss(case) | {"validation_accuracy_moving": np.linspace(0.1, 0.9, EVALUATIONS)},
+        "full",
+        [(0.08934, 0.4), (97.37, 90), (94.10, 18), (97.66, 90), (0.20734, 0.5), (95.13, 88), (91.0, 18), (95.74, 90)],
+    ),
+    ("C33", lambda case: longer(case) | {"validation_accuracy_moving": STEPS / 11040}, "full",
+     [(89.52, 100 * 240 / 11040), (97.42, 50)]),
+    ("C33", lambda case: longer(case) | {"validation_accuracy_moving": STEPS / 11040}, "quick",
+     [(89.52, 100 * 240 / 11040), (97.42, None)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("claim_id", "values", "size", "expected"), PRINTED)
+def test_the_documents_figures_stand_beside_ours(
+    claim_id: str, values: Planted, size: Size, expected: list[tuple[float, float | None]], tmp_path: Path
+) -> None:
+    """Loss in nats and accuracy in %, after the epochs that the document tells of, each with why they differ."""
+    found = judge(claims()[claim_id], plant(claims()[claim_id], values, tmp_path, size)).printed
+    assert [(one.printed, one.ours) for one in found] == [
+        (printed, None if ours is None else pytest.approx(ours, abs=0.11)) for printed, ours in expected
+    ]
+    assert all(len(one.why) > 20 for one in found)
 
 
 def test_a_training_that_diverged_is_no_crash(tmp_path: Path) -> None:
