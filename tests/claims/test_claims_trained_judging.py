@@ -117,6 +117,14 @@ def longer(case: Case, *, at: tuple[float, ...] = (0.7, 0.8, 0.9, 0.95, 0.99)) -
     return trained(case, 0.3, at[-1], test_accuracy_moving=curve)
 
 
+def whole_set(case: Case, *, times: tuple[float, float] = (0.3, 0.3), worse: float = 0.0) -> dict[str, Any]:
+    """C39: epochs that a pass takes in 002-notebook and 004, and what inference loses by exact statistics."""
+    if case.parameters["experiment"] == "training":
+        return lagging(case) | {"final_validation_loss_population": 0.3 + worse + 1e-3 * wobble(case)}
+    taken = times[case.parameters["network"] == "004"] * (1 + 0.01 * wobble(case))
+    return {"epoch_ms": 100.0, "statistics_ms": 100 * taken, "largest_layer_mib": 12.0}
+
+
 TABLE: list[tuple[str, str, Planted]] = [
     ("C01", "confirmed", lower_loss),
     ("C01", "depends", lambda case: lower_loss(case, best_gain=0.0)),
@@ -148,6 +156,11 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C33", "confirmed", longer),
     ("C33", "depends", lambda case: longer(case, at=(0.7, 0.8, 0.9, 0.9, 0.9))),
     ("C33", "refuted", lambda case: longer(case, at=(0.9,) * 5)),
+    ("C39", "confirmed", lambda case: whole_set(case, times=(1.5, 2.0))),
+    ("C39", "depends", lambda case: whole_set(case, times=(0.3, 2.0))),
+    ("C39", "depends", lambda case: whole_set(case, worse=0.1)),
+    ("C39", "refuted", whole_set),
+    ("C39", "refuted", lambda case: whole_set(case, times=(1.05, 0.3), worse=-0.1)),
 ]
 NAMES = [f"{name}-{kind}-{place}" for place, (name, kind, _) in enumerate(TABLE)]
 
