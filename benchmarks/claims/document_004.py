@@ -45,8 +45,7 @@ def trained(size: Size, implementation: str, seed: int, batch_norm: bool = True,
 
 def epochs_of(result: Result) -> Array:
     """The epochs at which a training was evaluated, (evaluations,)."""
-    steps_an_epoch = result.number("steps") / float(result.parameters["epochs"])
-    return np.asarray(result.curve("evaluated_steps") / steps_an_epoch)
+    return np.asarray(result.curve("evaluated_steps") / result.steps_an_epoch)
 
 
 def saved_in(size: Size) -> list[Case]:

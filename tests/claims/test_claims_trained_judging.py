@@ -114,7 +114,7 @@ def longer(case: Case, *, at: tuple[float, ...] = (0.7, 0.8, 0.9, 0.95, 0.99)) -
     """C33: accuracies after 10, 25, 100, 345 and 690 epochs."""
     marks = dict(zip((160, 400, 1600, 5520, 11040), at, strict=True))
     curve = np.array([marks.get(int(step), 0.1) for step in STEPS]) + 0.001 * wobble(case)
-    return trained(case, 0.3, at[-1], test_accuracy_moving=curve)
+    return trained(case, 0.3, at[-1], test_accuracy_moving=curve, steps=16 * case.parameters["epochs"])
 
 
 TABLE: list[tuple[str, str, Planted]] = [
