@@ -10,7 +10,6 @@ import pytest
 
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
-from benchmarks.claims.catalogue.c28_hump import BY_HAND, DECAY, DOCUMENT, LAYERS, NUM_UPDATES, course
 from benchmarks.claims.verdicts import judge, picture
 from benchmarks.report.figures.canvas import render
 from tests.claims.planting import Planted, plant
@@ -70,17 +69,6 @@ def spread(case: Case, growing: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"input_percentiles_activation_0": np.stack([-width, 0 * width, width], axis=1)[:, :, None] * np.ones(3)}
 
 
-def bumped(case: Case, late: tuple[str, ...] = (LAYERS.name, BY_HAND.name), fall: float = 47.0) -> dict[str, Any]:
-    """C28: a plateau at ln 2, a rise to 1.1 and a fall at an epoch, for these variants; the others fall at once."""
-    steps = np.array(case.parameters["looks"])
-    epochs = steps / 14.44
-    own = np.where(epochs > 5, 0.15, np.log(2))
-    high = np.where(epochs > fall, 0.15, np.where(epochs > fall - 10, 1.1, np.log(2)))
-    moving = high if case.parameters["variant"] in late else own
-    return {"step": steps, "validation_loss_moving": moving, "validation_loss_batch": own,
-            "inference_scale": np.full((len(steps), 6), 0.0316)}  # fmt: skip
-
-
 def limit(case: Case, worse: float = 0.0) -> dict[str, Any]:
     """C29: ``tf.layers`` ends so much worse, in nats."""
     off = worse * (case.implementation == "tf1-layers")
@@ -137,11 +125,6 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C19", "refuted", lambda case: regularized(case, ())),
     ("C22", "confirmed", spread),
     ("C22", "depends", lambda case: spread(case, ("cross_entropy",))),
-    ("C28", "depends", bumped),
-    ("C28", "confirmed", lambda case: bumped(case, (LAYERS.name,))),
-    ("C28", "refuted", lambda case: bumped(case, ())),
-    ("C28", "refuted", lambda case: bumped(case, fall=20.0)),
-    ("C28", "refuted", lambda case: bumped(case, (LAYERS.name, DOCUMENT.name))),
     ("C29", "confirmed", limit),
     ("C29", "refuted", lambda case: limit(case, worse=0.1)),
     ("C30", "confirmed", faster),
@@ -169,34 +152,14 @@ def test_a_rule_says_what_its_figures_call_for(claim_id: str, kind: str, values:
 
 
 def test_a_quick_run_does_not_decide(tmp_path: Path) -> None:
-    """Two seeds are too few, and two trainings name no cause."""
+    """Two seeds are too few."""
     for claim_id, values in (
         ("C12", order),
         ("C13", epoch),
         ("C16", placed),
         ("C22", spread),
-        ("C28", bumped),
         ("C29", limit),
         ("C30", faster),
     ):
         claim = claims()[claim_id]
         assert judge(claim, plant(claim, values, tmp_path, "quick")).kind == "undecided", claim_id
-
-
-def test_the_humps_epoch_is_predicted_from_start_decay_and_epsilon() -> None:
-    """ln(1e-3) / ln(0.99) = 687.3 steps of 14.44 an epoch; with num_updates 1 / binomial(14, 9) is below 1e-3 first."""
-    assert LAYERS.predicted_epoch == pytest.approx(47.60, abs=0.01)
-    assert DECAY.predicted_epoch == pytest.approx(4.54, abs=0.01)
-    assert NUM_UPDATES.predicted_epoch == pytest.approx(5 / 14.44)
-    assert DOCUMENT.predicted_epoch == 0
-
-
-def test_the_course_of_a_loss_is_read_from_its_curve(tmp_path: Path) -> None:
-    """Half way down at epoch 48, 42 epochs behind; predicted from the first look's scale, 0.0316 = sqrt(1e-3)."""
-    claim = claims()["C28"]
-    found = course(plant(claim, bumped, tmp_path).one(variant=LAYERS.name, seed=0))
-    assert found.highest_nats == pytest.approx(1.1)
-    assert found.fall_epoch == pytest.approx(48, abs=0.1)
-    assert found.behind_epochs == pytest.approx(42, abs=0.1)
-    assert found.predicted_epoch == pytest.approx(47.6, abs=0.1)
-    assert found.late
