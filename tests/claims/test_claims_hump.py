@@ -37,8 +37,8 @@ CLAIM = claims()["C28"]
 FALLS: Mapping[Variant, float] = {LAYERS: 46.5, BY_HAND: 46.5, SECOND_PASS: 46.5, EPSILON: 61.5, HE: 11.5}
 """Epochs at which inference falls in the truth that is planted; of the others 5.5; by their own statistics 4.5."""
 ON = (
-    "num_updates, the start value, the decay and the initial weights, which alone end the delay; the API, the pass of "
-    "the update and epsilon alone do not"
+    "enough to end the delay alone: num_updates, the start value, the decay and the initial weights; "
+    "not enough: the API, the pass of the update and epsilon"
 )
 
 
@@ -87,11 +87,11 @@ KINDS: list[tuple[str, Planted, str, str]] = [
     ("bump sooner", planted(rise=(0.4, 20.0)), "depends",
      f"{ON}; its rise above ln 2 peaks at epoch 20 (the document: 45 to 50)"),
     ("start value late", planted(falls={START: 46.5}), "depends",
-     "num_updates, the decay and the initial weights, which alone end the delay; the API, the pass of the update, the "
-     "start value and epsilon alone do not; prediction fails for start value 0"),
+     "enough to end the delay alone: num_updates, the decay and the initial weights; not enough: the API, the pass of "
+     "the update, the start value and epsilon; prediction fails for start value 0"),
     ("decay late", planted(falls={DECAY: 46.5}), "depends",
-     "num_updates, the start value and the initial weights, which alone end the delay; the API, the pass of the "
-     "update, the decay and epsilon alone do not; prediction fails for decay 0.9"),
+     "enough to end the delay alone: num_updates, the start value and the initial weights; not enough: the API, the "
+     "pass of the update, the decay and epsilon; prediction fails for decay 0.9"),
     ("nothing ends it", planted(falls={START: 46.5, DECAY: 46.5, NUM_UPDATES: 46.5, HE: 46.5}), "undecided",
      "needs another difference: none of those tried ends the delay alone"),
     ("prediction wrong", planted(falls={EPSILON: 22}), "depends", f"{ON}; prediction fails for epsilon 1e-5"),

@@ -106,19 +106,13 @@ def _on(found: Mapping[str, Courses], ended: list[str]) -> str:
     """On what the delay depends, by what each single difference did; and what of the explanation does not fit."""
     kept = [variant.changes for variant in SINGLE if found[variant.name].late]
     left = [variant.changes for variant in SINGLE if found[variant.name].late is None]
-    parts = [f"{_list(ended)}, which alone {_verb(ended)} the delay; {_list(['the API', *kept])} alone "
-             f"{_verb(['the API', *kept], 'do')} not"]  # fmt: skip
-    parts += [f"{_list(left)} left open"] if left else []
+    parts = [f"enough to end the delay alone: {_list(ended)}", f"not enough: {_list(['the API', *kept])}"]
+    parts += [f"open: {_list(left)}"] if left else []
     layers = found[LAYERS.name]
     parts += [] if _rises_in_window(layers) else [_where(layers)]
     failed = [name for name, courses in found.items() if courses.predicted is False]
     parts += [f"prediction fails for {_list(failed)}"] if failed else []
     return "; ".join(parts)
-
-
-def _verb(subjects: list[str], verb: str = "end") -> str:
-    third = {"end": "ends", "do": "does"}
-    return verb if len(subjects) > 1 else third[verb]
 
 
 def _list(names: Iterable[str]) -> str:
