@@ -36,8 +36,12 @@ def order(case: Case, worse: float = 0.0) -> dict[str, Any]:
     return ends(case, loss=0.2 + off, accuracy=0.95 - off / 4, validation_loss_moving=curve)
 
 
-def epoch(case: Case, gain: float = 0.02, sooner: int = 5) -> dict[str, Any]:
-    """C13: what batch normalization gains at the end, and how many looks sooner it reaches every level."""
+def epoch(case: Case, gain: float = 0.02, sooner: int = 5, slower: float = 1.3) -> dict[str, Any]:
+    """C13: what batch normalization gains at the end, how many looks sooner it reaches every level, a step's price."""
+    if case.parameters["experiment"] == "eager_steps":
+        seconds = {"with": 0.01 * slower, "without": 0.01}
+        found = {f"{name}_{kind}_s": value for name, value in seconds.items() for kind in ("step", "logged_step")}
+        return {**found, "step_time_ratio": slower, "logged_step_time_ratio": slower - 0.1}
     arm, steps = case.parameters["batch_norm"], np.array(case.parameters["looks"])
     curve = np.where(np.arange(len(steps)) >= (5 if arm else 5 + sooner), 0.94, 0.5)
     curve[-5:] += gain * arm
@@ -163,3 +167,34 @@ def test_a_quick_run_does_not_decide(tmp_path: Path) -> None:
     ):
         claim = claims()[claim_id]
         assert judge(claim, plant(claim, values, tmp_path, "quick")).kind == "undecided", claim_id
+
+
+def test_a_seed_that_never_arrives_is_counted_and_told(tmp_path: Path) -> None:
+    """C13: two of ten without it; 488 is 20 steps after the end. Looks are 4 steps apart, so 20 against 40 steps."""
+    never: list[int] = []
+
+    def planted(case: Case) -> dict[str, Any]:
+        found = epoch(case)
+        if case.parameters.get("batch_norm") is False and (len(never) < 2):
+            never.append(case.parameters["seed"])
+            found["test_accuracy_moving"] = np.minimum(found["test_accuracy_moving"], 0.92)
+        return found
+
+    claim = claims()["C13"]
+    verdict = judge(claim, plant(claim, planted, tmp_path))
+    assert "to 93 % it takes 20 steps with and 130 steps (2 of 10 seeds never, counted as 488) without" in (
+        verdict.sentence.replace("93%", "93 %")
+    )
+    assert verdict.figures["seeds_never_at_93_percent_without"] == 2
+    assert verdict.figures["seeds_never_at_90_percent_without"] == 0
+
+
+def test_the_price_of_a_step_stands_beside_the_documents(tmp_path: Path) -> None:
+    """C13: 0.281 / 0.223 = 1.26; half the steps at 1.3 times the time of each are 0.65 times the time."""
+    claim = claims()["C13"]
+    verdict = judge(claim, plant(claim, epoch, tmp_path))
+    assert "A step takes 1.30 times as long with it" in verdict.sentence
+    assert "the time to 93% is 0.65 times that without" in verdict.sentence
+    ratio = verdict.printed[-1]
+    assert (ratio.printed, ratio.ours) == (pytest.approx(1.26, abs=0.001), pytest.approx(1.2))
+    assert "every 4 steps to the 240th, then every 20" in verdict.sentence
