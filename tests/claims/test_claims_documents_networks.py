@@ -198,3 +198,11 @@ def test_the_price_of_a_step_stands_beside_the_documents(tmp_path: Path) -> None
     ratio = verdict.printed[-1]
     assert (ratio.printed, ratio.ours) == (pytest.approx(1.26, abs=0.001), pytest.approx(1.2))
     assert "every 4 steps to the 240th, then every 20" in verdict.sentence
+
+
+@pytest.mark.parametrize(("claim_id", "values"), [("C29", limit), ("C30", faster)])
+def test_the_last_epochs_are_those_that_there_are(claim_id: str, values: Planted, tmp_path: Path) -> None:
+    """Ten looks five epochs apart in a full run; a quick one of five epochs has two."""
+    claim = claims()[claim_id]
+    assert "10 looks, at epochs 205 to 250" in judge(claim, plant(claim, values, tmp_path)).sentence
+    assert "2 looks, at epochs 0 to 5" in judge(claim, plant(claim, values, tmp_path, "quick")).sentence
