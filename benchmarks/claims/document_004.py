@@ -48,6 +48,12 @@ def epochs_of(result: Result) -> Array:
     return np.asarray(result.curve("evaluated_steps") / result.steps_an_epoch)
 
 
+def late_epochs(result: Result) -> str:
+    """What the limit is the mean of: ``10 looks, at epochs 205 to 250``; a quick run has fewer."""
+    epochs = epochs_of(result)[-LATE_LOOKS:]
+    return f"{len(epochs)} looks, at epochs {epochs[0]:.0f} to {epochs[-1]:.0f}"
+
+
 def saved_in(size: Size) -> list[Case]:
     """Its program, saved after 200 steps of its batch of 100, and restored in a fresh process; over seeds."""
     return [
