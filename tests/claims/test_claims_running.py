@@ -209,7 +209,7 @@ def test_claims_run_on_a_data_set_of_ones_own(tmp_path: Path, capsys: pytest.Cap
     assert main(["claims", "C33", "--quick", "--json", *named, "--output", str(tmp_path / "run")]) == 0
     content = json.loads(capsys.readouterr().out)
     assert main(["claims", "C33", "--dataset", "few.h5", "--data-dir", str(tmp_path)]) == 2
-    assert "with 80 rows to train on, but these claims take batches of up to 250" in capsys.readouterr().err
+    assert "with 84 rows to train on, but these claims take batches of up to 250" in capsys.readouterr().err
     assert content["dataset"] == "own.h5" and content["claims"][0]["ok"] == 2
     assert "(2 steps each)" in content["claims"][0]["sentence"]
     assert "(Trained on own.h5, which the command named" in content["claims"][0]["sentence"]
