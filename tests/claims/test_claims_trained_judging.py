@@ -114,7 +114,7 @@ def longer(case: Case, *, at: tuple[float, ...] = (0.7, 0.8, 0.9, 0.95, 0.99)) -
     """C33: accuracies after 10, 25, 100, 345 and 690 epochs."""
     marks = dict(zip((160, 400, 1600, 5520, 11040), at, strict=True))
     curve = np.array([marks.get(int(step), 0.1) for step in STEPS]) + 0.001 * wobble(case)
-    return trained(case, 0.3, at[-1], test_accuracy_moving=curve)
+    return trained(case, 0.3, at[-1], test_accuracy_moving=curve, steps=16 * case.parameters["epochs"])
 
 
 def whole_set(case: Case, *, times: tuple[float, float] = (0.3, 0.3), worse: float = 0.0) -> dict[str, Any]:
@@ -247,3 +247,19 @@ def test_every_picture_is_drawn_and_told_in_words(tmp_path: Path) -> None:
         assert found is not None, claim_id
         assert "</svg>" in render(f"claim-{claim_id}", found.title, found.height_in, found.paint)
         assert any(character.isdigit() for character in found.alternative)
+
+
+def test_on_what_a_cure_depends_is_what_was_found(tmp_path: Path) -> None:
+    """C08: depth where only that of 40 is sick with it, and the start where one is at every depth."""
+
+    def one_start(case: Case) -> dict[str, Any]:
+        return gradients(case, cured=case.parameters["start"] != "ReLU, N(0, 0.05)")
+
+    claim = claims()["C08"]
+    every = "(sigmoid, Glorot), (tanh, Glorot), (ReLU, He), (ReLU, N(0, 0.05)), (ReLU, N(0, 0.3))"
+    sick = "; ".join(f"sick with it at depth {depth}: (ReLU, N(0, 0.05))" for depth in (5, 10, 20, 40))
+    for values, on in (
+        (lambda case: gradients(case, deep=False), f"depth: sick with it at depth 40: {every}"),
+        (one_start, f"start of the weights and activation: {sick}"),
+    ):
+        assert judge(claim, plant(claim, values, tmp_path)).on == on

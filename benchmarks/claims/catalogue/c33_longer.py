@@ -17,7 +17,6 @@ from benchmarks.claims.training import training
 
 EPOCHS = {"quick": (5, 10, 25), "full": (10, 25, 100, 345, 690)}
 """345 epochs of 4,000 digits are the 5,500 steps that 25 epochs of the document's 55,000 are."""
-STEPS_OF_EPOCH = 16
 MUCH = 0.01
 """Share of the test digits from which a gain is much."""
 PRINTED = {15: ("first", 89.52), 345: ("20th", 97.42)}
@@ -39,9 +38,7 @@ def cases(size: Size) -> list[Case]:
 def accuracies(results: Results, epochs: int, split: str = "test") -> dict[int, float]:
     """Accuracy of a split by seed after so many epochs."""
     return {
-        int(one.parameters["seed"]): float(
-            one.curve(f"{split}_accuracy_moving")[one.curve("evaluated_steps") == epochs * STEPS_OF_EPOCH][0]
-        )
+        int(one.parameters["seed"]): one.at_step(f"{split}_accuracy_moving", epochs * one.steps_an_epoch)
         for one in results
     }
 
@@ -59,10 +56,11 @@ def judge(results: Results) -> Verdict:
     enough = next((f"{a} epochs" for (a, _), one in steps.items() if one.sign != "above"), "")
     told = ", ".join(f"{value:.1f} % after {epochs}" for epochs, value in mean.items())
     gained = "; ".join(f"{one.told('points', 100)} from {a} to {b}" for (a, b), one in steps.items())
+    steps_an_epoch = results.results[0].steps_an_epoch
     return Verdict(
         kind=kind,
         on=on_what(kind, f"how long it was trained before: up to {enough}", steps.values()),
-        sentence=f"Test accuracy by epochs of 4,000 digits (16 steps each): {told}; gains {gained}.",
+        sentence=f"Test accuracy by epochs ({steps_an_epoch:.0f} steps each): {told}; gains {gained}.",
         figures={
             **{f"test_accuracy_after_{epochs}_epochs_percent": value for epochs, value in mean.items()},
             **{f"gain_from_{a}_to_{b}_epochs_points": 100 * one.mean for (a, b), one in steps.items()},
@@ -88,7 +86,7 @@ def picture(results: Results) -> Picture:
 
     def bands(split: str) -> Band:
         values = 100 * results.stack(f"{split}_accuracy_moving")[:, 1:]
-        epochs = results.stack("evaluated_steps")[0, 1:] / STEPS_OF_EPOCH
+        epochs = results.stack("evaluated_steps")[0, 1:] / results.results[0].steps_an_epoch
         place = ("train", "test").index(split)
         return Band({"train": "training", "test": "test"}[split], epochs, values, place, place)
 
