@@ -121,6 +121,17 @@ def test_the_bound_of_an_average_is_about_its_rounding() -> None:
     assert off > 1e3
 
 
+def test_the_timed_pass_computes_the_exact_statistics_of_all_rows(ran: Callable[..., Outcome]) -> None:
+    """Its logits are the float64 network's by exact statistics; the largest layer is 64 pixels of 1,445 rows."""
+    found = ran(
+        "statistics_cost", network="000", dataset="digits", batch_size=32, optimizer="adam", learning_rate=0.01,
+        dtype="float32", device="cpu",
+    ).metrics  # fmt: skip
+    assert found["logits_difference_rel"] < 1e-4
+    assert found["statistics_over_epoch_time_ratio"] == pytest.approx(found["statistics_ms"] / found["epoch_ms"])
+    assert found["largest_layer_mib"] == 1445 * 64 * 4 / 2**20
+
+
 @pytest.fixture(scope="module")
 def tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, Any]]]:
     """Experiment and parameters -> reply of one worker of ``tf1-manual``, with its arrays."""
