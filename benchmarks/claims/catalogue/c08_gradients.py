@@ -126,7 +126,7 @@ def judge(results: Results) -> Verdict:
 def _on(cured: list[Key], not_cured: list[Key], harmed: list[Key]) -> str:
     """On what a cure depends: depth, start or both, by which networks are sick with batch normalization."""
     failed = {*not_cured, *harmed}
-    depths, starts = ({key[place] for key in failed} for place in (1, 0))
+    starts, depths = {start for start, _ in failed}, {depth for _, depth in failed}
     well = {*cured}
     parts = []
     if not depths & {depth for _, depth in well}:
