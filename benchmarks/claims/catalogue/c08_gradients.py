@@ -126,12 +126,11 @@ def judge(results: Results) -> Verdict:
 def _on(cured: list[Key], not_cured: list[Key], harmed: list[Key]) -> str:
     """On what a cure depends: depth, start or both, by which networks are sick with batch normalization."""
     failed = {*not_cured, *harmed}
-    starts, depths = {start for start, _ in failed}, {depth for _, depth in failed}
-    well = {*cured}
+    depths, starts = {depth for _, depth in failed}, {start for start, _ in failed}
     parts = []
-    if not depths & {depth for _, depth in well}:
+    if not depths & {depth for _, depth in cured}:
         parts.append("depth")
-    if not starts & {start for start, _ in well}:
+    if not starts & {start for start, _ in cured}:
         parts.append("start of the weights and activation")
     what = " and ".join(parts) or "depth together with the start of the weights and activation"
     listed = (f"sick with it at depth {depth}: {_starts(failed, depth)}" for depth in sorted(depths))
