@@ -185,14 +185,11 @@ class Courses:
         return holds(self.off, "same") if self.learned else None
 
     def figures(self) -> dict[str, float]:
-        """Means with their intervals, counts of seeds, and 1 or 0 for what is decided; what is not finite is left out.
+        """Means, counts of seeds, and 1 or 0 for what is decided; what is not finite is left out.
 
-        A rise's are over the seeds that have one.
+        The fall's mean has its interval. A rise's is over the seeds that have one, few and far from normal, so its
+        smallest and largest stand beside it.
         """
-        rises = {
-            "rise_epoch": self.mean(one.rise_epoch for one in self.risen),
-            "rise_nats": self.mean(one.rise_nats for one in self.risen),
-        }
         found: dict[str, float | None] = {
             "seeds": len(self.courses),
             "seeds_that_never_fall": self.never,
@@ -202,8 +199,11 @@ class Courses:
             "is_late": self.late,
             "behind_epochs": self.behind.mean,
         }
-        for name, one in {"fall_epoch": self.fall, **rises}.items():
-            found |= {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
+        found |= {"fall_epoch": self.fall.mean, "fall_epoch_low": self.fall.low, "fall_epoch_high": self.fall.high}
+        if self.risen:
+            for name in ("rise_epoch", "rise_nats"):
+                rises = [getattr(one, name) for one in self.risen]
+                found |= {name: float(np.mean(rises)), f"{name}_low": min(rises), f"{name}_high": max(rises)}
         return {name: float(value) for name, value in found.items() if value is not None and math.isfinite(value)}
 
 

@@ -56,7 +56,7 @@ def _row(variant: Variant, figures: Mapping[str, float]) -> list[str]:
 
 
 def _interval(found: Mapping[str, float], name: str, digits: int) -> str:
-    """``44 (41 to 47)``; without brackets where one seed has it, empty where none has."""
+    """``44 (41 to 47)``; without brackets where one seed gives no interval, empty where none has it."""
     if name not in found:
         return ""
     mean, *ends = (f"{found[part]:.{digits}f}" for part in (name, f"{name}_low", f"{name}_high") if part in found)

@@ -140,11 +140,11 @@ def test_the_epoch_is_predicted_from_start_decay_and_epsilon() -> None:
 
 
 def test_the_course_of_a_loss_is_read_from_its_curve(tmp_path: Path) -> None:
-    """Fall at epoch 47 with an even seed, 42 epochs behind; the rise; predicted from the first look's scale."""
-    results = plant(CLAIM, bumped, tmp_path, "quick")
-    found = course(results.select(variant=LAYERS.name, seed=results.results[0].parameters["seed"] // 2 * 2)[0])
-    assert found.fell and found.fall_epoch == pytest.approx(47, abs=0.1)
-    assert found.behind_epochs == pytest.approx(42, abs=0.1)
+    """Fall at epoch 47, or 48 with an odd seed; the rise; predicted from the first look's scale."""
+    result = plant(CLAIM, bumped, tmp_path, "quick").select(variant=LAYERS.name)[0]
+    odd, found = result.parameters["seed"] % 2, course(result)
+    assert found.fell and found.fall_epoch == pytest.approx(47 + odd, abs=0.1)
+    assert found.behind_epochs == pytest.approx(42 + odd, abs=0.1)
     assert (found.rise_epoch, found.rise_nats) == (pytest.approx(40, abs=0.1), pytest.approx(0.4))
     assert found.predicted_epoch == pytest.approx(47.6, abs=0.1)
 
