@@ -216,7 +216,7 @@ def test_claims_run_on_a_data_set_of_ones_own(tmp_path: Path, capsys: pytest.Cap
     assert {one["why"] for one in content["claims"][0]["printed"]} == {"trained on own.h5, which the command named"}
     planned = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert planned["settings"]["data_dir"] == str(tmp_path)
-    assert all("dataset=own.h5" in one["label"] for one in planned["cases"])
+    assert all("dataset=own.h5" in one["case_id"] for one in planned["cases"])
     assert main(["claims", "--resume", str(tmp_path / "run"), "--dataset", "digits"]) == 2
     assert "got --resume with --dataset (the run has own.h5)" in capsys.readouterr().err
     folder, _ = opened(
