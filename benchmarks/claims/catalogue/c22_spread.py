@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from benchmarks.cases import Case
+from benchmarks.claims import document_003
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import combined, every, holds, mean_of, needed, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
@@ -23,8 +24,8 @@ WORDS = {True: "with batch normalization", False: "without"}
 
 
 def cases(size: Size) -> list[Case]:
-    """The document's network for its 20 epochs, with and without, its loss as written and right."""
-    return [
+    """The document's network for its 20 epochs, with and without, its loss as written and right; and its pictures."""
+    return document_003.cases(size) + [
         training(
             "003", options={"loss": loss}, batch_norm=batch_norm, epochs=20, watch=["input_percentiles"], seed=seed
         )
@@ -104,6 +105,7 @@ CLAIM = Claim(
     cases=cases,
     judge=judge,
     picture=picture,
+    further_pictures=document_003.PICTURES,
     meaning=advice(
         confirmed="What an activation gets keeps its size; that is what gamma allows, no more and no less.",
         refuted="Normalized does not mean fixed: gamma and beta move, and what the activation gets with them.",
