@@ -180,3 +180,8 @@ def test_a_saver_keeps_the_averages_and_loses_the_step(tensorflow: Callable[...,
     assert curves["kept"] == pytest.approx(curves["uninterrupted"], rel=1e-3)
     assert curves["reset"][0] == curves["uninterrupted"][0]
     assert abs(curves["reset"][1] / curves["uninterrupted"][1] - 1) > 1e-3
+    assert curves["trained_steps"].tolist() == [10]
+    assert curves["trained_course"][0] > curves["uninterrupted_course"][0]
+    for arm in ("uninterrupted", "kept", "reset"):
+        assert curves[f"{arm}_course"].shape == (51,)
+        np.testing.assert_array_equal(curves[f"{arm}_course"][[0, 1, 10, 50]], curves[arm])

@@ -36,7 +36,9 @@ SAVED = {
     "names_that_are_averages_of_weights": 9, "first_missing_name": "conv/kernel/ExponentialMovingAverage",
     "variables_to_restore_of_nothing_error": None, "updates": np.array([0, 1, 10, 50]),
     "uninterrupted": np.array([0.13, 0.128, 0.12, 0.11]), "kept": np.array([0.13, 0.128, 0.12, 0.11]),
-    "reset": np.array([0.13, 0.136, 0.12, 0.11]),
+    "reset": np.array([0.13, 0.136, 0.12, 0.11]), "trained_steps": np.array([10, 100, 200]),
+    "trained_course": np.array([0.7, 0.2, 0.13]),
+    **{f"{arm}_course": np.linspace(0.13, 0.11, 51) for arm in ("uninterrupted", "kept", "reset")},
 }  # fmt: skip
 UNDONE = {
     "float32_same_batch_error_over_bound": FINE, "float32_inference_matched_error_over_bound": FINE,
