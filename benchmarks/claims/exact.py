@@ -9,6 +9,7 @@ from benchmarks.cases import Case
 from benchmarks.claims.cases import case
 from benchmarks.claims.model import Verdict
 from benchmarks.claims.results import Missing, Result, Results
+from benchmarks.claims.seeds import FIRST_SEED
 from bn_impls.registry import describe
 
 DOCUMENTED = ("tf1-layers", "tf1-manual", "keras")
@@ -25,10 +26,11 @@ def ask_of(experiment: str, implementations: Iterable[str] = APIS, **parameters:
     Args:
         experiment: module of :mod:`benchmarks.claims.experiments`.
         implementations: whose workers run it.
-        parameters: of the experiment; ``seed`` is 0 unless given.
+        parameters: of the experiment; ``seed`` is the first one unless given.
     """
     return [
-        case(experiment, name, style=describe(name).styles[0], **{"seed": 0, **parameters}) for name in implementations
+        case(experiment, name, style=describe(name).styles[0], **{"seed": FIRST_SEED, **parameters})
+        for name in implementations
     ]
 
 

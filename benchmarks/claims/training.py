@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
+from benchmarks.claims.seeds import FIRST_SEED
 from benchmarks.networks import recipe
 
 TRAINING: Mapping[str, Any] = {
@@ -16,7 +17,7 @@ TRAINING: Mapping[str, Any] = {
     "order": "shuffled",
     "epochs": 10,
     "evaluate_every": 1,
-    "seed": 0,
+    "seed": FIRST_SEED,
     "precise": False,
     "noise": False,
     "watch": [],

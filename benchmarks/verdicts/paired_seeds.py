@@ -79,19 +79,29 @@ def judge_seeds(
     left_out = len(pairs) - len(kept)
     lost, won = (bool((finite[:, one] & ~finite[:, other]).any()) for one, other in ((1, 0), (0, 1)))
     if not len(kept):
-        return SeedVerdict(_beside("undecided", lost, won), None, None, None, None, 0, left_out)
+        return SeedVerdict(beside("undecided", lost, won), None, None, None, None, 0, left_out)
     differences = kept[:, 0] - kept[:, 1]
     mean = float(differences.mean())
     if len(kept) == 1:
-        return SeedVerdict(_beside("undecided", lost, won), mean, None, None, None, 1, left_out)
+        return SeedVerdict(beside("undecided", lost, won), mean, None, None, None, 1, left_out)
     half = float(half_width(float(differences.std(ddof=1)), len(kept), comparisons, confidence))
     band = float(kept[:, 1].std(ddof=1))
-    word = _beside(_word(mean, half, band, higher_is_better), lost, won)
+    word = beside(_word(mean, half, band, higher_is_better), lost, won)
     return SeedVerdict(word, mean, mean - half, mean + half, band, len(kept), left_out)
 
 
-def _beside(word: Word, lost: bool, won: bool) -> Word:
-    """A verdict on the seeds that are left, beside those that only the first lost, or only the second."""
+def beside(word: Word, lost: bool, won: bool) -> Word:
+    """A verdict on the seeds that are left, beside those that only the first lost, or only the second.
+
+    Args:
+        word: on the pairs in which both have a finite figure.
+        lost: whether there is a pair in which only the first has none.
+        won: whether there is one in which only the second has none.
+
+    Returns:
+        ``worse`` if the first lost, ``undecided`` if each did; beside what the second alone lost, ``better`` stands and
+        all else is ``undecided``.
+    """
     if lost:
         return "undecided" if won else "worse"
     return word if word == "better" or not won else "undecided"

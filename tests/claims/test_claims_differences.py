@@ -40,13 +40,47 @@ def test_a_family_of_intervals_is_wider() -> None:
         (VALUES, 0.12, "undecided"),  # leaves out 0, but neither all within the margin nor beyond it
         ([0.5, -0.4, 0.3, -0.6, 0.1], 0.0, "undecided"),
         (VALUES[:4], 0.0, "undecided"),  # four seeds, however clear
-        ([*VALUES, math.nan], 0.0, "undecided"),
+        ([*VALUES, math.nan], 0.0, "above"),  # what is judged diverged: the worse side of a loss
         ([], 0.0, "undecided"),
     ],
 )
 def test_the_sign_follows_from_interval_and_margin(values: list[float], margin: float, sign: str) -> None:
     """Above, below, the same, or nothing yet."""
     assert mean_of(values, margin=margin).sign == sign
+
+
+def lost_in(count: int, shift: float = 0.0, other: int = 0) -> dict[int, float]:
+    """Losses of ten seeds, of which the first ``count`` after the first ``other`` are NaN."""
+    values = {seed: 1.0 + shift + 0.01 * (seed % 3) for seed in range(10)}
+    return values | dict.fromkeys(range(other, other + count), math.nan)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "as_loss", "as_accuracy"),
+    [
+        (lost_in(1), lost_in(0), "above", "below"),  # one of ten: worse, as a loss and as an accuracy
+        (lost_in(1, -0.5), lost_in(0), "above", "below"),  # though the others are lower by 0.5, and differ by that
+        (lost_in(10), lost_in(0), "above", "below"),
+        (lost_in(0), lost_in(1), "undecided", "undecided"),  # the second's divergence proves nothing of the first,
+        (lost_in(0, -0.5), lost_in(1), "below", "undecided"),  # unless the others are better anyway
+        (lost_in(0), lost_in(10), "undecided", "undecided"),
+        (lost_in(10), lost_in(10), "undecided", "undecided"),
+        (lost_in(1), lost_in(1, other=1), "undecided", "undecided"),  # each in a seed of its own
+        (lost_in(1), lost_in(1), "same", "same"),  # both in the same seed: nine are left
+        (lost_in(1, -0.5), lost_in(1), "below", "below"),
+    ],
+)
+def test_the_side_that_diverged_loses(
+    first: dict[int, float], second: dict[int, float], as_loss: str, as_accuracy: str
+) -> None:
+    """As in the verdicts of the convergence axis; the means are those of the pairs that are left."""
+    found = paired(first, second, margin=0.1)
+    assert found.sign == as_loss
+    assert paired(first, second, margin=0.1, higher_is_better=True).sign == as_accuracy
+    kept = [first[seed] - second[seed] for seed in first if math.isfinite(first[seed] - second[seed])]
+    assert found.pairs == 10 and found.left_out == 10 - len(kept)
+    assert found.mean == (pytest.approx(np.mean(kept)) if kept else pytest.approx(math.nan, nan_ok=True))
+    assert ("pairs left out" in found.told()) == (len(kept) < 10)
 
 
 def test_the_seeds_that_deciding_needs_would_decide() -> None:
@@ -65,7 +99,9 @@ def test_the_seeds_that_deciding_needs_would_decide() -> None:
 
 
 def test_ratios_are_logarithms_by_seed() -> None:
-    """What differs by factors."""
+    """What differs by factors; infinite where one side alone is not finite."""
+    lost, won = {0: math.nan, 1: 2.0, 2: math.nan}, {0: 2.0, 1: math.inf, 2: math.nan}
+    assert log_ratio(lost, won) == {0: math.inf, 1: -math.inf}
     assert log_ratio({0: 4.0, 1: 1.0}, {0: 2.0, 2: 1.0}) == {0: pytest.approx(math.log(2))}
 
 

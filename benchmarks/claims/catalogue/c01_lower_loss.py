@@ -65,7 +65,7 @@ def differences(results: Results, with_rate: float, without_rate: float) -> tupl
     other = partial(results.values, batch_norm=False, learning_rate=without_rate)
     return (
         paired(arm(LOSS), other(LOSS), margin=LOSS_MARGIN, family=4),
-        paired(arm(ACCURACY), other(ACCURACY), margin=ACCURACY_MARGIN, family=4),
+        paired(arm(ACCURACY), other(ACCURACY), margin=ACCURACY_MARGIN, family=4, higher_is_better=True),
     )
 
 

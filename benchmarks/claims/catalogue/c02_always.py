@@ -71,6 +71,7 @@ def gains(results: Results) -> dict[str, Difference]:
             best(results, False, CONDITIONS[name]),
             margin=MARGIN,
             family=len(wanted),
+            higher_is_better=True,
         )
         for name in wanted
     }

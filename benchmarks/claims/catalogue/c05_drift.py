@@ -75,8 +75,14 @@ def judge(results: Results) -> Verdict:
     found = {arm: drifts(results, arm) for arm in ARMS}
     logs: Difference = mean_of([v - HALVED for v in log_ratio(found["with"], found["without"]).values()], family=3)
     accuracy = {arm: accuracies(results, arm) for arm in ARMS}
-    gain = paired(accuracy["with"], accuracy["without"], margin=ACCURACY_MARGIN, family=3)
-    noisy = paired(accuracy["with, and noise after it"], accuracy["without"], margin=ACCURACY_MARGIN, family=3)
+    gain = paired(accuracy["with"], accuracy["without"], margin=ACCURACY_MARGIN, family=3, higher_is_better=True)
+    noisy = paired(
+        accuracy["with, and noise after it"],
+        accuracy["without"],
+        margin=ACCURACY_MARGIN,
+        family=3,
+        higher_is_better=True,
+    )
     kind = combined(holds(logs, "below"))
     mean = {arm: float(np.mean([*values.values()])) for arm, values in found.items()}
     because = every(holds(gain, "above"), holds(noisy, "above"))

@@ -65,12 +65,15 @@ def accuracies(results: Results, depth: str, batch_norm: bool) -> dict[int, floa
 def gains(results: Results) -> dict[str, Difference]:
     """Depth -> gain of test accuracy, best rate against best rate; and of the deep over the shallow one."""
     arms = {(depth, arm): accuracies(results, depth, arm) for depth in DEPTHS for arm in (True, False)}
-    found = {depth: paired(arms[depth, True], arms[depth, False], margin=LITTLE, family=3) for depth in DEPTHS}
+    found = {
+        depth: paired(arms[depth, True], arms[depth, False], margin=LITTLE, family=3, higher_is_better=True)
+        for depth in DEPTHS
+    }
     common = set(arms[DEEP, True]) & set(arms[SHALLOW, True])
     more = [
         arms[DEEP, True][s] - arms[DEEP, False][s] - arms[SHALLOW, True][s] + arms[SHALLOW, False][s] for s in common
     ]
-    return {**found, "more": mean_of(more, margin=LITTLE, family=3)}
+    return {**found, "more": mean_of(more, margin=LITTLE, family=3, higher_is_better=True)}
 
 
 def judge(results: Results) -> Verdict:

@@ -34,7 +34,7 @@ def cases(size: Size) -> list[Case]:
 def gain(results: Results, metric: str, margin: float) -> Difference:
     """Change by normalizing the logits that the loss reads."""
     arms = {logits: results.values(metric, experiment="training", options={"logits": logits}) for logits in LOGITS}
-    return paired(arms["normalized"], arms["plain"], margin=margin, family=2)
+    return paired(arms["normalized"], arms["plain"], margin=margin, family=2, higher_is_better=metric == ACCURACY)
 
 
 def judge(results: Results) -> Verdict:

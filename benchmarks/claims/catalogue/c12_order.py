@@ -39,7 +39,13 @@ def differences(results: Results) -> tuple[Difference, Difference]:
     first, second = ({"options": {"order": order}} for order in (FIRST, SECOND))
     return (
         paired(results.values(LOSS, **second), results.values(LOSS, **first), margin=LOSS_MARGIN, family=2),
-        paired(results.values(ACCURACY, **second), results.values(ACCURACY, **first), margin=ACCURACY_MARGIN, family=2),
+        paired(
+            results.values(ACCURACY, **second),
+            results.values(ACCURACY, **first),
+            margin=ACCURACY_MARGIN,
+            family=2,
+            higher_is_better=True,
+        ),
     )
 
 

@@ -74,7 +74,7 @@ def steps_to(results: Results, batch_norm: bool, level: float) -> dict[int, floa
 def judge(results: Results) -> Verdict:
     """Both halves: the last accuracy, and the steps to the lower and the higher level."""
     arms = {arm: results.late(ACCURACY, LATE_LOOKS, batch_norm=arm) for arm in WORDS}
-    gain = paired(arms[True], arms[False], margin=ACCURACY_MARGIN, family=3)
+    gain = paired(arms[True], arms[False], margin=ACCURACY_MARGIN, family=3, higher_is_better=True)
     steps = {(level, arm): steps_to(results, arm, level) for level in LEVELS for arm in WORDS}
     ratios = [
         mean_of(log_ratio(steps[level, True], steps[level, False]).values(), margin=STEPS_MARGIN, family=3)

@@ -40,7 +40,7 @@ def differences(results: Results, activation: str) -> tuple[Difference, Differen
 
     def difference(name: str, margin: float) -> Difference:
         arms = (results.late(name, LATE_EPOCHS, **arm) for arm in (after, before))
-        return paired(*arms, margin=margin, family=4)
+        return paired(*arms, margin=margin, family=4, higher_is_better=name == ACCURACY)
 
     return difference(LOSS, LOSS_MARGIN), difference(ACCURACY, ACCURACY_MARGIN)
 

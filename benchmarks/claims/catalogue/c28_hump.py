@@ -16,7 +16,7 @@ from benchmarks.claims.exact import advice
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
 from benchmarks.claims.painting import Band, draw_bands, name_bands, panel
 from benchmarks.claims.results import Array, Result, Results
-from benchmarks.claims.seeds import seeds
+from benchmarks.claims.seeds import FIRST_SEED, seeds
 from benchmarks.networks import recipe
 from benchmarks.report.figures.canvas import MUTED
 from bn_impls.registry import describe
@@ -33,8 +33,8 @@ LATE_EPOCHS = 10.0
 """By how much inference must fall behind the same weights normalized by the rows' own statistics, to be late."""
 KNOWS_NOTHING_NATS = math.log(2)
 """The loss of equal odds for two classes."""
-SEEDS = 3
-"""Of the two APIs; how high the hump is differs from seed to seed, and when it ends does not."""
+SEEDS = 5
+"""How high the hump is differs from seed to seed, and when it ends does not."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,7 @@ def planned(variant: Variant, seed: int) -> Case:
 def cases(size: Size) -> list[Case]:
     """``tf.layers``, document 004's own form, and one difference at a time."""
     chosen = [variant for variant in VARIANTS if variant.quick or size == "full"]
-    return [
-        planned(variant, seed)
-        for variant in chosen
-        for seed in (seeds(size, SEEDS, 1) if variant in (LAYERS, DOCUMENT) else range(1))
-    ]
+    return [planned(variant, seed) for variant in chosen for seed in seeds(size, SEEDS, 1)]
 
 
 @dataclass(frozen=True)
@@ -240,7 +236,7 @@ def _figures(found: Mapping[str, Sequence[Course]]) -> dict[str, float]:
 def picture(results: Results) -> Picture:
     """Inference loss beside the batch-statistics loss of the same weights; and the inference scale that explains it."""
     shown = [variant for variant in (LAYERS, DOCUMENT, NUM_UPDATES, DECAY) if results.select(variant=variant.name)]
-    ours = {variant.name: results.one(variant=variant.name, seed=0) for variant in shown}
+    ours = {variant.name: results.one(variant=variant.name, seed=FIRST_SEED) for variant in shown}
     base = ours[LAYERS.name]
     losses = [
         Band(name, result.curve("step") / STEPS_AN_EPOCH, result.curve("validation_loss_moving")[None], n, n % 4)

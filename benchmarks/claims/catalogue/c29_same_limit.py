@@ -39,7 +39,9 @@ def differences(results: Results) -> dict[str, Difference]:
     found = {}
     for name, margin in JUDGED.items():
         layers, hand = (results.late(f"{name}_moving", LATE_LOOKS, implementation=one) for one in (LAYERS, BY_HAND))
-        found[name] = paired(layers, hand, margin=margin, family=len(JUDGED))
+        found[name] = paired(
+            layers, hand, margin=margin, family=len(JUDGED), higher_is_better=name.endswith("accuracy")
+        )
     return found
 
 

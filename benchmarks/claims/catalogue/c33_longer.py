@@ -42,7 +42,8 @@ def judge(results: Results) -> Verdict:
     marks = EPOCHS["full" if results.size == "full" else "quick"]
     found = {epochs: accuracies(results, epochs) for epochs in marks}
     steps: dict[tuple[int, int], Difference] = {
-        (a, b): paired(found[b], found[a], margin=MUCH, family=len(marks) - 1) for a, b in pairwise(marks)
+        (a, b): paired(found[b], found[a], margin=MUCH, family=len(marks) - 1, higher_is_better=True)
+        for a, b in pairwise(marks)
     }
     kind = combined(*(holds(one, "above") for one in steps.values()))
     mean = {epochs: 100 * float(np.mean([*values.values()])) for epochs, values in found.items()}

@@ -34,7 +34,7 @@ def cases(size: Size) -> list[Case]:
 def gain(results: Results, split: str) -> Difference:
     """Accuracy with batch normalization less that with dropout."""
     arms = (results.values(f"final_{split}_{ACCURACY}", **ARMS[name]) for name in (NORMALIZED, DROPPED))
-    return paired(*arms, margin=ACCURACY_MARGIN)
+    return paired(*arms, margin=ACCURACY_MARGIN, higher_is_better=True)
 
 
 def judge(results: Results) -> Verdict:

@@ -34,7 +34,7 @@ def accuracies(results: Results, split: str, loss: str, batch_norm: bool) -> dic
 def change(results: Results, batch_norm: bool) -> Difference:
     """Test accuracy by the loss as written less that by the right one."""
     arms = (accuracies(results, "test", loss, batch_norm) for loss in (SWAPPED, RIGHT))
-    return paired(*arms, margin=ACCURACY_MARGIN, family=len(WORDS))
+    return paired(*arms, margin=ACCURACY_MARGIN, family=len(WORDS), higher_is_better=True)
 
 
 def judge(results: Results) -> Verdict:
