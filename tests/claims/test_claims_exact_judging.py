@@ -83,7 +83,14 @@ def averaged(case: Case, *, warmed: bool = True) -> dict[str, Any]:
 
 
 def logged(case: Case, *, twice: bool = True) -> dict[str, Any]:
-    """A loop that updates twice a step where it prints, or not."""
+    """A loop that updates twice a step where it prints, or not; and what 26 steps log."""
+    if case.parameters["experiment"] == "logged_training":
+        curves = {f"{who}_{what}": np.linspace(0.9, 0.1, 26)
+                  for who in ("printed", "step", "inference") for what in ("loss", "accuracy")}  # fmt: skip
+        curves |= {f"validation_loss_{name}": np.array([1.0, 0.5]) for name in ("logging", "silent")}
+        return {**curves, "looks": np.array([13, 26]), "printed_less_step_loss_nats": -0.2,
+                "printed_less_inference_loss_nats": -0.3, "printed_less_step_accuracy": 0.05,
+                "largest_validation_loss_change_rel": 0.4}  # fmt: skip
     count = 2.0 if case.parameters["logging"] and twice else 1.0
     return {"updates_per_step": count, "effective_decay_per_step": 0.99**count, "layer_decay": 0.99}
 
@@ -198,4 +205,4 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
         if found is not None:
             assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
             drawn.append(claim_id)
-    assert drawn == ["C14", "C18", "C23", "C27", "C31", "C32"]
+    assert drawn == ["C14", "C15", "C18", "C23", "C27", "C31", "C32"]
