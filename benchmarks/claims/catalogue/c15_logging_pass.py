@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from benchmarks.cases import Case
 from benchmarks.claims.cases import DATASET
 from benchmarks.claims.exact import advice, ask_of
@@ -94,7 +96,7 @@ def picture(results: Results) -> Picture:
 
     def averaged(curve: str, factor: float = 1.0) -> Array:
         values = factor * trained.curve(curve)
-        return values[: len(values) // EVERY * EVERY].reshape(-1, EVERY).mean(axis=1)
+        return np.asarray(values[: len(values) // EVERY * EVERY].reshape(-1, EVERY).mean(axis=1))
 
     panels = {
         "loss of the batch": [
@@ -127,8 +129,8 @@ def picture(results: Results) -> Picture:
         "after the step and the accuracy in inference mode; the step has both from its own forward pass. Right: the "
         "validation loss in inference mode with the document's logging and without it.",
         alternative=f"The loss that the document logs differs from the step's own by {own:+.3f} nats, from that in "
-        f"inference mode by {inference:+.3f} nats, its accuracy from the step's own by {accuracy:+.2f} points, means over "
-        f"all steps; its logging changes the validation loss by up to {off:.0f} %.",
+        f"inference mode by {inference:+.3f} nats, its accuracy from the step's own by {accuracy:+.2f} points, means "
+        f"over all steps; its logging changes the validation loss by up to {off:.0f} %.",
         height_in=2.9,
         paint=paint,
     )
