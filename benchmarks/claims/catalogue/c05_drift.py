@@ -8,7 +8,7 @@ from benchmarks.cases import Case
 from benchmarks.claims.judging import Difference, combined, every, holds, log_ratio, mean_of, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
-from benchmarks.claims.results import Array, Result, Results
+from benchmarks.claims.results import Array, Missing, Result, Results
 from benchmarks.claims.seeds import seeds
 from benchmarks.claims.training import training
 
@@ -52,9 +52,17 @@ def of_arm(results: Results, arm: str, epochs: int | None = None) -> list[Result
     return results.select(batch_norm=batch_norm, noise=noise, epochs=judged if epochs is None else epochs)
 
 
-def longest(results: Results, arm: str) -> Result:
-    """The training of an arm that is drawn: to the paper's end where there is one, or the first that is judged."""
-    return next(one for one in [*of_arm(results, arm, TO_THE_END), *of_arm(results, arm)] if one.ok)
+def drawn(results: Results) -> dict[str, Result]:
+    """A training of each arm: to the paper's end where every arm has one, or the first that is judged.
+
+    Raises:
+        Missing: an arm has no figures.
+    """
+    for epochs in (TO_THE_END, None):
+        found = {arm: of_arm(results, arm, epochs)[:1] for arm in ARMS}
+        if all(one and one[0].ok for one in found.values()):
+            return {arm: one for arm, (one,) in found.items()}
+    raise Missing("no training in every arm has figures")
 
 
 def drift(percentiles: Array) -> float:
@@ -137,10 +145,10 @@ def judge(results: Results) -> Verdict:
 def picture(results: Results) -> Picture:
     """Figure 1 of Ioffe and Szegedy: percentiles of one unit's input over training."""
 
-    drawn = {arm: longest(results, arm) for arm in ARMS}
+    shown = drawn(results)
 
     def bands(arm: str) -> list[Band]:
-        one = drawn[arm]
+        one = shown[arm]
         values, steps = one.curve(LAYER)[:, :, 0], one.curve("evaluated_steps")
         return [
             Band(f"{percent} %", steps, values[None, :, place], place, place)
@@ -148,8 +156,8 @@ def picture(results: Results) -> Picture:
         ]
 
     panels = {arm if "noise" in arm else f"{arm} batch normalization": bands(arm) for arm in ARMS}
-    told = "; ".join(f"{arm}: {drift(one.curve(LAYER)):.2f} half-widths" for arm, one in drawn.items())
-    steps = max(int(one.curve("evaluated_steps")[-1]) for one in drawn.values())
+    told = "; ".join(f"{arm}: {drift(one.curve(LAYER)):.2f} half-widths" for arm, one in shown.items())
+    steps = max(int(one.curve("evaluated_steps")[-1]) for one in shown.values())
     return Picture(
         title="Percentiles of the input of one unit over training",
         caption="15, 50 and 85 % of what enters the first sigmoid of the last hidden layer, on 500 validation digits, "
