@@ -11,8 +11,8 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
 from benchmarks.claims.catalogue.c01_lower_loss import SEEDS
-from benchmarks.claims.seeds import FIRST_SEED
 from benchmarks.claims.results import Results
+from benchmarks.claims.seeds import FIRST_SEED
 from benchmarks.claims.verdicts import judge, picture
 from benchmarks.report.figures.canvas import render
 from tests.claims.planting import Planted, plant
