@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from benchmarks.networks import recipe
 
 USUAL = "000"
-EPOCHS = {"000": 10, "001": 25, "002": 1, "003": 20, "004": 20, "ioffe-szegedy": 20}
+EPOCHS = {"000": 10, "001": 25, "002": 1, "002-notebook": 1, "003": 20, "004": 20, "ioffe-szegedy": 20}
 """The documents' own, but 20 of the 250 of 004 and of the 758 that make the paper's 50,000 steps; ``bn-bench claims``
 trains 004 to the end from every seed (C29, C30) and the paper's network from one (C05)."""
 QUICK_EPOCHS = 2
 SEEDS, SEEDS_OF_OTHERS = 10, 3
 LONGEST = "ioffe-szegedy"
-SEEDED_ON_THE_LONGEST = ("numpy-reference", "tf-manual", "keras")
-"""The others train the longest network from one seed."""
+SEEDED_THROUGHOUT = ("numpy-reference", "tf-manual", "keras")
+"""The others train the longest network, and every network without batch normalization, from one seed."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,14 @@ def trainings(size: str, implementation: str, networks: Sequence[str] = ()) -> I
     full = size == "full"
     for network in networks or (EPOCHS if full else (USUAL,)):
         recipe(network)
-        epochs = EPOCHS.get(network, 1)
-        seeds = 1
-        if full and network == USUAL:
-            seeds = SEEDS
-        elif full and (network != LONGEST or implementation in SEEDED_ON_THE_LONGEST):
-            seeds = SEEDS_OF_OTHERS
+        epochs = min(EPOCHS[network], QUICK_EPOCHS) if size == "quick" else EPOCHS[network]
         for batch_norm in (True, False):
-            for seed in range(seeds if batch_norm else 1):
-                yield Training(network, batch_norm, min(epochs, QUICK_EPOCHS) if size == "quick" else epochs, seed)
+            for seed in range(_seeds(network, batch_norm, implementation) if full else 1):
+                yield Training(network, batch_norm, epochs, seed)
+
+
+def _seeds(network: str, batch_norm: bool, implementation: str) -> int:
+    """Seeds of a full run."""
+    if implementation not in SEEDED_THROUGHOUT and (network == LONGEST or not batch_norm):
+        return 1
+    return SEEDS if network == USUAL else SEEDS_OF_OTHERS

@@ -75,7 +75,8 @@ def _compare(trainer: Trainer, experiment: Experiment, parameters: Mapping[str, 
         status="disagrees" if reason else "ok",
         reason=reason,
         metrics={
-            **(split_figures(losses, exact.losses) if exact else {"final_train_loss": float(losses[-1])}),
+            "final_train_loss": float(losses[-1]),
+            **(split_figures(losses, exact) if exact else {}),
             "departure": departure(losses, exact) if exact else NOT_COMPARED,
             "diverged_step": diverged_step(losses),
             "steps_to_level": steps_to_level(losses),
@@ -133,26 +134,27 @@ def evaluate(trainer: Trainer, split: Any, mode: Statistics) -> tuple[float, flo
     return loss_and_accuracy(np.concatenate(chunks), split.labels)
 
 
-def split_figures(losses: Array, reference: Array) -> dict[str, Any]:
+def split_figures(losses: Array, exact: Reference) -> dict[str, Any]:
     """Where and how far a loss curve leaves the reference's.
 
     Args:
         losses: one a step.
-        reference: one a step.
+        exact: the reference's, and what rounding does to them.
 
     Returns:
         The first step (counted from 0) whose relative difference is above the threshold, and the difference there; the
-        largest difference of all. A loss that is not finite, where the reference's is, is a difference of infinity.
+        first one that rounding does not explain; the largest difference of all. A loss that is not finite, where the
+        reference's is, is a difference of infinity.
     """
-    difference = relative_difference(losses, reference)
+    difference = relative_difference(losses, exact.losses)
     beyond = np.flatnonzero(difference > SPLIT_THRESHOLD_REL)
     first = int(beyond[0]) if len(beyond) else None
     return {
         "first_split_step": first,
         "split_threshold_rel": SPLIT_THRESHOLD_REL,
         "split_difference_rel": None if first is None else float(difference[first]),
+        "first_step_beyond_rounding": exact.beyond_rounding(losses),
         "max_loss_difference_rel": float(difference.max()),
-        "final_train_loss": float(losses[-1]),
     }
 
 

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cases import Case
-from benchmarks.claims import running, verdicts
+from benchmarks.claims import data_options, running, verdicts
+from benchmarks.claims.cases import DATASET
 from benchmarks.claims.catalogue import chosen
 from benchmarks.claims.model import Claim, Size
 from benchmarks.harness.environment import describe
@@ -27,6 +28,8 @@ from bn_impls.errors import BadConfiguration, BadRunFolder, UnknownName
 
 THREADS = 1  # of a worker: as many workers as cores compute side by side
 TIMEOUT_S = 900.0
+TIMES_LARGER = 14
+"""The complete MNIST has so many times the digits of the default, and an epoch of it takes as much longer."""
 PIPED_COLUMNS = 120
 
 
@@ -36,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("ids", nargs="*", metavar="ID", help="claims, such as C01 C28; default: all")
     add("--list", action="store_true", help="show the claims with their documents, and run nothing")
     add("--quick", action="store_true", help="few seeds and epochs, in 5 minutes; may say undecided")
+    data_options.add_to(add)
     add("--output", type=Path, metavar="DIR", help="run folder to write; default: reports/claims-DATE")
     add("--resume", type=Path, metavar="DIR", help="finish a run in its own size; claims that are named join it")
     add("--json", action="store_true", help="print claims.json, or with --list the claims, as JSON")
@@ -58,8 +62,8 @@ def act(options: argparse.Namespace) -> int:
     if options.resume and (options.quick or options.output):
         raise BadConfiguration("got --resume with --quick or --output, but should not: the folder has its own")
     folder, asked = opened(options)
-    say, size = Console(stderr=True), _size(folder)
-    cases = running.plan(asked, size)
+    say, size = Console(stderr=True), _size(folder.settings)
+    cases = running.plan(asked, size, folder.settings.dataset)
     try:
         folder.write_plan(cases)
         folder.add_sitting(describe(THREADS))
@@ -82,26 +86,34 @@ def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
     """The run folder, and the claims that it is for."""
     if not options.resume:
         asked = chosen(options.ids)
+        settings = _settings(options, asked)
+        data_options.refuse_unusable(options, settings, running.plan(asked, _size(settings), settings.dataset))
         output = options.output or CHECKOUT / "reports" / f"claims-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-        settings = Settings(
-            axes=("claims",),
-            size="quick" if options.quick else "full",
-            implementations=tuple(dict.fromkeys(case.implementation for case in running.plan(asked, "full"))),
-            timeout_s=TIMEOUT_S,
-            threads=THREADS,
-        )
         folder = RunFolder.create(output, settings)
         folder.write_json(verdicts.FILE, {"schema": verdicts.SCHEMA, "chosen": [claim.id for claim in asked]})
         return folder, asked
     folder = RunFolder.resume(options.resume)
     try:
+        data_options.refuse_others(folder.settings, options)
         content = verdicts.read(folder.path)
         asked = chosen([*_ids(content), *options.ids])
-    except (BadRunFolder, UnknownName):
+    except (BadConfiguration, BadRunFolder, UnknownName):
         folder.close()
         raise
     folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
     return folder, asked
+
+
+def _settings(options: argparse.Namespace, asked: Sequence[Claim]) -> Settings:
+    usual = options.dataset in (None, DATASET)
+    return Settings(
+        axes=("claims",),
+        size="quick" if options.quick else "full",
+        implementations=tuple(dict.fromkeys(case.implementation for case in running.plan(asked, "full"))),
+        timeout_s=TIMEOUT_S if usual else TIMEOUT_S * TIMES_LARGER,
+        threads=THREADS,
+        **data_options.given(options),
+    )
 
 
 def _ids(content: Mapping[str, Any]) -> list[str]:
@@ -109,8 +121,8 @@ def _ids(content: Mapping[str, Any]) -> list[str]:
     return [str(one) for one in content.get("chosen") or [entry["id"] for entry in content["claims"]]]
 
 
-def _size(folder: RunFolder) -> Size:
-    return "quick" if folder.settings.size == "quick" else "full"
+def _size(settings: Settings) -> Size:
+    return "quick" if settings.size == "quick" else "full"
 
 
 def _report(folder: Path) -> Path:

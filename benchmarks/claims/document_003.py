@@ -35,6 +35,10 @@ ROWS = {
 LAYERS, KERNELS = {"activation_0": "layer 1"}, {"dense_0/kernel": "layer 1", "dense_1/kernel": "layer 2"}
 MIDDLE = slice(5, 96, 90)  # the 5th and the 95th percentile
 CLASSES = ("temple", "flower", "portrait")
+STAND_IN = (
+    "They stand in for the document's three classes of CIFAR-10: patches of photographs of a temple in China "
+    "(danielbuechele, CC BY 2.0), a flower (vultilion, CC BY 2.0) and Grace Hopper (US Navy, public domain)."
+)
 OF_EACH_CLASS = 8
 
 
@@ -57,7 +61,7 @@ def cases(size: Size) -> list[Case]:
         )
         for seed in seeds(size, 1, 1)
         for chosen in NETWORKS.values()
-    ] + [case("example_images", CHEAPEST, dataset=dataset, of_each_class=OF_EACH_CLASS)]
+    ] + [case("example_images", CHEAPEST, network=RECIPE.name, dataset=dataset, of_each_class=OF_EACH_CLASS)]
 
 
 def recordings(results: Results) -> dict[str, Mapping[str, Array]]:
@@ -71,16 +75,16 @@ def recordings(results: Results) -> dict[str, Mapping[str, Array]]:
 
 def examples(results: Results) -> Picture:
     """The mosaic of its data."""
-    images = results.one(experiment="example_images").curve("images")
+    found = results.one(experiment="example_images")
+    images, usual = found.curve("images"), found.parameters["dataset"] == RECIPE.dataset
+    names = CLASSES if usual else [f"class {number}" for number in range(len(images))]
     return Picture(
         title="Images that document 003's network is trained on here",
-        caption=f"The first {OF_EACH_CLASS} training images of each class, 32 x 32 pixels. They stand in for the "
-        "document's three classes of CIFAR-10: patches of photographs of a temple in China (danielbuechele, CC BY "
-        "2.0), a flower (vultilion, CC BY 2.0) and Grace Hopper (US Navy, public domain).",
-        alternative=f"{len(images)} rows of {images.shape[1]} small colour images: patches of a temple, of a flower "
-        "and of a portrait.",
+        caption=f"The first {OF_EACH_CLASS} training images of each class, {images.shape[2]} x {images.shape[3]} pixels. "
+        + (STAND_IN if usual else f"Data set: {found.parameters['dataset']}."),
+        alternative=f"{len(images)} rows of {images.shape[1]} small images: {', '.join(names)}.",
         height_in=2.7,
-        paint=lambda canvas: mosaic.paint(canvas, images, CLASSES),
+        paint=lambda canvas: mosaic.paint(canvas, images, names),
     )
 
 

@@ -45,8 +45,13 @@ def trained(size: Size, implementation: str, seed: int, batch_norm: bool = True,
 
 def epochs_of(result: Result) -> Array:
     """The epochs at which a training was evaluated, (evaluations,)."""
-    steps_an_epoch = result.number("steps") / float(result.parameters["epochs"])
-    return np.asarray(result.curve("evaluated_steps") / steps_an_epoch)
+    return np.asarray(result.curve("evaluated_steps") / result.steps_an_epoch)
+
+
+def late_epochs(result: Result) -> str:
+    """What the limit is the mean of: ``10 looks, at epochs 205 to 250``; a quick run has fewer."""
+    epochs = epochs_of(result)[-LATE_LOOKS:]
+    return f"{len(epochs)} looks, at epochs {epochs[0]:.0f} to {epochs[-1]:.0f}"
 
 
 def saved_in(size: Size) -> list[Case]:

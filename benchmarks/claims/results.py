@@ -87,6 +87,26 @@ class Result:
             raise Missing(f"{self.case.case_id} has no curve {name}")
         return self.curves[name]
 
+    def at_step(self, name: str, steps: float) -> float:
+        """A training's curve at its first evaluation after so many steps or more.
+
+        Raises:
+            Missing: there is no such curve, or the training ends before.
+        """
+        evaluated = self.curve("evaluated_steps")
+        if steps > evaluated.max():
+            raise Missing(f"{self.case.case_id} ends after {evaluated.max()} steps, but should have {steps:g}")
+        return float(self.curve(name)[np.argmin(np.where(evaluated >= steps, evaluated, np.inf))])
+
+    @property
+    def steps_an_epoch(self) -> float:
+        """Of a training.
+
+        Raises:
+            Missing: it has no figures.
+        """
+        return self.number("steps") / float(self.parameters["epochs"])
+
     @cached_property
     def curves(self) -> Mapping[str, Array]:
         """All arrays of the case, by name.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from benchmarks.cases import Case
+from benchmarks.claims.cases import DATASET, on_dataset
 from benchmarks.claims.model import Claim, Size
 from benchmarks.harness import lanes
 from benchmarks.harness.environment import usable_cores
@@ -17,10 +18,15 @@ from benchmarks.harness.scheduler import LASTING, Scheduler
 from bn_impls.registry import describe
 
 
-def plan(claims: Iterable[Claim], size: Size) -> list[Case]:
-    """The cases of some claims, each once, those of one implementation together."""
-    cases = {case.case_id: case for claim in claims for case in claim.cases(size)}
+def plan(claims: Iterable[Claim], size: Size, dataset: str = DATASET) -> list[Case]:
+    """The cases of some claims on a data set, each once, those of one implementation together."""
+    cases = {case.case_id: case for claim in claims for case in cases_of(claim, size, dataset)}
     return sorted(cases.values(), key=lambda case: case.implementation)
+
+
+def cases_of(claim: Claim, size: Size, dataset: str) -> list[Case]:
+    """The cases of one claim on a data set."""
+    return [on_dataset(case, dataset) for case in claim.cases(size)]
 
 
 class Shared:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from benchmarks.claims.cases import DATASET
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.results import Missing, Results
+from benchmarks.claims.running import cases_of
 from benchmarks.harness.folder import RunFolder
 from benchmarks.report.figures.canvas import render
 from bn_impls.errors import BadRunFolder
@@ -64,15 +66,22 @@ def write(folder: RunFolder, claims: Iterable[Claim], size: Size) -> dict[str, A
     Raises:
         BadRunFolder: the folder cannot be written.
     """
-    records = folder.records()
-    entries = [_entry(claim, Results.of(size, claim.cases(size), records, folder.path), folder) for claim in claims]
-    content: dict[str, Any] = json.loads(encode({"schema": SCHEMA, "size": size, "claims": entries}))
+    records, dataset = folder.records(), folder.settings.dataset
+    entries = []
+    for claim in claims:
+        cases = cases_of(claim, size, dataset)
+        usual = claim.cases(size)
+        other = ", ".join(sorted({case.parameters["dataset"] for case in cases if case not in usual}))
+        entries.append(_entry(claim, Results.of(size, cases, records, folder.path), folder, other))
+    content: dict[str, Any] = json.loads(
+        encode({"schema": SCHEMA, "size": size, "dataset": dataset, "claims": entries})
+    )
     folder.write_json(FILE, content)
     return content
 
 
-def _entry(claim: Claim, results: Results, folder: RunFolder) -> dict[str, Any]:
-    verdict = judge(claim, results)
+def _entry(claim: Claim, results: Results, folder: RunFolder, other: str) -> dict[str, Any]:
+    verdict = _on_other_data(judge(claim, results), other)
     return {
         "id": claim.id,
         "documents": list(claim.documents),
@@ -89,6 +98,18 @@ def _entry(claim: Claim, results: Results, folder: RunFolder) -> dict[str, Any]:
             for number, found in enumerate(further_pictures(claim, results), start=2)
         ],
     }
+
+
+def _on_other_data(verdict: Verdict, other: str) -> Verdict:
+    """A verdict that says so where it rests on other data than the claim's texts were written for."""
+    if not other:
+        return verdict
+    told = f"on {other}, which the command named"
+    return replace(
+        verdict,
+        sentence=f"{verdict.sentence} (Trained {told}: texts that count digits or epochs mean {DATASET}.)",
+        printed=tuple(replace(one, why=f"trained {told}") for one in verdict.printed),
+    )
 
 
 def _drawn(name: str, found: Picture, folder: RunFolder) -> dict[str, str]:

@@ -81,7 +81,8 @@ class Recipe:
             chosen: name of a data set (:mod:`benchmarks.datasets`), with or without views.
 
         Returns:
-            It with this network's views; for a network that needs colour, its own where the chosen one has none.
+            It with this network's views, or as it is if it names one of them; for a network that needs colour, its own
+            where the chosen one has none.
         """
         base, *views = chosen.split("+")
         if self.needs_colour:
@@ -90,7 +91,9 @@ class Recipe:
             return self.dataset if base in TEN_CLASSES else chosen
         if base not in TEN_CLASSES and base != "cifar10":
             return chosen  # of one's own: whether it has halves is not known
-        return "+".join([chosen, *(view for view in self.views if view not in views)])
+        if set(views) & set(self.views):
+            return chosen  # whoever names one of them says what to take: mnist-5000+small has ten classes
+        return "+".join([chosen, *self.views])
 
     def style_of(self, offered: Sequence[str], device: str) -> str:
         """The call style that it is trained in.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.claims.catalogue.c28_hump import CLAIM, VARIANTS
+from benchmarks.claims.catalogue.c28_hump import CLAIM
+from benchmarks.claims.hump_variants import VARIANTS, Variant
 from benchmarks.claims.verdicts import read
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.pages.claims import NOTHING, PUBLISHED
@@ -15,28 +17,50 @@ HEAD = (
     "training",
     "start forgotten (predicted)",
     "inference loss falls",
-    "later than by the rows' own statistics",
-    "highest inference loss, nats",
+    "as predicted",
+    "behind the rows' own statistics",
+    "seeds that rise above ln 2",
+    "epoch of the peak",
+    "its height, nats",
 )
+LATE: Mapping[float | None, str] = {1.0: ": late", 0.0: ": not late", None: ": open"}
+HELD: Mapping[float | None, str] = {1.0: "yes", 0.0: "no", None: "open"}
 
 
 def courses(run: Path = PUBLISHED) -> str:
-    """A row for each training that changes one thing; epochs."""
+    """A row for each training that changes one thing; epochs, with intervals over seeds."""
     if not run.exists():
         return NOTHING
-    figures = next(entry["figures"] for entry in read(run)["claims"] if entry["id"] == CLAIM.id)
-    rows = []
-    for variant in VARIANTS:
-        found = {part: figures.get(f"{variant.key}_{part}") for part in ("fall_epoch", "behind_epochs", "highest_nats")}
-        fall, behind, highest = found.values()
-        rows.append([
-            variant.name,
-            f"{figures[f'{variant.key}_predicted_epoch']:.3g}",
-            "never" if fall is None else f"{fall:.0f}",
-            "" if behind is None else f"{behind:.0f}",
-            f"{highest:.2f}",
-        ])  # fmt: skip
-    return table(HEAD, rows)
+    return table(HEAD, rows(next(entry["figures"] for entry in read(run)["claims"] if entry["id"] == CLAIM.id)))
+
+
+def rows(figures: Mapping[str, float]) -> list[list[str]]:
+    """The cells of every variant that a run has."""
+    return [_row(variant, figures) for variant in VARIANTS if f"{variant.key}_seeds" in figures]
+
+
+def _row(variant: Variant, figures: Mapping[str, float]) -> list[str]:
+    found = {name.removeprefix(f"{variant.key}_"): value for name, value in figures.items()}
+    late = LATE[found.get("is_late")]
+    never = found["seeds_that_never_fall"] == found["seeds"]
+    return [
+        variant.name,
+        f"{found['predicted_epoch']:.3g}",
+        "never" if never else _interval(found, "fall_epoch", 0),
+        HELD[found.get("prediction_holds")],
+        f"{found['behind_epochs']:.0f} epochs{late}" if "behind_epochs" in found else "",
+        f"{found['seeds_that_rise']:.0f} of {found['seeds']:.0f}",
+        _interval(found, "rise_epoch", 0),
+        _interval(found, "rise_nats", 2),
+    ]
+
+
+def _interval(found: Mapping[str, float], name: str, digits: int) -> str:
+    """``44 (41 to 47)``; without brackets where one seed has it, empty where none has."""
+    if name not in found:
+        return ""
+    mean, *ends = (f"{found[part]:.{digits}f}" for part in (name, f"{name}_low", f"{name}_high") if part in found)
+    return f"{mean} ({ends[0]} to {ends[1]})" if ends else mean
 
 
 BLOCKS = {"courses": courses}

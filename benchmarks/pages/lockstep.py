@@ -13,7 +13,7 @@ from benchmarks.pages.markers import table
 from benchmarks.report.curves import read_curves
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
-from benchmarks.report.trainings import departure, first_split, threshold, uses_batch_norm
+from benchmarks.report.trainings import departure, first_beyond_rounding, first_split, threshold, uses_batch_norm
 
 RUN = CHECKOUT / "reports" / "networks"
 ROUNDING = "*rounding alone*"
@@ -71,7 +71,10 @@ def _cell(record: Record | None) -> str:
         return NOT_TRAINED
     split, kind = first_split(record), departure(record)
     text = NEVER if split is None else f"{split:,}"
-    return text if kind in ("none", "rounding") else f"{text} ({kind})"
+    if kind in ("none", "rounding"):
+        return text
+    beyond = first_beyond_rounding(record)
+    return f"{text} ({kind})" if beyond is None else f"{text} ({kind}: beyond rounding from {beyond:,})"
 
 
 def _band(folder: Path, of: Mapping[tuple[str, str], Record], network: str) -> str:

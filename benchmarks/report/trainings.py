@@ -96,6 +96,12 @@ def first_split(record: Record) -> int | None:
     return None if value is None or not 0 <= value < 1e15 else int(value)
 
 
+def first_beyond_rounding(record: Record) -> int | None:
+    """The first step where the loss is further off than rounding takes it; None: never, or not told."""
+    value = record.number("first_step_beyond_rounding")
+    return None if value is None or not 0 <= value < 1e15 else int(value)
+
+
 def departure(record: Record) -> str | None:
     """What the axis made of the curve: none, rounding, algorithm, diverged or not compared; None in older records."""
     value = record.metrics.get("departure")

@@ -11,14 +11,17 @@ import pytest
 
 from benchmarks.axes import convergence
 from benchmarks.axes.training import Experiment, loss_and_accuracy
+from benchmarks.cases import convergence_cases
+from benchmarks.settings import Settings
 from benchmarks.trainings.lockstep import Reference
 from bn_impls.interface import Trainer
 from bn_impls.numpy_reference import IMPLEMENTATION
+from bn_impls.registry import describe
 
 
-def figures(losses: list[float], reference: list[float]) -> dict[str, Any]:
-    """Split figures of two curves."""
-    return convergence.split_figures(np.array(losses), np.array(reference))
+def figures(losses: list[float], reference: list[float], band: float = 1e-5) -> dict[str, Any]:
+    """Split figures of two curves, where rounding takes a loss as far as 100 bands."""
+    return convergence.split_figures(np.array(losses), Reference(np.array(reference), np.full(len(reference), band)))
 
 
 def test_the_first_step_beyond_the_threshold_by_hand() -> None:
@@ -28,9 +31,16 @@ def test_the_first_step_beyond_the_threshold_by_hand() -> None:
         "first_split_step": 2,
         "split_threshold_rel": 1e-3,
         "split_difference_rel": pytest.approx(0.25),
+        "first_step_beyond_rounding": 2,
         "max_loss_difference_rel": pytest.approx(0.25),
-        "final_train_loss": 8.0,
     }
+
+
+@pytest.mark.parametrize(("band", "step"), [(1e-6, 1), (1e-5, 2), (1e-2, None)])
+def test_the_error_bound_is_not_the_threshold(band: float, step: int | None) -> None:
+    """Differences of 0, 0.0005 and 0.25: beyond a bound of 0.0001 before they split, of 1 never."""
+    found = figures([2.0, 1.0, 0.5], [2.0, 1.0 / 1.0005, 0.4], band)
+    assert (found["first_split_step"], found["first_step_beyond_rounding"]) == (2, step)
 
 
 def test_curves_that_never_split_have_no_step() -> None:
@@ -88,14 +98,32 @@ def test_without_the_exact_network_nothing_is_compared(network_case: Any, surrou
         "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
     }  # fmt: skip
     assert set(beside.metrics) - set(alone.metrics) == {
-        "first_split_step", "split_threshold_rel", "split_difference_rel", "max_loss_difference_rel"
+        "first_split_step", "split_threshold_rel", "split_difference_rel", "first_step_beyond_rounding",
+        "max_loss_difference_rel",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("dataset", "classes"), [("mnist-5000", 2), ("mnist-5000+small", 10)])
+def test_document_004_trains_two_classes_or_the_ten_that_were_asked_for(
+    dataset: str, classes: int, surroundings: Any
+) -> None:
+    """As the command plans it, for three steps of its 1,444 digits."""
+    settings = Settings(size="quick", dataset=dataset, networks=("004",))
+    planned = next(convergence_cases(settings, describe("numpy-reference")))
+    experiment = Experiment.of(IMPLEMENTATION, planned.parameters, surroundings)
+    assert (experiment.data.train.size, experiment.data.class_count) == (1444, classes)
+    trainer = experiment.trainer(IMPLEMENTATION)
+    assert isinstance(trainer, Trainer)
+    losses = trainer.train(*experiment.steps(3))
+    assert losses[0] == pytest.approx(math.log(classes), abs=0.02)  # weights of 0.001: all classes alike
+    assert np.isfinite(losses).all() and trainer.predict(experiment.data.test.inputs[:2], "batch").shape == (2, classes)
 
 
 def test_in_float32_the_curve_follows_for_an_epoch(network_case: Any, surroundings: Any) -> None:
     """Rounding alone does not split the curves of one epoch on the small digits."""
     outcome = convergence.run(IMPLEMENTATION, network_case(), surroundings)
     assert outcome.metrics["first_split_step"] is None
+    assert outcome.metrics["first_step_beyond_rounding"] is None
     assert 0 < outcome.metrics["max_loss_difference_rel"] < 1e-3
 
 
@@ -116,6 +144,7 @@ def test_a_network_that_trains_differently_leaves_the_curve_at_once(
     good = convergence.run(IMPLEMENTATION, network_case(), surroundings).arrays["step_loss"]
     outcome = convergence.run(mutant(name), network_case(), surroundings)
     assert first <= outcome.metrics["first_split_step"] <= last
+    assert 0 <= outcome.metrics["first_step_beyond_rounding"] <= outcome.metrics["first_split_step"]
     assert outcome.metrics["split_difference_rel"] > 1e-3
     assert (outcome.arrays["step_loss"][0] == good[0]) == (first == 1)
 

@@ -206,3 +206,18 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
             assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
             drawn.append(claim_id)
     assert drawn == ["C14", "C15", "C18", "C23", "C27", "C31", "C32"]
+
+
+def test_who_needs_the_updates_by_hand_is_named_as_it_was_found(tmp_path: Path) -> None:
+    """C07: whichever APIs need them; here Keras alone updates by itself."""
+
+    def only_keras(case: Case) -> dict[str, Any]:
+        found = answers(case, keras_calls=False)
+        return {**found, "update_trigger": "the call"} if case.implementation == "keras" else found
+
+    claim = claims()["C07"]
+    for values, on in (
+        (answers, "the API: tf1-layers and tf1-manual need it, keras and torch do not"),
+        (only_keras, "the API: tf1-layers, tf1-manual and torch need it, keras does not"),
+    ):
+        assert judge(claim, plant(claim, values, tmp_path)).on == on

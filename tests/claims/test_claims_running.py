@@ -12,15 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from benchmarks.cases import Case
 from benchmarks.claims import running, verdicts
 from benchmarks.claims.cases import case
+from benchmarks.claims.catalogue import chosen
 from benchmarks.claims.command import opened
 from benchmarks.claims.model import Claim, Verdict
 from benchmarks.claims.results import Results
+from benchmarks.claims.running import plan
 from benchmarks.claims.training import training
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.workers import CHECKOUT
@@ -189,9 +192,58 @@ def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[st
     """The folder remembers it, before anything of it has run; one that is unknown changes nothing."""
     (ran / "claims.json").write_text(json.dumps({"schema": 1, "chosen": ["C04"]}))
     assert main(["claims", "C99", "--resume", str(ran)]) == 2
-    folder, asked = opened(argparse.Namespace(resume=ran, ids=["c01"]))
+    folder, asked = opened(argparse.Namespace(resume=ran, ids=["c01"], dataset=None, data_dir=None, download=False))
     folder.close()
     assert [claim.id for claim in asked] == ["C01", "C04"] == verdicts.read(ran)["chosen"]
+
+
+def test_claims_run_on_a_data_set_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plan keeps it, cases and verdicts name it, and a resumed run refuses another; its own again is none."""
+    draw = np.random.default_rng(1)
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file["x"] = draw.random((640, 6, 6, 1), np.float32)
+        file["y"] = np.arange(640) % 4
+    with h5py.File(tmp_path / "few.h5", "w") as file:
+        file["x"], file["y"] = np.ones((100, 6, 6, 1), np.float32), np.arange(100) % 4
+    named = ["--dataset", "own.h5", "--data-dir", str(tmp_path)]
+    assert main(["claims", "C33", "--quick", "--json", *named, "--output", str(tmp_path / "run")]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert main(["claims", "C33", "--dataset", "few.h5", "--data-dir", str(tmp_path)]) == 2
+    assert "with 84 rows to train on, but these claims take batches of up to 250" in capsys.readouterr().err
+    assert content["dataset"] == "own.h5" and content["claims"][0]["ok"] == 2
+    assert "(2 steps each)" in content["claims"][0]["sentence"]
+    assert "(Trained on own.h5, which the command named" in content["claims"][0]["sentence"]
+    assert {one["why"] for one in content["claims"][0]["printed"]} == {"trained on own.h5, which the command named"}
+    planned = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert planned["settings"]["data_dir"] == str(tmp_path)
+    assert all("dataset=own.h5" in one["label"] for one in planned["cases"])
+    assert main(["claims", "--resume", str(tmp_path / "run"), "--dataset", "digits"]) == 2
+    assert "got --resume with --dataset (the run has own.h5)" in capsys.readouterr().err
+    folder, _ = opened(
+        argparse.Namespace(resume=tmp_path / "run", ids=[], dataset="own.h5", data_dir=None, download=False)
+    )
+    folder.close()
+
+
+def test_a_data_set_changes_the_cases_that_train_on_the_default_one() -> None:
+    """Each network has its own view of it; what has colour, or small digits on purpose, stays."""
+    changed = {
+        claim_id: {case.parameters.get("dataset") for case in plan(chosen([claim_id]), "quick", "mnist")}
+        for claim_id in ("C01", "C07", "C14", "C28", "C38")
+    }
+    assert changed == {
+        "C01": {"mnist"},
+        "C07": {None, "digits"},
+        "C14": {"mnist"},
+        "C28": {"mnist+small+halves"},
+        "C38": {"photographs"},
+    }
+    assert {case.parameters["dataset"] for case in plan(chosen(["C38"]), "quick", "cifar10")} == {"cifar10+vehicles"}
+    for claim_id in changed:
+        usual = plan(chosen([claim_id]), "quick")
+        assert plan(chosen([claim_id]), "quick", "mnist-5000") == usual
+        moved = {case.case_id for case in plan(chosen([claim_id]), "quick", "mnist")} - {case.case_id for case in usual}
+        assert all("dataset=mnist" in case_id for case_id in moved)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +252,9 @@ def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[st
         (["C99"], ("unknown claim 'C99'", "known are C01, ", "bn-bench claims --list")),
         (["--resume", "/no/such/run"], ("/no/such/run is no run folder",)),
         (["--quick", "--resume", "/no/such/run"], ("got --resume with --quick", "the folder has its own")),
+        (["C38", "--dataset", "digits"], ("got --dataset digits, but none of these claims trains on it", "C38 on")),
+        (["--dataset", "mnits"], ("unknown data set 'mnits'", "mnist")),
+        (["--data-dir", "/no/such/folder"], ("got --data-dir /no/such/folder", "read from no folder")),
     ],
 )
 def test_what_a_user_gets_wrong_is_said(

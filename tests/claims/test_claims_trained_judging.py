@@ -11,6 +11,7 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
 from benchmarks.claims.catalogue.c01_lower_loss import SEEDS
+from benchmarks.claims.model import Size
 from benchmarks.claims.results import Results
 from benchmarks.claims.seeds import FIRST_SEED
 from benchmarks.claims.verdicts import judge, picture
@@ -18,7 +19,7 @@ from benchmarks.report.figures.canvas import render
 from tests.claims.planting import Planted, plant
 
 EVALUATIONS = 11
-STEPS = np.array([0, 80, 160, 400, 1600, 5520, 11040, 16, 32, 48, 64])
+STEPS = np.array([0, 80, 160, 400, 1600, 5520, 11040, 16, 32, 48, 240])
 
 
 def wobble(case: Case) -> float:
@@ -114,7 +115,7 @@ def longer(case: Case, *, at: tuple[float, ...] = (0.7, 0.8, 0.9, 0.95, 0.99)) -
     """C33: accuracies after 10, 25, 100, 345 and 690 epochs."""
     marks = dict(zip((160, 400, 1600, 5520, 11040), at, strict=True))
     curve = np.array([marks.get(int(step), 0.1) for step in STEPS]) + 0.001 * wobble(case)
-    return trained(case, 0.3, at[-1], test_accuracy_moving=curve)
+    return trained(case, 0.3, at[-1], test_accuracy_moving=curve, steps=16 * case.parameters["epochs"])
 
 
 TABLE: list[tuple[str, str, Planted]] = [
@@ -192,6 +193,32 @@ def test_the_papers_50000_steps_are_drawn_and_not_judged(tmp_path: Path) -> None
     assert shorter is not None and f"; with: {judged:.2f} half-widths" in shorter.alternative
 
 
+PRINTED: list[tuple[str, Planted, Size, list[tuple[float, float | None]]]] = [
+    (
+        "C01",
+        lambda case: lower_loss(case) | {"validation_accuracy_moving": np.linspace(0.1, 0.9, EVALUATIONS)},
+        "full",
+        [(0.08934, 0.4), (97.37, 90), (94.10, 18), (97.66, 90), (0.20734, 0.5), (95.13, 88), (91.0, 18), (95.74, 90)],
+    ),
+    ("C33", lambda case: longer(case) | {"validation_accuracy_moving": STEPS / 11040}, "full",
+     [(89.52, 100 * 240 / 11040), (97.42, 50)]),
+    ("C33", lambda case: longer(case) | {"validation_accuracy_moving": STEPS / 11040}, "quick",
+     [(89.52, 100 * 240 / 11040), (97.42, None)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("claim_id", "values", "size", "expected"), PRINTED)
+def test_the_documents_figures_stand_beside_ours(
+    claim_id: str, values: Planted, size: Size, expected: list[tuple[float, float | None]], tmp_path: Path
+) -> None:
+    """Loss in nats and accuracy in %, after the epochs that the document tells of, each with why they differ."""
+    found = judge(claims()[claim_id], plant(claims()[claim_id], values, tmp_path, size)).printed
+    assert [(one.printed, one.ours) for one in found] == [
+        (printed, None if ours is None else pytest.approx(ours, abs=0.11)) for printed, ours in expected
+    ]
+    assert all(len(one.why) > 20 for one in found)
+
+
 def test_a_training_that_diverged_is_no_crash(tmp_path: Path) -> None:
     """NaN at one rate: the best rate is another one, and the verdict stands."""
 
@@ -228,3 +255,19 @@ def test_every_picture_is_drawn_and_told_in_words(tmp_path: Path) -> None:
         assert found is not None, claim_id
         assert "</svg>" in render(f"claim-{claim_id}", found.title, found.height_in, found.paint)
         assert any(character.isdigit() for character in found.alternative)
+
+
+def test_on_what_a_cure_depends_is_what_was_found(tmp_path: Path) -> None:
+    """C08: depth where only that of 40 is sick with it, and the start where one is at every depth."""
+
+    def one_start(case: Case) -> dict[str, Any]:
+        return gradients(case, cured=case.parameters["start"] != "ReLU, N(0, 0.05)")
+
+    claim = claims()["C08"]
+    every = "(sigmoid, Glorot), (tanh, Glorot), (ReLU, He), (ReLU, N(0, 0.05)), (ReLU, N(0, 0.3))"
+    sick = "; ".join(f"sick with it at depth {depth}: (ReLU, N(0, 0.05))" for depth in (5, 10, 20, 40))
+    for values, on in (
+        (lambda case: gradients(case, deep=False), f"depth: sick with it at depth 40: {every}"),
+        (one_start, f"start of the weights and activation: {sick}"),
+    ):
+        assert judge(claim, plant(claim, values, tmp_path)).on == on

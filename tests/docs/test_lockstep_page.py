@@ -16,7 +16,7 @@ def test_each_cell_is_the_step_at_which_a_loss_leaves_the_reference(tmp_path: Pa
     records = []
     for name, (split, kind) in found.items():
         one = convergence(name, tmp_path, CURVES, split=split)
-        one["metrics"]["departure"] = kind
+        one["metrics"] |= {"departure": kind, "first_step_beyond_rounding": 1 if kind == "algorithm" else None}
         records.append(one)
     refused = record("convergence", "d", records[0]["case"], status="unsupported", reason="no gradients")
     text = lockstep(write_run(tmp_path, [*records, refused]))
@@ -25,7 +25,7 @@ def test_each_cell_is_the_step_at_which_a_loss_leaves_the_reference(tmp_path: Pa
         "| --- | --- |",
         "| *rounding alone* | 1 |",
         "| `a` | 2 |",
-        "| `b` | 1 (algorithm) |",
+        "| `b` | 1 (algorithm: beyond rounding from 1) |",
         "| `c` | - |",
         "| `d` | not trained |",
     ]

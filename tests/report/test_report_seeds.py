@@ -12,6 +12,7 @@ from benchmarks.report.document import Bullets, Figure, Paragraph, Section, Tabl
 from benchmarks.report.reading import read_run
 from benchmarks.report.sections import convergence as section
 from benchmarks.report.view import look
+from benchmarks.report.wording import DASH
 from tests.report.synthetic import Json, convergence, write_run
 
 CURVES = {
@@ -36,6 +37,17 @@ def trained(folder: Path, implementation: str, seed: int, accuracy: float, **met
     return record
 
 
+def test_the_first_step_over_the_error_bound_stands_in_the_table(tmp_path: Path) -> None:
+    """With its step, never, and nothing in a run that is too old to tell."""
+    step = "first_step_beyond_rounding"
+    told: dict[str, Json] = {"late": {step: 7}, "within": {step: None}, "old": {}}
+    records = [trained(tmp_path, name, 0, 0.9, **metrics) for name, metrics in told.items()]
+    (table,) = (block for block in built(tmp_path, records).blocks if getattr(block, "key", "") == "convergence-table")
+    heads = [column.title for column in table.columns]
+    who, beyond = heads.index("Implementation"), heads.index("Beyond rounding")
+    assert {row[who].text: row[beyond].text for row in table.rows} == {"late": "step 7", "within": "never", "old": DASH}
+
+
 def text(found: Section) -> str:
     """All paragraphs."""
     return " ".join(plain(block.text) for block in found.blocks if isinstance(block, Paragraph))
@@ -53,6 +65,7 @@ def test_verdicts_over_seeds_are_against_the_baseline(tmp_path: Path) -> None:
     assert rows["torch", "test accuracy"][3].text == "better"
     assert rows["flax", "test accuracy"][3].text == "same"
     assert rows["torch", "test accuracy"][7].text == "4"
+    assert "An interval from 4 seeds, 8 at once, reaches 3.4 standard deviations" in plain(tables[0].note)
     assert not any(name == "keras" for name, _ in rows)
 
 

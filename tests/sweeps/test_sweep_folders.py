@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.harness.folder import LOCK, RECORDS, RunFolder
-from benchmarks.harness.workers import WorkerSettings
+from benchmarks.harness.workers import CHECKOUT, WorkerSettings
 from benchmarks.settings import Settings
 from benchmarks.sweeps import connecting
 from benchmarks.sweeps.grid import Grid
@@ -104,6 +106,28 @@ def test_no_room_for_temporary_files_is_told(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     assert cli.main(["sweep", "--resume", str(interrupted)]) == 2
     assert "TMPDIR names another folder" in capsys.readouterr().err
+
+
+WITHOUT_RAY = """
+import sys
+sys.modules["ray"] = None  # Python's own way to say that it is not installed
+from bn_impls.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_without_ray_a_cluster_is_refused_with_how_to_install_it(tmp_path: Path) -> None:
+    """In a process that cannot import it: a usage error, no traceback, and no folder."""
+    output = tmp_path / "sweep"
+    arguments = ["sweep", "--implementations", "torch", "--dataset", "digits", "--output", str(output), "--ray", "auto"]
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RAY, *arguments], cwd=CHECKOUT, text=True, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "got --ray, but Ray is not installed here; `pip install -e '.[cluster]'` in the repository" in ended.stderr
+    assert "without --ray the sweep runs on this machine" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not output.exists()
 
 
 def test_a_server_that_is_not_ray_is_refused_in_time(

@@ -70,7 +70,8 @@ def judge(results: Results) -> Verdict:
         return Verdict(kind="refuted", sentence=sentence, figures=figures)
     return Verdict(
         kind="depends",
-        on="the API: graphs of TensorFlow 1 need it, layers that are called do not",
+        on=f"the API: {names(needing)} {'needs' if len(needing) == 1 else 'need'} it, {names(others)} "
+        f"{'does' if len(others) == 1 else 'do'} not",
         sentence=f"In {names(needing)} a training call moves no statistic unless its caller runs the updates; in "
         f"{names(others)} the call itself does. {cost}",
         figures=figures,

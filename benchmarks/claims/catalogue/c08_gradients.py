@@ -28,6 +28,8 @@ STARTS: Mapping[str, Mapping[str, Any]] = {
     "ReLU, N(0, 0.05)": {"activation": "relu", "kernels": 0.05},
     "ReLU, N(0, 0.3)": {"activation": "relu", "kernels": 0.3},
 }
+Key = tuple[str, int]
+"""Start and depth of a network."""
 ARMS = {True: "with batch normalization", False: "without"}
 
 
@@ -103,7 +105,7 @@ def judge(results: Results) -> Verdict:
     worst = max(deepest, key=lambda start: abs(deepest[start]))
     return Verdict(
         kind=kind,
-        on=on_what(kind, "depth and activation", left) if sick else "needs networks that are sick without it",
+        on=on_what(kind, _on(cured, not_cured, harmed), left) if sick else "needs networks that are sick without it",
         sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it, batch normalization cures "
         f"{len(cured)} and not {len(not_cured)} ({_told(not_cured)}); of those that are healthy without it, it makes "
         f"sick: {_told(harmed)}. At depth {DEPTHS[-1]} the first layer's gradient norm over the last one's is "
@@ -121,7 +123,26 @@ def judge(results: Results) -> Verdict:
     )
 
 
-def _told(harmed: list[tuple[str, int]]) -> str:
+def _on(cured: list[Key], not_cured: list[Key], harmed: list[Key]) -> str:
+    """On what a cure depends: depth, start or both, by which networks are sick with batch normalization."""
+    failed = {*not_cured, *harmed}
+    depths, starts = ({key[place] for key in failed} for place in (1, 0))
+    well = {*cured}
+    parts = []
+    if not depths & {depth for _, depth in well}:
+        parts.append("depth")
+    if not starts & {start for start, _ in well}:
+        parts.append("start of the weights and activation")
+    what = " and ".join(parts) or "depth together with the start of the weights and activation"
+    listed = (f"sick with it at depth {depth}: {_starts(failed, depth)}" for depth in sorted(depths))
+    return f"{what}: {'; '.join(listed)}"
+
+
+def _starts(failed: set[Key], depth: int) -> str:
+    return ", ".join(f"({start})" for start in STARTS if (start, depth) in failed)
+
+
+def _told(harmed: list[Key]) -> str:
     return ", ".join(f"{start} at depth {depth}" for start, depth in harmed) or "none"
 
 

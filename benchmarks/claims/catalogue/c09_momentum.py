@@ -47,12 +47,7 @@ def gap(results: Results, decay: float, steps: int) -> Difference:
     found = results.select(options={"decay": decay})
 
     def at(mode: str) -> dict[int, float]:
-        return {
-            int(one.parameters["seed"]): float(
-                one.curve(f"validation_loss_{mode}")[one.curve("evaluated_steps") == steps][0]
-            )
-            for one in found
-        }
+        return {int(one.parameters["seed"]): one.at_step(f"validation_loss_{mode}", steps) for one in found}
 
     return paired(at("moving"), at("population"), margin=GAP_MARGIN, family=len(DECAYS) * len(STEPS[results.size]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.document_004 import BY_HAND, EVERY_EPOCHS, LATE_LOOKS, LAYERS, epochs_of, trained
+from benchmarks.claims.document_004 import BY_HAND, EVERY_EPOCHS, LATE_LOOKS, LAYERS, epochs_of, late_epochs, trained
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import Difference, combined, every, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
@@ -54,7 +54,7 @@ def judge(results: Results) -> Verdict:
     return Verdict(
         kind=kind,
         on=on_what(kind, "", found.values()),
-        sentence=f"Over the last {LATE_LOOKS * EVERY_EPOCHS} epochs tf.layers lies {train.told('nats', digits=3)} "
+        sentence=f"Over the last {late_epochs(results.results[0])}, tf.layers lies {train.told('nats', digits=3)} "
         f"from the form by hand in training loss, {test.told('nats', digits=3)} in test loss, and "
         f"{accuracy.told('points', 100)} in test accuracy (by hand {hand:.1f} %).",
         figures={

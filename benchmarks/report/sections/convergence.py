@@ -27,6 +27,7 @@ from benchmarks.report.trainings import (
     compared,
     departure,
     experiments,
+    first_beyond_rounding,
     first_split,
     further,
     only_compared,
@@ -161,6 +162,7 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("Validation accuracy", True),
         Column("First split", True, "first step whose loss differs by more than the threshold"),
         Column("Difference there", True, "relative"),
+        Column("Beyond rounding", True, "first step whose loss is further away than rounding errors grow"),
         Column("Largest difference", True, "relative, over all steps"),
     ]
     note = say("{shared}Differences are relative to the reference's loss.", shared=shared(records, DETAILS))
@@ -184,6 +186,7 @@ def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, .
         _accuracy(record, "final_validation_accuracy"),
         _split_cell(view, record),
         BLANK if split is None else number_cell(record.number("split_difference_rel"), 2),
+        _beyond_cell(record),
         number_cell(record.number("max_loss_difference_rel"), 2),
     )
 
@@ -197,6 +200,13 @@ def _split_cell(view: View, record: Record) -> Cell:
     if departure(record) == "diverged":
         return Cell(f"{split_text(record)}, diverges as the reference does", split)
     return Cell(split_text(record), split, "warn")
+
+
+def _beyond_cell(record: Record) -> Cell:
+    if "first_step_beyond_rounding" not in record.metrics:
+        return BLANK  # of an older run, or not compared
+    step = first_beyond_rounding(record)
+    return Cell("never", None, "good") if step is None else Cell(f"step {step:,}", step, "warn")
 
 
 def _accuracy(record: Record, metric: str) -> Cell:

@@ -10,6 +10,7 @@ from benchmarks.report.tables import BLANK, count_cell, implementation_cell, num
 from benchmarks.report.trainings import Experiment, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import significant, visible
+from benchmarks.verdicts.judging import half_width
 from benchmarks.verdicts.paired_seeds import SeedVerdict, judge_seeds
 
 
@@ -53,10 +54,24 @@ def blocks(view: View, experiment: Experiment, key: str) -> list[Block]:
     note = say(
         "Pairs of trainings from the same initial weights on the same batches, against {baseline}. Same: the interval "
         "lies within the band, so that another seed makes a larger difference; undecided: more seeds are needed. Where "
-        "it alone diverged or never got there, it is worse.",
+        "it alone diverged or never got there, it is worse. {reach}",
         baseline=visible(baseline),
+        reach=_reach(experiment, baseline),
     )
     return [table(f"{key}-seeds", "Where the trainings end, over seeds", COLUMNS, rows, note)]
+
+
+def _reach(experiment: Experiment, baseline: str) -> str:
+    """What so few seeds can decide."""
+    seeds = len(experiment.seeds)
+    names = {record.implementation for record in experiment.records if record.text("seed") != experiment.seeds[0]}
+    comparisons = max(1, len(names - {baseline})) * len(FIGURES)
+    reach = significant(float(half_width(1.0, seeds, comparisons)), 2)
+    return (
+        f"An interval from {seeds} seeds, {comparisons} at once, reaches {reach} standard deviations of the paired "
+        f"differences to each side: same needs a wider band, better or worse a mean difference beyond it. One seed "
+        "decides nothing."
+    )
 
 
 def _baseline(view: View, experiment: Experiment) -> str:
@@ -76,12 +91,13 @@ def _rows(view: View, experiment: Experiment, baseline: str, batch_norm: bool) -
         }
         if len(values[baseline]) < 2:
             continue
+        comparisons = len(FIGURES) * sum(len(values[name]) > 1 for name in names)
         for name in names:
             verdict = judge_seeds(
                 values[name],
                 values[baseline],
                 higher_is_better=figure.higher_is_better,
-                comparisons=len(names) * len(FIGURES),
+                comparisons=max(1, comparisons),
             )
             found.append(_row(view, name, figure, verdict, batch_norm))
     return found
