@@ -76,11 +76,13 @@ def recordings(results: Results) -> dict[str, Mapping[str, Array]]:
 def examples(results: Results) -> Picture:
     """The mosaic of its data."""
     found = results.one(experiment="example_images")
-    images, usual = found.curve("images"), found.parameters["dataset"] == RECIPE.dataset
+    images = found.curve("images")
+    usual = found.parameters["dataset"] == RECIPE.dataset
+    size = " x ".join(map(str, images.shape[2:4]))
     names = CLASSES if usual else [f"class {number}" for number in range(len(images))]
     return Picture(
         title="Images that document 003's network is trained on here",
-        caption=f"The first {OF_EACH_CLASS} training images of each class, {images.shape[2]} x {images.shape[3]} pixels. "
+        caption=f"The first {OF_EACH_CLASS} training images of each class, {size} pixels. "
         + (STAND_IN if usual else f"Data set: {found.parameters['dataset']}."),
         alternative=f"{len(images)} rows of {images.shape[1]} small images: {', '.join(names)}.",
         height_in=2.7,
