@@ -61,7 +61,10 @@ def cases(size: Size) -> list[Case]:
         )
         for seed in seeds(size, 1, 1)
         for chosen in NETWORKS.values()
-    ] + [case("example_images", CHEAPEST, network=RECIPE.name, dataset=dataset, of_each_class=OF_EACH_CLASS)]
+    ] + [
+        case("example_images", CHEAPEST, network=RECIPE.name, dataset=dataset, of_each_class=OF_EACH_CLASS, seed=seed)
+        for seed in seeds(size, 1, 1)
+    ]
 
 
 def recordings(results: Results) -> dict[str, Mapping[str, Array]]:

@@ -24,8 +24,13 @@ WORDS = {True: "with batch normalization", False: "without"}
 
 
 def cases(size: Size) -> list[Case]:
-    """The document's network for its 20 epochs, with and without, its loss as written and right; and its pictures."""
-    return document_003.cases(size) + [
+    """What is judged, and what is drawn below it."""
+    return trained(size) + document_003.cases(size)
+
+
+def trained(size: Size) -> list[Case]:
+    """The document's network for its 20 epochs, with and without, its loss as written and right."""
+    return [
         training(
             "003", options={"loss": loss}, batch_norm=batch_norm, epochs=20, watch=["input_percentiles"], seed=seed
         )

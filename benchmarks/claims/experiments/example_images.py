@@ -16,7 +16,7 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
 
     Args:
         implementation: not used; nothing is computed.
-        parameters: ``dataset`` and ``of_each_class``, the number of images.
+        parameters: ``dataset`` and ``of_each_class``, the number of images; a seed is not used, they are the first.
         surroundings: give the data set.
 
     Returns:
