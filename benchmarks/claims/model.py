@@ -96,6 +96,7 @@ class Claim:
             figures, which makes the verdict ``undecided``.
         meaning: verdict -> what this means for you, in a sentence or two.
         picture: its results -> a picture, or None; it may raise ``Missing`` as well.
+        further_pictures: shown below it, each drawn by itself: one whose curves are missing does not take the others.
     """
 
     id: str
@@ -107,3 +108,4 @@ class Claim:
     judge: Callable[[Results], Verdict]
     meaning: Callable[[Verdict], str]
     picture: Callable[[Results], Picture | None] = no_picture
+    further_pictures: tuple[Callable[[Results], Picture | None], ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -37,8 +37,17 @@ def judge(claim: Claim, results: Results) -> Verdict:
 
 def picture(claim: Claim, results: Results) -> Picture | None:
     """A claim's picture, if it has one and its curves are there."""
+    return _made(claim.picture, results)
+
+
+def further_pictures(claim: Claim, results: Results) -> list[Picture]:
+    """The pictures below it whose curves are there."""
+    return [found for make in claim.further_pictures if (found := _made(make, results)) is not None]
+
+
+def _made(make: Callable[[Results], Picture | None], results: Results) -> Picture | None:
     try:
-        return claim.picture(results)
+        return make(results)
     except Missing:
         return None
 
@@ -83,7 +92,11 @@ def _entry(claim: Claim, results: Results, folder: RunFolder, other: str) -> dic
         "meaning": claim.meaning(verdict),
         "cases": len(results.results),
         "ok": sum(result.ok for result in results),
-        "picture": _drawn(claim, picture(claim, results), folder),
+        "picture": None if (first := picture(claim, results)) is None else _drawn(claim.id, first, folder),
+        "further_pictures": [
+            _drawn(f"{claim.id}-{number}", found, folder)
+            for number, found in enumerate(further_pictures(claim, results), start=2)
+        ],
     }
 
 
@@ -99,14 +112,12 @@ def _on_other_data(verdict: Verdict, other: str) -> Verdict:
     )
 
 
-def _drawn(claim: Claim, found: Picture | None, folder: RunFolder) -> dict[str, str] | None:
+def _drawn(name: str, found: Picture, folder: RunFolder) -> dict[str, str]:
     """Draw a picture in the report's sentinel colours; returns what the report needs to show it."""
-    if found is None:
-        return None
-    file = folder.path / PICTURES / f"{claim.id}.svg"
+    file = folder.path / PICTURES / f"{name}.svg"
     try:
         file.parent.mkdir(exist_ok=True)
-        file.write_text(render(f"claim-{claim.id}", found.title, found.height_in, found.paint), encoding="utf-8")
+        file.write_text(render(f"claim-{name}", found.title, found.height_in, found.paint), encoding="utf-8")
     except OSError as error:
         raise BadRunFolder(f"{file} cannot be written ({error.strerror}); the records are kept") from error
     return {

@@ -13,7 +13,7 @@ from benchmarks.claims.verdicts import read
 from benchmarks.harness.folder import ENVIRONMENT
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.pages.markers import table
-from benchmarks.report.claims import not_a_drawing
+from benchmarks.report.claims import not_a_drawing, pictures_of
 from benchmarks.report.figures.canvas import for_file
 from benchmarks.report.markdown import escape
 from benchmarks.report.wording import significant
@@ -69,9 +69,9 @@ def _claim(entry: Mapping[str, Any]) -> str:
         f"*Experiment:* {escape(entry['experiment'])}",
         f"*Rule, fixed before the run:* {escape(entry['rule'])}",
     ]
-    if entry["picture"]:
-        drawn = entry["picture"]
-        parts += [f"![{escape(drawn['alternative'])}](claims/{entry['id']}.svg)", escape(drawn["caption"])]
+    for drawn in pictures_of(entry):
+        shown = f"claims/{Path(drawn['file']).name}"
+        parts += [f"![{escape(drawn['alternative'])}]({shown})", escape(drawn["caption"])]
     if entry["figures"]:
         rows = [(name.replace("_", " "), _number(value, "no number")) for name, value in entry["figures"].items()]
         parts.append(table(("figure", "value"), rows))
@@ -97,10 +97,10 @@ def pictures(run: Path = PUBLISHED) -> dict[Path, str]:
     """The page's pictures: file -> SVG on a white ground."""
     found = {}
     for entry in read(run).get("claims", []) if run.exists() else []:
-        if entry["picture"]:
-            svg = (run / entry["picture"]["file"]).read_text(encoding="utf-8")
+        for drawn in pictures_of(entry):
+            svg = (run / drawn["file"]).read_text(encoding="utf-8")
             if not_a_drawing(svg) is None:
-                found[PICTURES / f"{entry['id']}.svg"] = for_file(svg)
+                found[PICTURES / Path(drawn["file"]).name] = for_file(svg)
     return found
 
 

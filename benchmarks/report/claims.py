@@ -19,13 +19,14 @@ from benchmarks.report.run import as_number
 FILE, SCHEMA = "claims.json", 1
 KINDS = ("confirmed", "refuted", "depends", "undecided")
 TEXTS = ("id", "statement", "experiment", "rule", "kind", "on", "sentence", "meaning")
-DRAWING = frozenset(
-    ("svg", "title", "defs", "style", "clipPath", "g", "path", "rect", "circle", "line", "use", "text", "tspan")
-)
+SHAPES = frozenset(("clipPath", "g", "path", "rect", "circle", "line", "use", "image", "text", "tspan"))
+DRAWING = SHAPES | {"svg", "title", "defs", "style"}
 GEOMETRY = frozenset(("d", "x", "y", "width", "height", "rx", "ry", "cx", "cy", "r", "x1", "x2", "y1", "y2", "viewBox"))
 NAMING = frozenset(
     ("xmlns", "role", "aria-labelledby", "id", "class", "style", "clip-path", "transform", "type", "href")
 )
+PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/\s]+={0,2}")
+"""The only image that a drawing may hold: it fetches nothing, and the page's content policy allows it."""
 MOST_BYTES = 2_000_000
 
 
@@ -64,7 +65,7 @@ class Judged:
     meaning: str
     figures: Mapping[str, float | None]
     printed: tuple[Printed, ...]
-    picture: Drawn | None
+    pictures: tuple[Drawn, ...]
 
 
 def read_claims(folder: Path, damage: list[str]) -> tuple[Judged, ...]:
@@ -101,13 +102,17 @@ def _judged(entry: Mapping[str, Any], folder: Path, damage: list[str]) -> Judged
         documents=tuple(map(str, entry["documents"])),
         figures={str(name): as_number(value) for name, value in entry["figures"].items()},
         printed=printed,
-        picture=_picture(entry.get("picture"), folder, damage),
+        pictures=tuple(drawn for one in pictures_of(entry) if (drawn := _picture(one, folder, damage)) is not None),
     )
 
 
-def _picture(entry: Mapping[str, Any] | None, folder: Path, damage: list[str]) -> Drawn | None:
-    if entry is None:
-        return None
+def pictures_of(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What an entry of the file says of its pictures, in order."""
+    first = entry.get("picture")
+    return [*([] if first is None else [first]), *entry.get("further_pictures", [])]
+
+
+def _picture(entry: Mapping[str, Any], folder: Path, damage: list[str]) -> Drawn | None:
     file = (folder / str(entry["file"])).resolve()
     if not file.is_relative_to(folder.resolve()):
         damage.append(f"{FILE}: a picture lies outside the run folder and was left out")
@@ -124,7 +129,7 @@ def _picture(entry: Mapping[str, Any] | None, folder: Path, damage: list[str]) -
 
 
 def not_a_drawing(svg: str) -> str | None:
-    """Why an SVG may not stand in a page: it holds more than shapes and text. None if it may."""
+    """Why an SVG may not stand in a page: it holds more than shapes, text and PNGs of its own. None if it may."""
     if len(svg) > MOST_BYTES or "<!" in svg or "<?" in svg:
         return "it is too large, or has declarations"
     try:
@@ -134,11 +139,12 @@ def not_a_drawing(svg: str) -> str | None:
     for element in root.iter():
         if _local(element.tag) not in DRAWING:
             return f"it holds an element {_local(element.tag)}"
+        is_image = _local(element.tag) == "image"
         for name, value in element.attrib.items():
             if _local(name) not in GEOMETRY | NAMING:
                 return f"it holds an attribute {_local(name)}"
-            if _local(name) == "href" and not value.startswith("#"):
-                return "it links out of itself"
+            if _local(name) == "href" and not (PNG.fullmatch(value) if is_image else value.startswith("#")):
+                return "its image is no PNG inside it" if is_image else "it links out of itself"
             if outward(value):
                 return "it fetches something"
         if _local(element.tag) == "style" and outward(element.text or ""):

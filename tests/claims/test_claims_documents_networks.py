@@ -10,7 +10,9 @@ import pytest
 
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
-from benchmarks.claims.verdicts import judge, picture
+from benchmarks.claims.results import Results
+from benchmarks.claims.verdicts import further_pictures, judge, picture
+from benchmarks.report.claims import not_a_drawing
 from benchmarks.report.figures.canvas import render
 from tests.claims.planting import Planted, plant
 
@@ -67,7 +69,15 @@ def regularized(case: Case, smaller: tuple[int, ...] = (10,)) -> dict[str, Any]:
 
 
 def spread(case: Case, growing: tuple[str, ...] = ()) -> dict[str, Any]:
-    """C22: without it the spread doubles; with it under these losses too."""
+    """C22: without it the spread doubles; with it under these losses too. And what its further pictures show."""
+    if case.parameters["experiment"] == "example_images":
+        return {"images": np.arange(3 * 8 * 4, dtype=np.uint8).reshape(3, 8, 2, 2, 1)}
+    if case.parameters["experiment"] == "activations":
+        looks = np.stack([np.linspace(-1, 1, 101), np.linspace(-2, 2, 101)])
+        seen = {f"{layer}/{part}": looks for layer in ("activation_0", "logits") for part in ("z", "a", "unit")}
+        seen |= {f"dense_{layer}/kernel/gradient_norm": np.array([2.0, 0.5]) for layer in (0, 1)}
+        return {**seen, "activation_0/saturated": np.array([0.25, 0.75]), "steps": np.array([0, 2]),
+                "losses": np.array([1.1, 0.7])}  # fmt: skip
     grows = not case.parameters["batch_norm"] or case.parameters["options"]["loss"] in growing
     width = np.linspace(1, 2 + (not case.parameters["batch_norm"]) if grows else 1, 21) * (1 + wobble(case))
     return {"input_percentiles_activation_0": np.stack([-width, 0 * width, width], axis=1)[:, :, None] * np.ones(3)}
@@ -154,6 +164,22 @@ def test_a_rule_says_what_its_figures_call_for(claim_id: str, kind: str, values:
     found = picture(claim, results)
     assert found is not None
     assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
+
+
+def test_document_003s_pictures_are_told_by_value(tmp_path: Path) -> None:
+    """Its images, distributions and course below C22's own picture, in words and files; the first takes no damage."""
+    claim = claims()["C22"]
+    results = plant(claim, spread, tmp_path)
+    images, distributions, course = further_pictures(claim, results)
+    assert "3 rows of 8" in images.alternative
+    ends = "-0.9 to 0.9 at first and -1.8 to 1.8 after 2 steps"
+    assert f"z1, before tanh, with it after tanh: {ends}" in distributions.alternative
+    assert "with it before tanh: loss from 1.1 to 0.7, saturated from 25 to 75 %" in course.alternative
+    assert "gradient norm of layer 1 from 2 to 0.5" in course.alternative
+    for found in (images, distributions, course):
+        assert not_a_drawing(render("C22", found.title, found.height_in, found.paint)) is None
+    lost = Results(results.size, [one for one in results if one.parameters["experiment"] != "activations"])
+    assert len(further_pictures(claim, lost)) == 1 and picture(claim, lost) is not None
 
 
 def test_a_quick_run_does_not_decide(tmp_path: Path) -> None:

@@ -191,3 +191,22 @@ def test_a_saver_keeps_the_averages_and_loses_the_step(tensorflow: Callable[...,
     assert curves["kept"] == pytest.approx(curves["uninterrupted"], rel=1e-3)
     assert curves["reset"][0] == curves["uninterrupted"][0]
     assert abs(curves["reset"][1] / curves["uninterrupted"][1] - 1) > 1e-3
+    assert curves["trained_steps"].tolist() == [10]
+    assert curves["trained_course"][0] > curves["uninterrupted_course"][0]
+    for arm in ("uninterrupted", "kept", "reset"):
+        assert curves[f"{arm}_course"].shape == (51,)
+        np.testing.assert_array_equal(curves[f"{arm}_course"][[0, 1, 10, 50]], curves[arm])
+
+
+def test_the_document_logs_after_the_step_and_moves_the_statistics(tensorflow: Callable[..., dict[str, Any]]) -> None:
+    """Large batches, so that a step lowers the loss of its own; inference differs by the second update alone."""
+    found = tensorflow("logged_training", dataset="digits", steps=4, batch_size=1500, every=3)
+    curves, metrics = found["arrays"], found["metrics"]
+    assert curves["looks"].tolist() == [3, 4]
+    assert (curves["printed_loss"] < curves["step_loss"]).all()
+    assert (curves["validation_loss_logging"] != curves["validation_loss_silent"]).all()
+    assert curves["inference_loss"][0] == pytest.approx(math.log(10), rel=0.5)
+    apart = (curves["printed_loss"] - curves["step_loss"]).mean()
+    assert metrics["printed_less_step_loss_nats"] == pytest.approx(apart)
+    ratios = curves["validation_loss_logging"] / curves["validation_loss_silent"]
+    assert metrics["largest_validation_loss_change_rel"] == pytest.approx(np.abs(ratios - 1).max())

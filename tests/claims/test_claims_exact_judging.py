@@ -37,7 +37,9 @@ SAVED = {
     "names_that_are_averages_of_weights": 9, "first_missing_name": "conv/kernel/ExponentialMovingAverage",
     "variables_to_restore_of_nothing_error": None, "updates": np.array([0, 1, 10, 50]),
     "uninterrupted": np.array([0.13, 0.128, 0.12, 0.11]), "kept": np.array([0.13, 0.128, 0.12, 0.11]),
-    "reset": np.array([0.13, 0.136, 0.12, 0.11]),
+    "reset": np.array([0.13, 0.136, 0.12, 0.11]), "trained_steps": np.array([10, 100, 200]),
+    "trained_course": np.array([0.7, 0.2, 0.13]),
+    **{f"{arm}_course": np.linspace(0.13, 0.11, 51) for arm in ("uninterrupted", "kept", "reset")},
 }  # fmt: skip
 UNDONE = {
     "float32_same_batch_error_over_bound": FINE, "float32_inference_matched_error_over_bound": FINE,
@@ -81,7 +83,14 @@ def averaged(case: Case, *, warmed: bool = True) -> dict[str, Any]:
 
 
 def logged(case: Case, *, twice: bool = True) -> dict[str, Any]:
-    """A loop that updates twice a step where it prints, or not."""
+    """A loop that updates twice a step where it prints, or not; and what 26 steps log."""
+    if case.parameters["experiment"] == "logged_training":
+        curves = {f"{who}_{what}": np.linspace(0.9, 0.1, 26)
+                  for who in ("printed", "step", "inference") for what in ("loss", "accuracy")}  # fmt: skip
+        curves |= {f"validation_loss_{name}": np.array([1.0, 0.5]) for name in ("logging", "silent")}
+        return {**curves, "looks": np.array([13, 26]), "printed_less_step_loss_nats": -0.2,
+                "printed_less_inference_loss_nats": -0.3, "printed_less_step_accuracy": 0.05,
+                "largest_validation_loss_change_rel": 0.4}  # fmt: skip
     count = 2.0 if case.parameters["logging"] and twice else 1.0
     return {"updates_per_step": count, "effective_decay_per_step": 0.99**count, "layer_decay": 0.99}
 
@@ -196,7 +205,7 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
         if found is not None:
             assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
             drawn.append(claim_id)
-    assert drawn == ["C14", "C18", "C23", "C27", "C31", "C32"]
+    assert drawn == ["C14", "C15", "C18", "C23", "C27", "C31", "C32"]
 
 
 def test_who_needs_the_updates_by_hand_is_named_as_it_was_found(tmp_path: Path) -> None:

@@ -34,6 +34,24 @@ def test_the_page_says_what_the_file_says(tmp_path: Path) -> None:
     assert "| accuracy, % | as a picture | 91.25 | a picture |" in text
 
 
+def test_every_picture_of_a_claim_is_a_file_beside_the_page(tmp_path: Path) -> None:
+    """Its first and those below it, in the page and as files."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M 0 0"/></svg>'
+    drawn = [
+        {"file": f"claims/C01{n}.svg", "title": "Curves", "caption": "Over epochs.", "alternative": f"It falls{n}."}
+        for n in ("", "-2")
+    ]
+    (tmp_path / "claims").mkdir()
+    for one in drawn:
+        (tmp_path / one["file"]).write_text(svg)
+    entry = {**ENTRY, "picture": drawn[0], "further_pictures": drawn[1:]}
+    content = {"schema": 1, "size": "full", "claims": [entry]}
+    (tmp_path / "claims.json").write_text(json.dumps(content))
+    text = page.markdown(content)
+    assert "![It falls.](claims/C01.svg)" in text and "![It falls-2.](claims/C01-2.svg)" in text
+    assert [path.name for path in page.pictures(tmp_path)] == ["C01.svg", "C01-2.svg"]
+
+
 def test_without_a_run_the_page_says_how_to_make_one(tmp_path: Path) -> None:
     """Instead of verdicts, and without pictures."""
     assert page.verdicts(tmp_path / "none") == page.NOTHING and page.pictures(tmp_path / "none") == {}

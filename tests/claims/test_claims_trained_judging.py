@@ -12,6 +12,7 @@ from benchmarks.cases import Case
 from benchmarks.claims.catalogue import claims
 from benchmarks.claims.catalogue.c01_lower_loss import SEEDS
 from benchmarks.claims.model import Size
+from benchmarks.claims.results import Results
 from benchmarks.claims.seeds import FIRST_SEED
 from benchmarks.claims.verdicts import judge, picture
 from benchmarks.report.figures.canvas import render
@@ -183,6 +184,26 @@ def test_two_seeds_are_too_few(claim_id: str, tmp_path: Path) -> None:
     verdict = judge(claim, plant(claim, values, tmp_path, "quick"))
     assert verdict.kind == "undecided", verdict.sentence
     assert "needs" in verdict.on and "seeds" in verdict.on
+
+
+def test_the_papers_50000_steps_are_drawn_and_not_judged(tmp_path: Path) -> None:
+    """C05: a drift that stays over 758 epochs leaves the verdict of 300; without them the picture is of those."""
+
+    def going_on(case: Case) -> dict[str, Any]:
+        return drifting(case, remains=0.9 if case.parameters["epochs"] == 758 else 0.1)
+
+    claim = claims()["C05"]
+    results = plant(claim, going_on, tmp_path)
+    verdict = judge(claim, results)
+    assert verdict.kind == "confirmed"
+    judged, further = (verdict.figures[f"{name}drift_with_half_widths"] for name in ("", "one_seed_to_50000_steps_"))
+    assert further == pytest.approx(9 * judged, rel=0.05)
+    found = picture(claim, results)
+    assert found is not None and f"; with: {further:.2f} half-widths" in found.alternative
+    kept = Results(results.size, [one for one in results if one.parameters["epochs"] == 300])
+    assert judge(claim, kept).kind == "confirmed"
+    shorter = picture(claim, kept)
+    assert shorter is not None and f"; with: {judged:.2f} half-widths" in shorter.alternative
 
 
 PRINTED: list[tuple[str, Planted, Size, list[tuple[float, float | None]]]] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ import pytest
 
 from benchmarks.axes.outcome import Surroundings
 from benchmarks.axes.training import Experiment, loss_and_accuracy
+from benchmarks.report.claims import not_a_drawing
 from benchmarks.report.figures import recording as figures
+from benchmarks.report.figures.canvas import render
 from benchmarks.trainings.population import evaluate_population, exact_network, population_statistics
 from benchmarks.trainings.recording import Recording, record
 from bn_impls.interface import Trainer
@@ -126,15 +127,19 @@ def test_a_density_of_percentiles_has_its_mode_where_they_are_dense() -> None:
 
 
 def test_pictures_are_drawn_of_a_recording(seen: Recording, tmp_path: Path) -> None:
-    """A panel for each distribution, a line for each layer; also where a training has become NaN."""
-    names = {f"{w} of {n}": getattr(layer, w).copy() for n, layer in seen.layers.items() for w in "za"}
-    names["z of logits"][1:] = np.nan
-    ridges = figures.draw_ridgelines("ridges", "z and a", seen.steps, names)
-    assert all(name in re.sub(r"<!--|-->", "", ridges) for name in ("ridges", "z and a"))
-    unit = figures.draw_unit("unit", "one unit", seen.steps, {"with BN": seen.layers["activation_0"].unit})
-    norms = figures.draw_shares("norms", "gradients", seen.steps, seen.gradient_norms, logarithmic=True)
-    assert all(svg.count("<path") > 5 for svg in (ridges, unit, norms))
+    """From its file, networks beside each other; also where a training has become NaN."""
     kept = tmp_path / "recording.npz"
     np.savez(kept, allow_pickle=False, **seen.arrays())
-    with np.load(kept, allow_pickle=False) as read:
-        np.testing.assert_array_equal(read["activation_1/z"], seen.layers["activation_1"].z)
+    with np.load(kept, allow_pickle=False) as archive:
+        read = {name: archive[name] for name in archive.files}
+    np.testing.assert_array_equal(read["activation_1/z"], seen.layers["activation_1"].z)
+    diverged = {name: np.where(np.arange(len(values)) < 1, values.T, np.nan).T for name, values in read.items()}
+    networks = {"with": read, "diverged": {**diverged, "steps": read["steps"]}}
+    rows = {"z of layer 1": "activation_0/z", "probabilities": "logits/a"}
+    ridges = render("ridges", "z", 4, lambda canvas: figures.paint_distributions(canvas, networks, rows))
+    kernels = {"dense_0/kernel": "layer 1", "dense_2/kernel": "last layer"}
+    layers = {"activation_0": "layer 1", "activation_1": "layer 2"}
+    course = render("course", "loss", 4, lambda canvas: figures.paint_course(canvas, networks, layers, kernels))
+    for svg, words in ((ridges, [*networks, *rows]), (course, ["loss", "gradient norm", "layer 2", "last layer"])):
+        assert all(f">{word}<" in svg for word in words)
+        assert svg.count("<path") > 16 and not_a_drawing(svg) is None

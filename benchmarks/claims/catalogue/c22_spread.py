@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from benchmarks.cases import Case
+from benchmarks.claims import document_003
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import combined, every, holds, mean_of, needed, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
@@ -23,6 +24,11 @@ WORDS = {True: "with batch normalization", False: "without"}
 
 
 def cases(size: Size) -> list[Case]:
+    """What is judged, and what is drawn below it."""
+    return trained(size) + document_003.cases(size)
+
+
+def trained(size: Size) -> list[Case]:
     """The document's network for its 20 epochs, with and without, its loss as written and right."""
     return [
         training(
@@ -104,6 +110,7 @@ CLAIM = Claim(
     cases=cases,
     judge=judge,
     picture=picture,
+    further_pictures=document_003.PICTURES,
     meaning=advice(
         confirmed="What an activation gets keeps its size; that is what gamma allows, no more and no less.",
         refuted="Normalized does not mean fixed: gamma and beta move, and what the activation gets with them.",

@@ -18,7 +18,7 @@ SAME_LIMIT_REL = 1e-3
 """Difference of the validation loss that still counts as going on where it stopped."""
 MATTERS_REL = 0.01
 """Difference of the validation loss that shows."""
-ARMS = {"uninterrupted": "without interruption", "kept": "restored, step kept", "reset": "restored, step from 0"}
+ARMS = {"uninterrupted": "going on", "kept": "restored, step kept", "reset": "restored, step from 0"}
 AFTER_UPDATES = (0, 1, 10)
 
 
@@ -71,25 +71,32 @@ def _within(change: float) -> str:
 
 
 def picture(results: Results) -> Picture:
-    """Document 004's overlay: validation loss after the restore, relative to no interruption."""
-    updates = results.stack("updates")[0]
-    bands = [Band(name, updates, 100 * changes(results, arm), n, n) for n, (arm, name) in enumerate(ARMS.items())]
+    """Document 004's overlay of the pre-trained and the resumed validation curves, and where they meet in large."""
+    before = results.stack("trained_steps")[0]
+    courses = {arm: results.stack(f"{arm}_course") for arm in ARMS}
+    steps = before[-1] + np.arange(courses["kept"].shape[1])
+    resumed = [Band(name, steps, courses[arm], n, n) for n, (arm, name) in enumerate(ARMS.items(), start=1)]
+    bands = [Band("pre-trained", before, results.stack("trained_course")), *resumed]
 
     def paint(canvas: Any) -> None:
-        axes = canvas.subplots()
-        draw_bands(axes, bands)
-        axes.set_xscale("symlog", linthresh=1)
-        axes.set_xticks(updates, [f"{int(value)}" for value in updates])
-        panel(axes, "Change of the validation loss by saving and restoring", "updates after the restore", "percent")
+        whole, close = canvas.subplots(1, 2)
+        draw_bands(whole, bands)
+        panel(whole, "Before the checkpoint and after", "training step", "validation loss")
+        draw_bands(close, resumed)
+        panel(close, "After", "training step")
         name_bands(canvas, bands)
 
+    told = "; ".join(
+        f"{ARMS[arm]}: {', '.join(f'{value:.4f}' for value in np.median(results.stack(arm), axis=0))}" for arm in ARMS
+    )
+    updates = ", ".join(f"{int(value)}" for value in results.stack("updates")[0])
     return Picture(
-        title="Training resumed from document 004's checkpoint",
-        caption="Validation loss in inference mode, against training without interruption; median and range over "
-        "seeds. The document overlays the curves and looks at where they start.",
-        alternative="All three start equal; with the step from 0 the loss jumps after one update and comes back "
-        "within some ten.",
-        height_in=2.6,
+        title="Document 004's checkpoint: the pre-trained curve and the resumed ones",
+        caption=f"Validation loss in inference mode, {int(before[-1])} steps before the checkpoint and "
+        f"{len(steps) - 1} after; median and range over seeds. The document overlays the two curves and looks at where "
+        "the second starts.",
+        alternative=f"Median validation loss {updates} updates after the checkpoint. {told}.",
+        height_in=2.8,
         paint=paint,
     )
 

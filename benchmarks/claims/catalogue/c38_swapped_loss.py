@@ -6,8 +6,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue.c16_before_or_after import LATE_EPOCHS
-from benchmarks.claims.catalogue.c22_spread import LOSSES, WORDS
-from benchmarks.claims.catalogue.c22_spread import cases as spread_cases
+from benchmarks.claims.catalogue.c22_spread import LOSSES, WORDS, trained
 from benchmarks.claims.exact import advice
 from benchmarks.claims.judging import Difference, combined, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
@@ -27,7 +26,7 @@ OTHER_DATA = (
 
 def cases(size: Size) -> list[Case]:
     """The trainings of C22."""
-    return spread_cases(size)
+    return trained(size)
 
 
 def accuracies(results: Results, split: str, loss: str, batch_norm: bool) -> dict[int, float]:

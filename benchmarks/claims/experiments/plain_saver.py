@@ -17,7 +17,8 @@ from bn_impls.interface import Array, Implementation
 
 DATASET = "digits"
 PREFIX, ARRAYS = "model.ckpt", "before.npz"
-LOOKS = (0, 1, 10, 50)  # updates after the restore at which the loss is taken
+LOOKS = (0, 1, 10, 50)  # updates after the restore at which the loss is a metric
+EVERY_STEPS = 10  # before the checkpoint, between two looks at the loss
 OTHER_SEED = 12345  # of the fresh process, so that restoring nothing is noticed
 
 
@@ -31,13 +32,18 @@ def save(implementation: Implementation, parameters: Mapping[str, Any], surround
     """
     data = _Data.of(surroundings, parameters)
     with Program(data.shape, parameters["seed"]) as program:
+        trained = []  # not from step 0: averages of nothing are 0, and divide by the root of epsilon
         for step, (x, labels) in enumerate(data.first):
             program.run_step(x, labels, step)
+            if (step + 1) % EVERY_STEPS == 0:
+                trained.append((step + 1, program.inference_loss(*data.validation)))
         program.save(surroundings.scratch / PREFIX)
         values = program.values()
         losses, after = data.losses(program, parameters["steps"])
     named = {f"value/{name}": value for name, value in values.items()}
-    canonical.write(surroundings.scratch / ARRAYS, {**named, "losses": losses, "after": after})
+    canonical.write(
+        surroundings.scratch / ARRAYS, {**named, "losses": losses, "after": after, "trained": np.array(trained)}
+    )
     return Outcome()
 
 
@@ -46,11 +52,13 @@ def restore(implementation: Implementation, parameters: Mapping[str, Any], surro
 
     Returns:
         What came back; the error of ``variables_to_restore()``; validation loss after 0, 1, 10 and 50 updates without
-        interruption, with the step kept, and with the step starting again at 0.
+        interruption, with the step kept, and with the step starting again at 0. Curves: these losses, and as
+        ``<name>_course`` after each of the updates from 0 to 50; ``trained_steps`` and ``trained_course``, the
+        validation loss up to the checkpoint.
     """
     data = _Data.of(surroundings, parameters)
     stored = canonical.read(surroundings.scratch / ARRAYS)
-    uninterrupted, after = stored.pop("losses"), stored.pop("after")
+    uninterrupted, after, trained = (stored.pop(name) for name in ("losses", "after", "trained"))
     expected = {name.removeprefix("value/"): value for name, value in stored.items()}
     prefix = surroundings.scratch / PREFIX
     with Program(data.shape, OTHER_SEED) as program:
@@ -60,12 +68,14 @@ def restore(implementation: Implementation, parameters: Mapping[str, Any], surro
         kept, kept_after = data.losses(program, parameters["steps"])
         program.restore(prefix)
         reset, _ = data.losses(program, 0)
-    losses = {"uninterrupted": uninterrupted, "kept": kept, "reset": reset}
+    courses = {"uninterrupted": uninterrupted, "kept": kept, "reset": reset}
+    losses = {name: values[list(LOOKS)] for name, values in courses.items()}
     metrics = _came_back(found, expected, prefix) | documented
     metrics["kept_averages_differ_after_rel"] = float(np.abs(kept_after / after - 1).max())
     for name, values in losses.items():
         metrics |= {f"{name}_loss_after_{n}_updates": float(v) for n, v in zip(LOOKS, values, strict=True)}
-    return Outcome(metrics=metrics, arrays={"updates": np.array(LOOKS), **losses})
+    arrays = {"updates": np.array(LOOKS), **losses, "trained_steps": trained[:, 0], "trained_course": trained[:, 1]}
+    return Outcome(metrics=metrics, arrays=arrays | {f"{name}_course": values for name, values in courses.items()})
 
 
 class _Data:
@@ -83,7 +93,7 @@ class _Data:
     of = classmethod(lambda cls, surroundings, parameters: cls(surroundings, parameters))
 
     def losses(self, program: Program, step: int) -> tuple[Array, Array]:
-        """Validation loss at each of :data:`LOOKS` of the following updates, and the averaged variances at the end.
+        """Validation loss before and after each of the following updates, and the averaged variances at the end.
 
         Args:
             program: restored.
@@ -92,8 +102,7 @@ class _Data:
         found = [program.inference_loss(*self.validation)]
         for number, (x, labels) in enumerate(self.second):
             program.run_step(x, labels, step + number)
-            if number + 1 in LOOKS:
-                found.append(program.inference_loss(*self.validation))
+            found.append(program.inference_loss(*self.validation))
         values = program.values()
         variances = [value for name, value in sorted(values.items()) if AVERAGE in name and "moments" in name]
         return np.array(found), np.concatenate([value.reshape(-1) for value in variances])

@@ -93,10 +93,10 @@ def _fold(claim: Judged) -> Fold:
             )
         ),
     ]
-    if claim.picture is not None:
-        drawn = claim.picture
+    for number, drawn in enumerate(claim.pictures, start=1):
+        figure = f"{key}-figure" if number == 1 else f"{key}-figure-{number}"
         caption = say("{text}", text=visible(drawn.caption))
-        blocks.append(Figure(f"{key}-figure", visible(drawn.title), caption, visible(drawn.alternative), drawn.svg))
+        blocks.append(Figure(figure, visible(drawn.title), caption, visible(drawn.alternative), drawn.svg))
     if claim.figures:
         rows = [(text_cell(name.replace("_", " ")), number_cell(value, 4)) for name, value in claim.figures.items()]
         blocks.append(table(f"{key}-figures", "Figures", (Column("Figure"), Column("Value", True)), rows))
