@@ -21,7 +21,10 @@ from bn_impls.registry import describe
 
 def figures(losses: list[float], reference: list[float], band: float = 1e-5) -> dict[str, Any]:
     """Split figures of two curves, where rounding takes a loss as far as 100 bands."""
-    return convergence.split_figures(np.array(losses), Reference(np.array(reference), np.full(len(reference), band)))
+    size = len(reference)
+    return convergence.split_figures(
+        np.array(losses), Reference(np.array(reference), np.full(size, band), np.zeros(size))
+    )
 
 
 def test_the_first_step_beyond_the_threshold_by_hand() -> None:
@@ -68,12 +71,12 @@ def test_a_first_loss_is_judged_beside_what_the_dtype_does_to_the_network() -> N
     """A float32 that overflows in the reference's own network is no other forward pass; without that it is one."""
     exact, nan = np.array([2.0, 1.0]), math.nan
     fine, overflowed = np.array([1e-7, 1e-6]), np.array([math.inf, math.inf])
-    assert convergence.judge(np.array([nan, nan]), Reference(exact, overflowed)) is None
-    assert convergence.departure(np.array([nan, nan]), Reference(exact, overflowed)) == "diverged"
+    assert convergence.judge(np.array([nan, nan]), Reference(exact, overflowed, overflowed)) is None
+    assert convergence.departure(np.array([nan, nan]), Reference(exact, overflowed, overflowed)) == "diverged"
     for wrong in (nan, 2.001):
-        told = convergence.judge(np.array([wrong, 1.0]), Reference(exact, fine))
+        told = convergence.judge(np.array([wrong, 1.0]), Reference(exact, fine, fine))
         assert str(told).endswith("the forward pass is not the reference's")
-    assert convergence.judge(np.array([2.0001, 1.0]), Reference(exact, fine)) is None
+    assert convergence.judge(np.array([2.0001, 1.0]), Reference(exact, fine, fine)) is None
 
 
 def test_the_reference_trained_in_float64_equals_itself_to_the_bit(network_case: Any, surroundings: Any) -> None:

@@ -12,7 +12,7 @@ from benchmarks.axes import convergence
 from benchmarks.axes.outcome import Surroundings
 from benchmarks.axes.training import Experiment
 from benchmarks.trainings import lockstep
-from benchmarks.trainings.lockstep import ALLOWED, Reference, band_of, one_ulp_away
+from benchmarks.trainings.lockstep import ALLOWED, FURTHER, Reference, band_of, ulps_away
 from bn_impls.numpy_reference import IMPLEMENTATION
 
 
@@ -40,21 +40,40 @@ def test_the_band_is_the_largest_difference_so_far() -> None:
 def test_one_ulp_away_is_one_ulp_away() -> None:
     """Kernels up or down by float32's spacing at each element; biases and the rest stay."""
     start = {"dense_0/kernel": np.array([[1.0, -0.5], [3.0, 1e-3]]), "dense_0/bias": np.zeros(2)}
-    moved = one_ulp_away(start, "float32", np.random.default_rng(0))
+    moved = ulps_away(start, "float32", np.random.default_rng(0))
     ulps = (moved["dense_0/kernel"] - start["dense_0/kernel"]) / np.spacing(np.abs(start["dense_0/kernel"]), dtype="f4")
     np.testing.assert_array_equal(np.abs(ulps), 1.0)
     assert moved["dense_0/bias"] is start["dense_0/bias"]
-    wide = one_ulp_away(start, "bfloat16", np.random.default_rng(0))["dense_0/kernel"]
+    ten = ulps_away(start, "float32", np.random.default_rng(0), ulps=10)["dense_0/kernel"]
+    np.testing.assert_allclose(ten - start["dense_0/kernel"], 10 * (moved["dense_0/kernel"] - start["dense_0/kernel"]))
+    wide = ulps_away(start, "bfloat16", np.random.default_rng(0))["dense_0/kernel"]
     assert np.abs(wide - start["dense_0/kernel"])[0, 0] == 2.0**-7
 
 
 def test_the_limit_reads_the_band_at_twice_the_step() -> None:
     """Step 0 looks at step 2, step 1 at step 4, and the last ones at the last."""
     band = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    np.testing.assert_array_equal(Reference(band, band).limit, ALLOWED * np.array([3.0, 5.0, 5.0, 5.0, 5.0]))
+    near = Reference(np.ones(5), band, wide=np.zeros(5))
+    np.testing.assert_array_equal(near.limit, ALLOWED * np.array([3.0, 5.0, 5.0, 5.0, 5.0]))
 
 
-EXACT = Reference(np.array([4.0, 2.0, 1.0]), np.array([1e-7, 1e-6, 1e-4]))  # the limit is 1e-2 throughout
+def test_a_jump_that_large_roundings_meet_counts_as_rounding() -> None:
+    """From 100 ulps away a unit crosses a kink: ten times that is allowed, where it is more than 100 bands."""
+    found = Reference(np.ones(3), band=np.full(3, 1e-6), wide=np.array([1e-5, 1e-5, 1e-3]))
+    np.testing.assert_allclose(found.limit, [FURTHER * 1e-3] * 3)
+    assert found.beyond_rounding(np.array([1.0, 1.0, 1.009])) is None
+    assert found.beyond_rounding(np.array([1.0, 1.0, 1.011])) == 2
+
+
+def test_a_reference_starts_some_networks_a_hundred_ulps_away(surroundings: Surroundings) -> None:
+    """Their first losses differ by more than those of one ulp; both bands only grow."""
+    experiment = Experiment.of(IMPLEMENTATION, case(), surroundings)
+    found = lockstep.reference(experiment, 1)
+    assert 10 * found.band[0] < found.wide[0] < 1e-3
+    assert np.all(np.diff(found.band) >= 0) and np.all(np.diff(found.wide) >= 0)
+
+
+EXACT = Reference(np.array([4.0, 2.0, 1.0]), np.array([1e-7, 1e-6, 1e-4]), np.zeros(3))  # the limit is 1e-2 throughout
 
 
 @pytest.mark.parametrize(
