@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pages import calibration, checkpoints, claims, hump, networks, readme
+from benchmarks.pages import calibration, checkpoints, claims, hump, networks, readme, replicas
 from benchmarks.pages.markers import Blocks, filled
 
 PAGES: Mapping[Path, Blocks] = {

@@ -16,6 +16,7 @@ from benchmarks.report.run import Record
 from benchmarks.report.trainings import departure, first_beyond_rounding, first_split, threshold, uses_batch_norm
 
 RUN = CHECKOUT / "reports" / "networks"
+NOTHING = "No run is published yet: the command above with `--output reports/networks` makes one."
 ROUNDING = "*rounding alone*"
 NEVER, NOT_TRAINED, MISSING = "-", "not trained", "not measured"
 
@@ -26,6 +27,8 @@ def lockstep(folder: Path = RUN) -> str:
     Args:
         folder: of a run of the convergence axis.
     """
+    if not folder.exists():
+        return NOTHING
     records = [record for record in read_run(folder).records if record.axis == "convergence"]
     parts = [_counted(records)]
     for title, batch_norm in (("With", True), ("Without", False)):

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.costs.interleave import interval
 from benchmarks.harness.workers import CHECKOUT
+from benchmarks.pages.lockstep import lockstep
 from benchmarks.pages.markers import table
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
@@ -131,4 +132,4 @@ def _ordering(name: str, accuracy: Mapping[tuple[str, bool], Mapping[int, float]
     )
 
 
-BLOCKS = {"training loops": loops, "document 000": mnist}
+BLOCKS = {"lock-step": lockstep, "training loops": loops, "document 000": mnist}
