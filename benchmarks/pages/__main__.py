@@ -11,7 +11,7 @@ from benchmarks.pages import calibration, checkpoints, claims, hump, networks, r
 from benchmarks.pages.markers import Blocks, filled
 
 PAGES: Mapping[Path, Blocks] = {
-    page.PAGE: page.BLOCKS for page in (readme, networks, checkpoints, calibration, claims, hump)
+    page.PAGE: page.BLOCKS for page in (readme, networks, checkpoints, calibration, claims, hump, replicas)
 }
 
 
