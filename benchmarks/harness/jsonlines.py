@@ -59,3 +59,18 @@ def read(path: Path, complaint: Callable[[dict[str, Any]], str | None]) -> Itera
             continue
         wrong = complaint(value) if isinstance(value, dict) else "not an object"
         yield Damage(path.name, number, wrong) if wrong else value
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    """Plain values with a text replaced in every string among them.
+
+    Args:
+        value: what JSON can hold.
+        old: what to look for.
+        new: what stands there afterwards.
+    """
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {key: replaced(one, old, new) for key, one in value.items()}
+    return [replaced(one, old, new) for one in value] if isinstance(value, list) else value

@@ -22,6 +22,7 @@ from benchmarks.cases import UNTIMED, Case, gates
 from benchmarks.harness import crossing, handover, lanes, rounds
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.jsonlines import replaced
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.progress import Display
 from benchmarks.harness.workers import WorkerSettings
@@ -33,21 +34,6 @@ STARTING_S = 180.0  # longest time that importing an implementation may take
 BLAS = ("OPENBLAS", "MKL", "VECLIB_MAXIMUM")
 SCRATCH = "SCRATCH"
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
-
-
-def replaced(value: Any, old: str, new: str) -> Any:
-    """Plain values with a text replaced in every string among them.
-
-    Args:
-        value: what JSON can hold.
-        old: what to look for.
-        new: what stands there afterwards.
-    """
-    if isinstance(value, str):
-        return value.replace(old, new)
-    if isinstance(value, dict):
-        return {key: replaced(one, old, new) for key, one in value.items()}
-    return [replaced(one, old, new) for one in value] if isinstance(value, list) else value
 
 
 class Scheduler:

@@ -79,6 +79,16 @@ def test_a_first_loss_is_judged_beside_what_the_dtype_does_to_the_network() -> N
     assert convergence.judge(np.array([2.0001, 1.0]), Reference(exact, fine, fine)) is None
 
 
+def test_the_cases_of_a_worker_share_a_data_set_that_none_can_change(surroundings: Any) -> None:
+    """Read once; a trainer that writes into it is stopped before another case sees that."""
+    data = surroundings.dataset("digits")
+    assert surroundings.dataset("digits") is data
+    for split in (data.train, data.validation, data.test):
+        for array in (split.inputs, split.labels):
+            with pytest.raises(ValueError, match="read-only"):
+                array[:] = 0
+
+
 def test_the_reference_trained_in_float64_equals_itself_to_the_bit(network_case: Any, surroundings: Any) -> None:
     """Same weights, same batches, same order: no difference at any step."""
     outcome = convergence.run(IMPLEMENTATION, network_case(dtype="float64"), surroundings)

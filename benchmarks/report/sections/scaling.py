@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from benchmarks.report.document import Block, Cell, Column, Heading, Paragraph, say
+from benchmarks.report.document import Block, Cell, Column, Heading, Paragraph, Rich, say
 from benchmarks.report.roofs import TOO_FAST, Roof
 from benchmarks.report.sections.roofline import members_of
 from benchmarks.report.speeds import Group
@@ -72,8 +72,15 @@ def scaling(view: View) -> list[Block]:
     found = scalings(members_of(view))
     if not found:
         return []
+    title = "The smallest and the largest shape of every callable"
+    rows = [_row(view, one) for one in found]
+    heading = Heading("Does the work grow with the size?", KEY)
+    return [heading, Paragraph(_told(found)), table(f"{KEY}-table", title, COLUMNS, rows)]
+
+
+def _told(found: Sequence[Scaling]) -> Rich:
     count = {verdict: sum(one.verdict == verdict for one in found) for verdict in TONES}
-    told = say(
+    return say(
         "Of {all} callables that were timed at several sizes, the work of {grows} is proved to grow with the size: the "
         "largest shape cannot be computed in the time that the smallest one takes, and it took no less than the "
         "machine needs for it. {left_out} took less than that; of {unproved} it cannot be told, because the smallest "
@@ -83,38 +90,36 @@ def scaling(view: View) -> list[Block]:
         left_out=str(count[LEFT_OUT]) if count[LEFT_OUT] else "None",
         unproved=str(count[UNPROVED]),
     )
-    columns = [
-        Column("Work"),
-        Column("Implementation"),
-        Column("Style"),
-        Column("Smallest"),
-        Column("Step", True, "at the smallest shape"),
-        Column("Largest"),
-        Column("Step there", True, "at the largest shape"),
-        Column("Limit there", True, "the shortest time that the machine allows at the largest shape"),
-        Column("Values, times", True, "of the largest shape over the smallest"),
-        Column("Time, times", True, "of the largest shape over the smallest"),
-        Column("Its work"),
-    ]
-    rows = [
-        (
-            Cell(WORKS.get(one.group.work, visible(one.group.work)), one.group.work),
-            implementation_cell(view, one.small.speed.record.implementation),
-            parameter_cell(one.small.speed.record, "style"),
-            *(cell for roof in (one.small, one.large) for cell in _size(roof)),
-            seconds_cell(one.large.limit.seconds),
-            count_cell(one.values),
-            number_cell(one.large.step_s / one.small.step_s),
-            Cell(one.verdict, one.verdict, tone=TONES[one.verdict]),
-        )
-        for one in found
-    ]
-    title = "The smallest and the largest shape of every callable"
-    return [
-        Heading("Does the work grow with the size?", KEY),
-        Paragraph(told),
-        table(f"{KEY}-table", title, columns, rows),
-    ]
+
+
+COLUMNS = (
+    Column("Work"),
+    Column("Implementation"),
+    Column("Style"),
+    Column("Smallest"),
+    Column("Step", True, "at the smallest shape"),
+    Column("Largest"),
+    Column("Step there", True, "at the largest shape"),
+    Column("Limit there", True, "the shortest time that the machine allows at the largest shape"),
+    Column("Values, times", True, "of the largest shape over the smallest"),
+    Column("Time, times", True, "of the largest shape over the smallest"),
+    Column("Its work"),
+)
+
+
+def _row(view: View, one: Scaling) -> tuple[Cell, ...]:
+    record = one.small.speed.record
+    return (
+        Cell(WORKS.get(one.group.work, visible(one.group.work)), one.group.work),
+        implementation_cell(view, record.implementation),
+        parameter_cell(record, "style"),
+        *_size(one.small),
+        *_size(one.large),
+        seconds_cell(one.large.limit.seconds),
+        count_cell(one.values),
+        number_cell(one.large.step_s / one.small.step_s),
+        Cell(one.verdict, one.verdict, tone=TONES[one.verdict]),
+    )
 
 
 def _size(roof: Roof) -> tuple[Cell, Cell]:
