@@ -233,7 +233,7 @@ def add_options(add: Callable[..., Any]) -> None:
         "--networks",
         type=_names,
         metavar="X,Y",
-        help="networks to train, as 000,004; default: 000, in a full run all six; see docs/networks.md",
+        help="networks to train, as 000,004; default: 000, in a full run all seven; see docs/networks.md",
     )
     add(
         "--data-dir",

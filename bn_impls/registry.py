@@ -38,6 +38,8 @@ class Descriptor:
         environment: variables that its process must be started with, as pairs.
         does_without: top-level modules that its framework imports where they are installed and does without elsewhere;
             its process imports it as if they were not.
+        choice_for: of which frameworks' users it is a choice, by the title that the advice has for them, with its place
+            among their choices: 0 is the layer that the framework's own pages offer first.
         yardstick: whether others are measured by it and nobody would build with it; it is shown and not recommended.
         problem: why the descriptor itself cannot be used; None if it can.
     """
@@ -56,6 +58,7 @@ class Descriptor:
     checkpoint_probes: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     does_without: tuple[str, ...] = ()
+    choice_for: tuple[tuple[str, int], ...] = ()
     yardstick: bool = False
     problem: str | None = None
 
@@ -136,6 +139,7 @@ BUILT_IN = (
         framework="TensorFlow",
         summary="tf.nn.moments + tf.nn.batch_normalization + ExponentialMovingAverage with num_updates",
         target="bn_impls.tf_manual:IMPLEMENTATION",
+        choice_for=(("TensorFlow 2", 4),),
         **_TF_FORMATS,
         **_TENSORFLOW,
     ),
@@ -144,6 +148,7 @@ BUILT_IN = (
         framework="Keras 3 on TensorFlow",
         summary="tf.keras.layers.BatchNormalization",
         target="bn_impls.keras_layer:IMPLEMENTATION",
+        choice_for=(("TensorFlow 2", 0), ("Keras 3, any backend", 0)),
         formats=("keras", "weights-h5", "tf-checkpoint", "saved-model"),
         partial_formats=("keras:network", "tf-checkpoint:network"),
         environment=(("KERAS_BACKEND", "tensorflow"),),
@@ -153,18 +158,21 @@ BUILT_IN = (
         name="tf1-manual",
         summary="document 004's function: placeholders, ExponentialMovingAverage of tensors, tf.cond, one call a step",
         target="bn_impls.tf1_manual:ONE_CALL",
+        choice_for=(("TensorFlow 1", 1),),
         **_TF1 | _AVERAGES | {name: _TENSORFLOW[name] for name in ("modules", "install")},
     ),
     Descriptor(
         name="tf1-manual-two-call",
         summary="the same, trained as document 004 does: the update in a second call, with isTraining false",
         target="bn_impls.tf1_manual:TWO_CALLS",
+        choice_for=(("TensorFlow 1", 2),),
         **_TF1 | _AVERAGES | {name: _TENSORFLOW[name] for name in ("modules", "install")},
     ),
     Descriptor(
         name="tf1-layers",
         summary="tf.layers.batch_normalization, UPDATE_OPS under control dependencies (documents 000, 001, 004)",
         target="bn_impls.tf1_layers:IMPLEMENTATION",
+        choice_for=(("TensorFlow 1", 0),),
         **_TF1 | _TF_KERAS,
     ),
     Descriptor(
@@ -172,6 +180,7 @@ BUILT_IN = (
         framework="TensorFlow",
         summary="tf.compat.v1.nn.fused_batch_norm, its returned statistics assigned by the caller",
         target="bn_impls.tf_fused:IMPLEMENTATION",
+        choice_for=(("TensorFlow 2", 3),),
         **_TF_FORMATS,
         **_TENSORFLOW,
     ),
@@ -180,6 +189,7 @@ BUILT_IN = (
         framework="Keras 2",
         summary="tf_keras.layers.BatchNormalization: fused for maps, by moments for rank 2",
         target="bn_impls.tf_keras_layer:IMPLEMENTATION",
+        choice_for=(("TensorFlow 2", 1),),
         **_TF_FORMATS,
         **_TENSORFLOW | _TF_KERAS,
     ),
@@ -188,6 +198,7 @@ BUILT_IN = (
         framework="PyTorch",
         summary="torch.nn.BatchNorm1d, 2d and 3d",
         target="bn_impls.torch_layer:IMPLEMENTATION",
+        choice_for=(("PyTorch", 0),),
         modules=("torch", "safetensors"),
         install=from_checkout("torch"),
         styles=("eager", "graph"),
@@ -199,6 +210,7 @@ BUILT_IN = (
         framework="Flax on JAX",
         summary="flax.nnx.BatchNorm",
         target="bn_impls.flax_layer:IMPLEMENTATION",
+        choice_for=(("JAX", 0),),
         modules=("jax", "flax", "orbax.checkpoint"),
         install=from_checkout("jax"),
         styles=("xla", "eager"),
@@ -210,6 +222,7 @@ BUILT_IN = (
         framework="Keras 3 on JAX",
         summary="keras.layers.BatchNormalization through stateless_call",
         target="bn_impls.keras_jax_layer:IMPLEMENTATION",
+        choice_for=(("Keras 3, any backend", 1),),
         modules=("jax", "keras", "orbax.checkpoint"),
         install=from_checkout("keras-jax"),
         styles=("xla", "eager"),
@@ -223,6 +236,7 @@ BUILT_IN = (
         framework="Keras 3 on PyTorch",
         summary="keras.layers.BatchNormalization, recorded by PyTorch's autograd",
         target="bn_impls.keras_torch_layer:IMPLEMENTATION",
+        choice_for=(("Keras 3, any backend", 2),),
         modules=("torch", "safetensors", "keras"),
         install=from_checkout("keras-torch"),
         **_TORCH_FORMATS,
@@ -234,6 +248,7 @@ BUILT_IN = (
         framework="ONNX Runtime",
         summary="the ONNX operator BatchNormalization: a node to infer and one in training mode; no gradients",
         target="bn_impls.onnxruntime_layer:IMPLEMENTATION",
+        choice_for=(("ONNX Runtime, inference only", 0),),
         modules=("onnxruntime", "onnx"),
         install=from_checkout("onnx"),
         styles=("graph",),
@@ -245,6 +260,7 @@ BUILT_IN = (
         framework="Sonnet on TensorFlow",
         summary="snt.BatchNorm, with debiased averages",
         target="bn_impls.sonnet_layer:IMPLEMENTATION",
+        choice_for=(("TensorFlow 2", 2),),
         modules=("tensorflow", "sonnet"),
         install=from_checkout("sonnet"),
         styles=_TENSORFLOW["styles"],
@@ -257,6 +273,7 @@ BUILT_IN = (
         framework="Haiku on JAX",
         summary="hk.BatchNorm through transform_with_state, with debiased averages",
         target="bn_impls.haiku_layer:IMPLEMENTATION",
+        choice_for=(("JAX", 1),),
         modules=("jax", "haiku", "orbax.checkpoint"),
         install=from_checkout("haiku"),
         styles=("xla", "eager"),

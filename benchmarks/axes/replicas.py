@@ -8,7 +8,7 @@ each replica reads and what is saved are told.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,41 +42,76 @@ def run(name: str, settings: Configuration, parameters: Mapping[str, Any]) -> Ou
     except WorkerLost as lost:
         return Outcome(status=lost.status, reason=f"it does not start: {lost.reason}")
     try:
-        watched = Watched(layer, processes)
-        comparison = Comparison(watched.layer, parameters["seed"])
-        steps, parts, gradients_differ = [], [], 0.0
-        for _ in range(parameters["steps"]):
-            steps.append(comparison.step(gradients=True))
-            parts.append(watched.part_figures(comparison))
-            gradients_differ = max(gradients_differ, *(_differ(processes.gradients[name]) for name in SUMMED))
-        states = watched.states
-        saved = processes.ask("save", folder=processes.folder.name)
+        found = _train(Watched(layer, processes), parameters)
     except WorkerLost as lost:
         return Outcome(status=lost.status, reason=lost.reason)
     finally:
         layer.close()
-    metrics = summarize(steps) | {"replicas": len(states["moving_mean"])}
-    of_parts = summarize(parts)
-    if not spread.synchronized:
-        metrics |= {f"part_{name}": of_parts[name] for name in ("worst_quantity", "worst_error_over_bound")}
-    metrics |= {f"{what}_replicas_differ_abs": _differ(states[what]) for what in STATISTICS}
-    metrics |= {"parameter_gradients_replicas_differ_abs": gradients_differ}
-    metrics |= {"saved": what_is_saved(states, saved), "step_ns_min": min(processes.took_ns)}
-    updates = len(steps)
-    if "num_updates" in states:  # Keras' layer counts nothing
-        updates = metrics["num_updates"] = int(states["num_updates"].min())
+    metrics = _metrics(found, spread)
     seen = {"replicas": Observation(str(metrics["replicas"]), "num_replicas_in_sync, and an output from each")}
     labels, wrong = labelled({"replicas": str(REPLICAS)}, seen)
     if wrong:
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
+    steps = len(found.whole)
+    updates = metrics.get("num_updates", steps)  # Keras' layer counts nothing
     if spread.synchronized:
-        reason = judge_synchronized(metrics, updates, len(steps))
+        reason = judge_synchronized(metrics, updates, steps)
     else:
-        reason = judge(of_parts, updates, len(steps), [])
-    samples = {"step_ns": processes.took_ns}
-    return Outcome(
-        status="disagrees" if reason else "ok", reason=reason, metrics=metrics, samples=samples, labels=labels
+        reason = judge(summarize(found.parts), updates, steps, [])
+    status = "disagrees" if reason else "ok"
+    return Outcome(status=status, reason=reason, metrics=metrics, samples={"step_ns": found.step_ns}, labels=labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a case measured.
+
+    Attributes:
+        whole: error figures of each step against the whole batch.
+        parts: of each step against each replica's part, the worse of the replicas.
+        gradients_differ: the largest difference of parameters' gradients among replicas.
+        states: what every replica read after the last step, one row a replica.
+        saved: of each process, what its checkpoint holds.
+        step_ns: of each step.
+    """
+
+    whole: list[Figures]
+    parts: list[Figures]
+    gradients_differ: float
+    states: Mapping[str, Array]
+    saved: list[Mapping[str, Array]]
+    step_ns: list[int]
+
+
+def _train(watched: Watched, parameters: Mapping[str, Any]) -> _Found:
+    processes = watched.processes
+    comparison = Comparison(watched.layer, parameters["seed"])
+    whole, parts, differ = [], [], [0.0]
+    for _ in range(parameters["steps"]):
+        whole.append(comparison.step(gradients=True))
+        parts.append(watched.part_figures(comparison))
+        differ += [_differ(processes.gradients[name]) for name in SUMMED]
+    return _Found(
+        whole=whole,
+        parts=parts,
+        gradients_differ=max(differ),
+        states=watched.states,
+        saved=processes.ask("save", folder=processes.folder.name),
+        step_ns=processes.took_ns,
     )
+
+
+def _metrics(found: _Found, spread: Replicated) -> dict[str, Any]:
+    metrics = summarize(found.whole) | {"replicas": len(found.states["moving_mean"])}
+    if not spread.synchronized:
+        of_parts = summarize(found.parts)
+        metrics |= {f"part_{name}": of_parts[name] for name in ("worst_quantity", "worst_error_over_bound")}
+    metrics |= {f"{what}_replicas_differ_abs": _differ(found.states[what]) for what in STATISTICS}
+    metrics |= {"parameter_gradients_replicas_differ_abs": found.gradients_differ}
+    metrics |= {"saved": what_is_saved(found.states, found.saved), "step_ns_min": min(found.step_ns)}
+    if "num_updates" in found.states:
+        metrics["num_updates"] = int(found.states["num_updates"].min())
+    return metrics
 
 
 class Watched:

@@ -96,12 +96,25 @@ def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
     try:
         data_options.refuse_others(folder.settings, options)
         content = verdicts.read(folder.path)
+        _refuse_without_arrays(folder)
         asked = chosen([*_ids(content), *options.ids])
     except (BadConfiguration, BadRunFolder, UnknownName):
         folder.close()
         raise
     folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
     return folder, asked
+
+
+def _refuse_without_arrays(folder: RunFolder) -> None:
+    """Judging again needs every array that the records name; without one, verdicts that stand would be lost."""
+    named = [record["samples"]["file"] for record in folder.records().values() if "file" in record["samples"]]
+    absent = [name for name in named if not (folder.path / name).exists()]
+    if absent:
+        raise BadRunFolder(
+            f"{folder.path} lacks {len(absent)} of the {len(named)} array files that its records name, such as "
+            f"{absent[0]}, but should have all to be judged again; put them back, or read what stands there with "
+            f"{shlex.join(['bn-bench', 'report', str(folder.path)])}"
+        )
 
 
 def _settings(options: argparse.Namespace, asked: Sequence[Claim]) -> Settings:

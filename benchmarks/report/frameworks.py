@@ -7,16 +7,28 @@ Yardsticks are in no list, as nobody chooses them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-CHOICES = {
-    "TensorFlow 2": ("keras", "tf-keras", "sonnet", "tf-fused", "tf-manual"),
-    "PyTorch": ("torch",),
-    "JAX": ("flax", "haiku"),
-    "TensorFlow 1": ("tf1-layers", "tf1-manual", "tf1-manual-two-call"),
-    "Keras 3, any backend": ("keras", "keras-jax", "keras-torch"),
-    "ONNX Runtime, inference only": ("onnxruntime",),
-}
+from bn_impls.registry import BUILT_IN, Descriptor
+
+ORDER = ("TensorFlow 2", "PyTorch", "JAX", "TensorFlow 1", "Keras 3, any backend", "ONNX Runtime, inference only")
+"""In which frameworks are shown; one that is not named here comes after them."""
+
+
+def choices_of(descriptors: Iterable[Descriptor]) -> dict[str, list[str]]:
+    """Framework -> its implementations, the framework's own layer first.
+
+    Args:
+        descriptors: each says in ``choice_for`` whose choice it is.
+    """
+    found: dict[str, list[tuple[int, str]]] = {title: [] for title in ORDER}
+    for descriptor in descriptors:
+        for title, place in descriptor.choice_for:
+            found.setdefault(title, []).append((place, descriptor.name))
+    return {title: [who for _, who in sorted(names)] for title, names in found.items() if names}
+
+
+CHOICES = choices_of(BUILT_IN)
 COLOURS = 8
 OTHERS = 6  # the colour of yardsticks and of what belongs to no framework here
 
@@ -59,4 +71,5 @@ def colour_numbers(names: Sequence[str]) -> dict[str, int]:
 
 
 def _framework(who: str) -> int:
-    return next((place for place, names in enumerate(CHOICES.values()) if who in names), OTHERS)
+    place = next((place for place, names in enumerate(CHOICES.values()) if who in names), OTHERS)
+    return min(place, OTHERS)

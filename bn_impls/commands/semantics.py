@@ -14,6 +14,10 @@ CONTRADICTED, FAILED = 1, 3
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which implementations, which questions, and how to print."""
+    parser.epilog = (
+        "exit codes: 0 as declared; 1 something else than declared was observed; 2 usage; 3 a question failed, "
+        "crashed, timed out, ran out of memory or was not asked"
+    )
     parser.add_argument("names", metavar="NAME", nargs="*", help="implementations, or module:OBJECT; all if left out")
     parser.add_argument("--question", action="append", default=[], metavar="KEY", help="ask this one only; repeatable")
     parser.add_argument(

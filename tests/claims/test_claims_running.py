@@ -169,7 +169,7 @@ def interrupted(folder: Path) -> tuple[int, str]:
 def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Code 130 and the way on; then a verdict, a report, code 0; then nothing is left to do, and the file stays."""
+    """Code 130 and the way on; a verdict, a report, code 0; nothing is left to do. Without an array it is refused."""
     folder = tmp_path / "run"
     code, said = interrupted(folder)
     assert code == 130 and f"bn-bench claims --resume {folder}" in said
@@ -186,6 +186,11 @@ def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     assert main(["claims", "--resume", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == printed
     assert (folder / "records.jsonl").read_bytes() == lines
+    judged, array = (folder / "claims.json").read_bytes(), next((folder / "curves").iterdir())
+    array.unlink()
+    assert main(["claims", "--resume", str(folder)]) == 2
+    assert f"lacks 1 of the 4 array files that its records name, such as curves/{array.name}" in capsys.readouterr().err
+    assert (folder / "claims.json").read_bytes() == judged
 
 
 def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:

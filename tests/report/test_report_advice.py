@@ -8,13 +8,13 @@ from pathlib import Path
 from benchmarks.report.document import Paragraph, plain
 from benchmarks.report.drawing import compose
 from benchmarks.report.figures.canvas import series
-from benchmarks.report.frameworks import CHOICES, colour_numbers
+from benchmarks.report.frameworks import CHOICES, choices_of, colour_numbers
 from benchmarks.report.scope import WHICH, title_of
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advise, sentence
 from benchmarks.report.sections.glance import glance
 from benchmarks.report.view import View
-from bn_impls.registry import BUILT_IN
+from bn_impls.registry import BUILT_IN, Descriptor
 from tests.report import synthetic
 from tests.report.synthetic import Json, agreement, layer_case, record, throughput
 
@@ -43,9 +43,20 @@ def cells(view: View, who: str) -> dict[str, str]:
 
 
 def test_every_implementation_that_can_be_chosen_has_a_framework() -> None:
-    """And no list names another one."""
-    listed = {who for names in CHOICES.values() for who in names}
-    assert listed == {descriptor.name for descriptor in BUILT_IN if not descriptor.yardstick}
+    """By its own descriptor, and a yardstick has none."""
+    assert [one.name for one in BUILT_IN if bool(one.choice_for) == one.yardstick] == []
+    assert CHOICES["Keras 3, any backend"] == ["keras", "keras-jax", "keras-torch"]
+
+
+def test_a_new_framework_needs_nothing_but_its_descriptor() -> None:
+    """It comes after those that are there; a second layer of a known one takes its place in that one's order."""
+    new = (
+        Descriptor(name="mx", framework="MLX", summary="", target="a:B", choice_for=(("MLX", 0),)),
+        Descriptor(name="haiku-2", framework="Haiku", summary="", target="a:B", choice_for=(("JAX", 2),)),
+    )
+    found = choices_of((*new, *BUILT_IN))
+    assert list(found) == [*CHOICES, "MLX"] and found["MLX"] == ["mx"]
+    assert found["JAX"] == ["flax", "haiku", "haiku-2"]
 
 
 def test_the_plain_choice_and_what_is_decidedly_faster(view_of: Build) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,31 @@ def restore(
         subject.close()
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What the first stage left.
+
+    Attributes:
+        expected: all arrays of the state, by name.
+        others: what they were, or would be, by the cause that would explain finding them.
+        inference: of the fixed inputs.
+        losses: one number of each step of the uninterrupted run.
+    """
+
+    expected: Mapping[str, Array]
+    others: Mapping[str, Mapping[str, Array]]
+    inference: Array
+    losses: Array
+
+    @classmethod
+    def of(cls, scratch: Path) -> _Kept:
+        kept = canonical.read(scratch / ARRAYS)
+        losses, inference = kept.pop("losses"), kept.pop("inference")
+        others = {cause: _under(kept, prefix) for cause, prefix in (("earlier", EARLIER), ("replica", REPLICA))}
+        expected = {name: array for name, array in kept.items() if not name.startswith((EARLIER, REPLICA))}
+        return cls(expected, others, inference, losses)
+
+
 def _restored(
     subject: Subject,
     parameters: Mapping[str, Any],
@@ -84,10 +109,7 @@ def _restored(
     situation = parameters.get("situation", NEW)
     if situation == "trained":
         subject.advance(0, STEPS_BEFORE_RESTORE)
-    kept = canonical.read(scratch / ARRAYS)
-    losses, inference = kept.pop("losses"), kept.pop("inference")
-    others = {cause: _under(kept, prefix) for cause, prefix in (("earlier", EARLIER), ("replica", REPLICA))}
-    expected = {name: array for name, array in kept.items() if not name.startswith((EARLIER, REPLICA))}
+    kept = _Kept.of(scratch)
     before, began = subject.everything(), time.perf_counter_ns()
     try:
         subject.formats[parameters["format"]].restore(folder_of(scratch, parameters["format"]))
@@ -95,24 +117,24 @@ def _restored(
         return _refused(situation, str(error).replace(f"{scratch}/", ""), bool(parameters.get("partial")))
     restore_ns = time.perf_counter_ns() - began
     found, predicted = subject.everything(), subject.infer()
-    inference = inference[: len(predicted)]  # a layer for smaller batches has got the first rows
+    inference = kept.inference[: len(predicted)]  # a layer for smaller batches has got the first rows
     same_batches = "batch_size" not in parameters.get("into", {})
     steps = parameters["steps_after"] if same_batches else 0
-    resumed = subject.advance(parameters["steps_before"], steps) if steps else np.empty(0, losses.dtype)
+    resumed = subject.advance(parameters["steps_before"], steps) if steps else np.empty(0, kept.losses.dtype)
     labels, wrong = subject.observe()
     if wrong:
         return Outcome(status="failed", reason=f"a label is wrong: {wrong}", labels=labels)
-    lost = lost_arrays(found, expected, before, others)
+    lost = lost_arrays(found, kept.expected, before, kept.others)
     metrics = {
         **inference_figures(predicted, inference),
-        **restored_figures({name: a.astype(expected[name].dtype) for name, a in found.items()}, expected),
-        **(resumed_figures(resumed, losses) if steps else {}),
-        "arrays": len(expected),
+        **restored_figures({name: a.astype(kept.expected[name].dtype) for name, a in found.items()}, kept.expected),
+        **(resumed_figures(resumed, kept.losses) if steps else {}),
+        "arrays": len(kept.expected),
         "arrays_lost": len(lost),
         **cost_figures(facts, restore_ns),
     }
     samples = {
-        "uninterrupted_loss": losses.tolist(),
+        "uninterrupted_loss": kept.losses.tolist(),
         "resumed_loss": resumed.tolist(),
         **raw_costs(facts, restore_ns),
         **({"names": facts["names"]} if situation == NEW else {}),
@@ -120,8 +142,9 @@ def _restored(
         **({} if subject.dataset is None else {"dataset": subject.dataset}),
     }
     lacks_count = {part_of(one.name) for one in lost} == {"counters"}
-    hidden = hidden_loss(predicted, inference, resumed, losses, but=PARTS["counters"] if lacks_count else "")
-    reason = _told(diagnose(lost, expected, metrics), judge(metrics), hidden if lacks_count or not lost else None)
+    hidden = hidden_loss(predicted, inference, resumed, kept.losses, but=PARTS["counters"] if lacks_count else "")
+    diagnosis = diagnose(lost, kept.expected, metrics)
+    reason = _told(diagnosis, judge(metrics), hidden if lacks_count or not lost else None)
     broken = reason is not None and not parameters.get("partial")  # a part was saved on purpose
     if lacks_count and hidden is None and counter_documented is not None:
         broken, reason = False, counter_documented

@@ -106,7 +106,34 @@ def _claims(settings: Any) -> dict[str, str]:
 
 
 def _layer(implementation: Implementation, parameters: Mapping[str, Any], *, fresh: bool) -> Subject | Unsupported:
-    settings = Configuration(
+    unbuilt = parameters.get("situation") == "unbuilt"
+    settings = _layer_settings(implementation, parameters)
+    layer = _build(implementation, settings, unbuilt=unbuilt)
+    if isinstance(layer, Unsupported):
+        return layer
+    start = OTHER_SEED if fresh else parameters["seed"]
+    if not unbuilt:
+        _start(layer, start)
+    batches = _normal(parameters, 4, (parameters["steps_before"] + parameters["steps_after"], *settings.input_shape))
+    fixed = _normal(parameters, 5, settings.input_shape)  # fewer rows: the first
+    native = layer.to_native(fixed.astype(settings.dtype))
+
+    def infer() -> Array:
+        return layer.to_numpy(layer.inference(native))
+
+    return Subject(
+        formats=layer.formats if unbuilt else {"npz": layer_format(layer), **layer.formats},
+        everything=lambda: exported(layer),
+        infer=infer,
+        advance=lambda first, count: np.array([_step(layer, x, infer) for x in batches[first : first + count]]),
+        observe=lambda: labelled(_claims(settings), layer.observe(layer.inference, native)),
+        close=layer.close,
+        replica=lambda steps: _statistics_of_half(implementation, settings, start, batches[:steps]),
+    )
+
+
+def _layer_settings(implementation: Implementation, parameters: Mapping[str, Any]) -> Configuration:
+    return Configuration(
         input_shape=(parameters["batch_size"], LAYER_SHAPE[1]),
         layout="channels_last",
         dtype=parameters["dtype"],
@@ -118,62 +145,40 @@ def _layer(implementation: Implementation, parameters: Mapping[str, Any], *, fre
         style=parameters["layer_style"],
         device=parameters["device"],
     )
-    layer = _build(implementation, settings, parameters)
+
+
+def _normal(parameters: Mapping[str, Any], stream: int, shape: tuple[int, ...]) -> Array:
+    """Inputs of the case, of one of its streams of random numbers."""
+    return np.random.default_rng((parameters["seed"], stream)).normal(2.0, 3.0, shape)
+
+
+def _statistics_of_half(
+    implementation: Implementation, settings: Configuration, start: int, batches: Array
+) -> dict[str, Array]:
+    """What the statistics would be from the first half of each batch; nothing where that shape is refused."""
+    rows = settings.input_shape[0] // 2
+    layer = implementation.build(replace(settings, input_shape=(rows, *settings.input_shape[1:])))
     if isinstance(layer, Unsupported):
-        return layer
-    seed = OTHER_SEED if fresh else parameters["seed"]
-    if parameters.get("situation") != "unbuilt":
-        _start(layer, np.random.default_rng((seed, 3)))
-    total = parameters["steps_before"] + parameters["steps_after"]
-    drawn = np.random.default_rng((parameters["seed"], 4)).normal(2.0, 3.0, (total, *settings.input_shape))
-    fixed = np.random.default_rng((parameters["seed"], 5)).normal(
-        2.0, 3.0, settings.input_shape
-    )  # fewer rows: the first
-    native = layer.to_native(fixed.astype(settings.dtype))
-
-    def infer() -> Array:
-        return layer.to_numpy(layer.inference(native))
-
-    def advance(first: int, count: int) -> Array:
-        return np.array([_step(layer, x, infer) for x in drawn[first : first + count]])
-
-    def replica(steps: int) -> dict[str, Array]:
-        half = replace(settings, input_shape=(settings.input_shape[0] // 2, *settings.input_shape[1:]))
-        one = implementation.build(half)
-        if isinstance(one, Unsupported):
-            return {}
-        _start(one, np.random.default_rng((seed, 3)))
-        for x in drawn[:steps]:
-            one.training_step(one.to_native(x[: len(x) // 2].astype(settings.dtype)))
-        found = {name: array for name, array in exported(one).items() if "moving_" in name}
-        one.close()
-        return found
-
-    return Subject(
-        formats=layer.formats
-        if parameters.get("situation") == "unbuilt"
-        else {"npz": layer_format(layer), **layer.formats},
-        everything=lambda: exported(layer),
-        infer=infer,
-        advance=advance,
-        observe=lambda: labelled(_claims(settings), layer.observe(layer.inference, native)),
-        close=layer.close,
-        replica=replica,
-    )
+        return {}
+    _start(layer, start)
+    for x in batches:
+        layer.training_step(layer.to_native(x[:rows].astype(settings.dtype)))
+    found = {name: array for name, array in exported(layer).items() if "moving_" in name}
+    layer.close()
+    return found
 
 
-def _build(
-    implementation: Implementation, settings: Configuration, parameters: Mapping[str, Any]
-) -> Layer | Unsupported:
-    if parameters.get("situation") != "unbuilt":
+def _build(implementation: Implementation, settings: Configuration, *, unbuilt: bool) -> Layer | Unsupported:
+    if not unbuilt:
         return implementation.build(settings)
     if implementation.unbuilt is None:
         return Unsupported("its variables are there as soon as it is made; nothing can be restored before")
     return implementation.unbuilt(settings)
 
 
-def _start(layer: Layer, generator: np.random.Generator) -> None:
+def _start(layer: Layer, seed: int) -> None:
     """Gamma and beta as after some training; statistics and count as in a new layer."""
+    generator = np.random.default_rng((seed, 3))
     size, state = layer.configuration.channels, layer.export_state()
     state["gamma"], state["beta"] = (generator.normal(1.0, 0.2, size).astype(state["gamma"].dtype) for _ in range(2))
     layer.import_state(state)
