@@ -198,7 +198,7 @@ def run_command(
     """Run the real command to its end."""
     return subprocess.run(
         command_line(*arguments), cwd=folder, env={**os.environ, **(environment or {})}, capture_output=True,
-        text=True, timeout=300, check=False,
+        text=True, timeout=1200, check=False,
     )  # fmt: skip
 
 

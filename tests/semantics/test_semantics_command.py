@@ -22,7 +22,7 @@ def bn_bench(*arguments: str, columns: str = "100") -> subprocess.CompletedProce
     """Run the command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "bn_impls.cli", "semantics", *arguments], cwd=CHECKOUT,
-        env={**os.environ, "COLUMNS": columns}, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "COLUMNS": columns}, capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
 
 
