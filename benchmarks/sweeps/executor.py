@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.axes.stages import STAGES
 from benchmarks.cases import Case
 from benchmarks.harness.workers import WorkerSettings
-from bn_impls.errors import BnBenchError
+from bn_impls.errors import UnknownName
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor, describe
 
@@ -70,8 +70,8 @@ class Executor:
         """
         try:
             descriptor = describe(case.implementation)
-        except BnBenchError as error:
-            return Result.without("failed", str(error))
+        except UnknownName as error:  # a sweep that is resumed elsewhere
+            return Result.without("not_installed", str(error))
         if missing := descriptor.missing():
             return Result.without("failed" if descriptor.problem else "not_installed", missing)
         try:

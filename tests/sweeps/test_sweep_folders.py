@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from benchmarks.harness.folder import LOCK, RECORDS, RunFolder
 from benchmarks.harness.workers import CHECKOUT, WorkerSettings
 from benchmarks.settings import Settings
 from benchmarks.sweeps import connecting
+from benchmarks.sweeps.executor import Executor
 from benchmarks.sweeps.grid import Grid
 from benchmarks.sweeps.on_ray import Cluster, _result, _room
 from bn_impls import cli
@@ -91,6 +93,14 @@ def test_what_a_data_set_cannot_train_is_refused_before_a_folder_is_made(
         cli.main([*arguments, "--networks", ","])
     assert "got ',', but should be names" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_what_is_registered_no_more_is_not_installed(tmp_path: Path) -> None:
+    """A resumed sweep may name it; the other cases go on."""
+    executor = Executor(WorkerSettings(1, "cpu", None, False), 1.0, tmp_path)
+    found = executor.run(replace(CASES[0], implementation="gone")).outcome
+    assert found["status"] == "not_installed"
+    assert found["reason"].startswith("unknown implementation 'gone'")
 
 
 def test_a_folder_that_a_refused_run_left_can_be_used(tmp_path: Path) -> None:
