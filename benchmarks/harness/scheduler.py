@@ -36,6 +36,19 @@ SCRATCH = "SCRATCH"
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
 
 
+@contextmanager
+def _told_without_room() -> Iterator[None]:
+    """Where no scratch folder can be made, say so with the way out."""
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.tempdir or "any usual place"  # not gettempdir, which raises where none is usable
+        raise BadRunFolder(
+            f"no scratch folder can be made in {place} ({error.strerror}); free some space or set TMPDIR; everything "
+            "measured before is kept"
+        ) from error
+
+
 class Scheduler:
     """Runs the cases of one run folder."""
 
@@ -53,6 +66,9 @@ class Scheduler:
             descriptors: the implementations.
             display: shows progress.
             ledger: books where the time goes; one of its own if None.
+
+        Raises:
+            BadRunFolder: there is no room for a scratch folder.
         """
         self.folder, self.display, self.ledger = folder, display, ledger or Ledger()
         self.descriptors = {descriptor.name: descriptor for descriptor in descriptors}
@@ -64,7 +80,8 @@ class Scheduler:
         self.workers: dict[str, WorkerProcess] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self.unstartable: dict[str, WorkerLost] = {}
-        self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
+        with _told_without_room():
+            self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
         self.writing = threading.Lock()  # lanes write into one folder and show one progress
         self.of_lanes: tuple[tuple[str, str], ...] = ()
         self.trainings: list[handover.Trainings] = []  # saved by the lanes, to be restored by other processes
@@ -240,13 +257,8 @@ class Scheduler:
         Raises:
             BadRunFolder: there is no room for it.
         """
-        try:
+        with _told_without_room():
             return Path(tempfile.mkdtemp(dir=self.scratch.name))
-        except OSError as error:
-            raise BadRunFolder(
-                f"no scratch folder can be made in {tempfile.gettempdir()} ({error.strerror}); free some space or set "
-                "TMPDIR; everything measured before is kept"
-            ) from error
 
     # ---- axes that run case by case ---------------------------------------------------------------------------------
 
