@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.axes.stages import STAGES
+from benchmarks.axes.stages import stages_of
 from benchmarks.cases import UNTIMED, Case, gates
 from benchmarks.harness import crossing, handover, lanes, rounds
 from benchmarks.harness.environment import usable_cores
@@ -25,12 +25,11 @@ from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.jsonlines import replaced
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.progress import Display
-from benchmarks.harness.workers import WorkerSettings
+from benchmarks.harness.workers import STARTING_S, WorkerSettings
 from bn_impls.errors import BadRunFolder
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor
 
-STARTING_S = 180.0  # longest time that importing an implementation may take
 BLAS = ("OPENBLAS", "MKL", "VECLIB_MAXIMUM")
 SCRATCH = "SCRATCH"
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
@@ -293,7 +292,7 @@ class Scheduler:
         """Run all stages of a case, each after the first in a fresh process; the last one's reply is the outcome."""
         scratch = self.scratch_folder()
         reply: dict[str, Any] = {}
-        for number, stage in enumerate(case.parameters.get("stages", STAGES[case.axis])):
+        for number, stage in enumerate(stages_of(case.axis, case.parameters)):
             if number:
                 self.stop([case.implementation])
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.axes.stages import STAGES
+from benchmarks.axes.stages import stages_of
 from benchmarks.cases import Case
-from benchmarks.harness.workers import WorkerSettings
+from benchmarks.harness.workers import STARTING_S, WorkerSettings
 from bn_impls.errors import UnknownName
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor, describe
-
-STARTING_S = 180.0  # longest time that importing an implementation may take
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Executor:
 
     def _run(self, case: Case, descriptor: Descriptor, scratch: Path) -> Result:
         reply: dict[str, Any] = {}
-        for number, stage in enumerate(STAGES[case.axis]):
+        for number, stage in enumerate(stages_of(case.axis, case.parameters)):
             worker = self._worker(descriptor, scratch, fresh=number > 0)
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters)}
             folders = {"scratch": str(scratch), "shared": str(self.shared)}

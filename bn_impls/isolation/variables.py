@@ -37,5 +37,9 @@ def environment(threads: int, device: str, extra: tuple[tuple[str, str], ...]) -
         chosen["CUDA_VISIBLE_DEVICES"] = "-1"
     else:
         chosen["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several workers share the card, one at a time
-    path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, **chosen, **dict(extra), "PYTHONPATH": path}
+    return {**os.environ, **chosen, **dict(extra), "PYTHONPATH": python_path()}
+
+
+def python_path() -> str:
+    """``PYTHONPATH`` of a process that imports what this one does, this code first."""
+    return os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
