@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.axes.stages import stages_of
 from benchmarks.cases import Case
+from benchmarks.harness.jsonlines import replaced
+from benchmarks.harness.scheduler import SCRATCH
 from benchmarks.harness.workers import STARTING_S, WorkerSettings
 from bn_impls.errors import UnknownName
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
@@ -64,8 +66,13 @@ class Executor:
             case: of an axis that is run case by case.
 
         Returns:
-            What became of it; whatever befell the worker is a status, never an exception.
+            What became of it; whatever befell the worker is a status, never an exception. In what frameworks say, the
+            name of the sweep's folder is :data:`SCRATCH`, as in a run's records.
         """
+        result = self._result(case)
+        return replace(result, outcome=replaced(result.outcome, str(self.shared), SCRATCH))
+
+    def _result(self, case: Case) -> Result:
         try:
             descriptor = describe(case.implementation)
         except UnknownName as error:  # a sweep that is resumed elsewhere
@@ -80,7 +87,8 @@ class Executor:
             return Result.without(lost.status, lost.reason)
         except OSError as error:
             self._stop()
-            return Result.without("failed", f"{self.shared} cannot be used ({error.strerror}); TMPDIR names another")
+            why = f"the folder for temporary files cannot be used ({error.strerror}); TMPDIR names another"
+            return Result.without("failed", why)
 
     def _run(self, case: Case, descriptor: Descriptor, scratch: Path) -> Result:
         reply: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_what_is_registered_no_more_is_not_installed(tmp_path: Path) -> None:
     found = executor.run(replace(CASES[0], implementation="gone")).outcome
     assert found["status"] == "not_installed"
     assert found["reason"].startswith("unknown implementation 'gone'")
+
+
+def test_no_outcome_names_a_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that says where its log is; on another node the folder has another name."""
+    (tmp_path / "named").mkdir()
+    (tmp_path / "tells.py").write_text("import os\nraise ImportError(os.readlink('/proc/self/fd/2'))")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    executor = Executor(WorkerSettings(1, "cpu", None, False), 1.0, tmp_path / "named")
+    found = executor.run(replace(CASES[0], implementation="tells:OBJECT")).outcome
+    assert found["status"] == "failed"
+    assert "SCRATCH/case-" in found["reason"]
+    assert str(tmp_path) not in found["reason"]
 
 
 def test_a_folder_that_a_refused_run_left_can_be_used(tmp_path: Path) -> None:
