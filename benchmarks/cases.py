@@ -55,7 +55,8 @@ class Case:
     @property
     def group(self) -> str:
         """What is compared with what: the same for every implementation, the call style left open."""
-        return f"{self.axis}:{self.label.replace(self.parameters.get('style', ''), '*')}"
+        style = self.parameters.get("style", "")
+        return f"{self.axis}:{self.label.replace(f'-{style}-', '-*-')}"
 
     @property
     def decides(self) -> bool:

@@ -39,12 +39,22 @@ def measure_machine(folder: RunFolder, threads: int, display: Display) -> None:
     display.start(1)
     try:
         display.now(f"the {chosen.device}'s copy bandwidth and arithmetic rate")
-        with tempfile.TemporaryDirectory(prefix="bn-bench-") as scratch:
-            found = _measured(chosen, threads, Path(scratch) / "machine.log")
+        found = _measured_or_why_not(chosen, threads)
         folder.write_json(MACHINE, {"schema": SCHEMA, chosen.device: found})
         display.advance()
     finally:
         display.stop()
+
+
+def _measured_or_why_not(chosen: Settings, threads: int) -> dict[str, Any]:
+    try:
+        with tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True) as scratch:
+            return _measured(chosen, threads, Path(scratch) / "machine.log")
+    except OSError as error:
+        return {
+            "status": "failed",
+            "reason": f"no process, or no temporary file, can be made for it ({error.strerror})",
+        }
 
 
 def _measured(chosen: Settings, threads: int, log: Path) -> dict[str, Any]:

@@ -162,10 +162,14 @@ class Timing:
         """Rounds that the top-up adds to a case; 0 where it is decided, or not decided yet."""
         return max((line["rounds"] for line in self._of(case, "top_up")), default=0)
 
+    def is_exhausted(self, case: Case) -> bool:
+        """Whether a case has taken so much time that it gets no further round; no case has if rounds were asked for."""
+        enough = pacing.enough_rounds(self.whole_rounds(case), self.lines.get(case.case_id, []))
+        return enough and not self.work.asked
+
     def missing_rounds(self, case: Case) -> int:
         """Rounds that a case lacks; none where it has taken too much time already."""
-        enough = pacing.enough_rounds(self.whole_rounds(case), self.lines.get(case.case_id, []))
-        if enough and not self.work.asked:
+        if self.is_exhausted(case):
             return 0
         extra = 0 if self.more_may_come else self.top_up_rounds(case)
         return max(0, self.work.rounds + extra - self.whole_rounds(case))
@@ -174,8 +178,9 @@ class Timing:
         """Decide what is measured once more, and keep the decision."""
         baseline = self.scheduler.folder.settings.baseline
         values = {case.case_id: self.values(case) for case in cases}
+        exhausted = {case.case_id for case in cases if self.is_exhausted(case)}
         last = self.next_round() - 1
-        for case in top_up.choose(cases, values, baseline, self.lines, self.work.top_up_s):
+        for case in top_up.choose(cases, values, baseline, self.lines, self.work.top_up_s, exhausted):
             self._keep(case, {"kind": "top_up", "round": last, "rounds": top_up.ROUNDS})
 
     def values(self, case: Case) -> PassValues:
@@ -233,10 +238,12 @@ class Timing:
         """Ask for each case to be prepared: in the first round one after the other, later side by side.
 
         What a first call costs, how many threads it uses and how many loops make a sample are results of the first
-        round; later rounds only have to arrive at the same state.
+        round; later rounds only have to arrive at the same state. Workers are started here and never in a lane: a
+        process ends with the *thread* that started it. Where one is lost in a lane, what it has not been asked yet
+        waits for the next round.
 
         Returns:
-            The cases in the order in which those of one implementation were asked for, with the replies.
+            The cases that were asked, in the order in which those of one implementation were, with the replies.
         """
         order = shuffled(cases, (number,))
         of: dict[str, list[Case]] = {}
@@ -250,8 +257,12 @@ class Timing:
                 self.scheduler.show(f"{case.case_id}, round {number + 1}: preparing")
                 scratch = str(self.scheduler.scratch_folder())
                 request = {"do": "prepare", "parameters": dict(case.parameters), "scratch": scratch}
-                replies[case.case_id] = {**self._ask(case, request), "alone": alone}
+                reply = replies[case.case_id] = {**self._ask(case, request), "alone": alone}
+                if reply.get("lost") and not alone:
+                    return
 
+        if not alone:
+            self.scheduler.start(of)
         began = time.monotonic()
         if alone:
             ask_for(order)
@@ -260,7 +271,7 @@ class Timing:
         took, asked = time.monotonic() - began, sum(reply["took_s"] for reply in replies.values())
         for reply in replies.values():
             reply["took_s"] *= took / asked  # its share of the wall time
-        return [(case, replies[case.case_id]) for case in order]
+        return [(case, replies[case.case_id]) for case in order if case.case_id in replies]
 
     def _keep_preparation(self, case: Case, number: int, reply: dict[str, Any]) -> None:
         facts = {**reply["facts"], "start_s": self.start_s, "took_s": reply["took_s"], "alone": reply["alone"]}

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.axes.stages import STAGES
+from benchmarks.axes.stages import stages_of
 from benchmarks.cases import UNTIMED, Case, gates
 from benchmarks.harness import crossing, handover, lanes, rounds
 from benchmarks.harness.environment import usable_cores
@@ -25,15 +25,27 @@ from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.jsonlines import replaced
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.progress import Display
-from benchmarks.harness.workers import WorkerSettings
+from benchmarks.harness.workers import STARTING_S, WorkerSettings
 from bn_impls.errors import BadRunFolder
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor
 
-STARTING_S = 180.0  # longest time that importing an implementation may take
 BLAS = ("OPENBLAS", "MKL", "VECLIB_MAXIMUM")
 SCRATCH = "SCRATCH"
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
+
+
+@contextmanager
+def _told_without_room() -> Iterator[None]:
+    """Where no scratch folder can be made, say so with the way out."""
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.tempdir or "any usual place"  # not gettempdir, which raises where none is usable
+        raise BadRunFolder(
+            f"no scratch folder can be made in {place} ({error.strerror}); free some space or set TMPDIR; everything "
+            "measured before is kept"
+        ) from error
 
 
 class Scheduler:
@@ -53,6 +65,9 @@ class Scheduler:
             descriptors: the implementations.
             display: shows progress.
             ledger: books where the time goes; one of its own if None.
+
+        Raises:
+            BadRunFolder: there is no room for a scratch folder.
         """
         self.folder, self.display, self.ledger = folder, display, ledger or Ledger()
         self.descriptors = {descriptor.name: descriptor for descriptor in descriptors}
@@ -64,7 +79,8 @@ class Scheduler:
         self.workers: dict[str, WorkerProcess] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self.unstartable: dict[str, WorkerLost] = {}
-        self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
+        with _told_without_room():
+            self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
         self.writing = threading.Lock()  # lanes write into one folder and show one progress
         self.of_lanes: tuple[tuple[str, str], ...] = ()
         self.trainings: list[handover.Trainings] = []  # saved by the lanes, to be restored by other processes
@@ -240,13 +256,8 @@ class Scheduler:
         Raises:
             BadRunFolder: there is no room for it.
         """
-        try:
+        with _told_without_room():
             return Path(tempfile.mkdtemp(dir=self.scratch.name))
-        except OSError as error:
-            raise BadRunFolder(
-                f"no scratch folder can be made in {tempfile.gettempdir()} ({error.strerror}); free some space or set "
-                "TMPDIR; everything measured before is kept"
-            ) from error
 
     # ---- axes that run case by case ---------------------------------------------------------------------------------
 
@@ -281,7 +292,7 @@ class Scheduler:
         """Run all stages of a case, each after the first in a fresh process; the last one's reply is the outcome."""
         scratch = self.scratch_folder()
         reply: dict[str, Any] = {}
-        for number, stage in enumerate(case.parameters.get("stages", STAGES[case.axis])):
+        for number, stage in enumerate(stages_of(case.axis, case.parameters)):
             if number:
                 self.stop([case.implementation])
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters), "scratch": str(scratch)}

@@ -21,7 +21,7 @@ from benchmarks.harness.semantics import observe_all
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.kept_calibrations import FILE, known_for
 from benchmarks.settings import AXES, USUAL_BASELINE, Settings
-from bn_impls.errors import BadConfiguration
+from bn_impls.errors import BadConfiguration, UnknownName
 from bn_impls.registry import Descriptor, descriptors
 from bn_impls.registry import describe as describe_implementation
 
@@ -29,15 +29,27 @@ GOOD_STATUSES = ("ok", "unsupported", "not_installed", "no_device")
 SKIPPED_STATUSES = ("unsupported", "not_installed", "no_device")
 
 
-def chosen_descriptors(settings: Settings) -> list[Descriptor]:
+def chosen_descriptors(settings: Settings, *, resumed: bool = False) -> list[Descriptor]:
     """The implementations of a run.
+
+    Args:
+        settings: of the run.
+        resumed: whether its plan is an old one; what is registered no more is then left out, and its cases get rows
+            that say so.
 
     Raises:
         UnknownName: one of the names is unknown.
     """
     if not settings.implementations:
         return list(descriptors().values())
-    return [describe_implementation(name) for name in dict.fromkeys(settings.implementations)]
+    found = []
+    for name in dict.fromkeys(settings.implementations):
+        try:
+            found.append(describe_implementation(name))
+        except UnknownName:
+            if not resumed:
+                raise
+    return found
 
 
 def baseline_of(settings: Settings, chosen: Sequence[Descriptor]) -> str:
@@ -69,7 +81,7 @@ class Session:
         self.output = output or CHECKOUT / "reports" / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}"
         self.folder = RunFolder.resume(resume) if resume else None
         self.settings = self.folder.settings if self.folder else settings
-        self.descriptors = chosen_descriptors(self.settings)
+        self.descriptors = chosen_descriptors(self.settings, resumed=self.folder is not None)
         if self.folder is None:
             yardsticks = tuple(descriptor.name for descriptor in self.descriptors if descriptor.yardstick)
             baseline = baseline_of(settings, self.descriptors)

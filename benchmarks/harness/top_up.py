@@ -28,6 +28,7 @@ def choose(
     baseline: str,
     lines: Lines,
     budget_s: float,
+    exhausted: Collection[str] = (),
 ) -> list[Case]:
     """The cases that are measured once more: those of the open comparisons that are cheapest to decide.
 
@@ -37,6 +38,8 @@ def choose(
         baseline: the implementation that ratios are against.
         lines: case id -> its lines of ``passes.jsonl``; they say what a round takes.
         budget_s: what all rounds of the top-up may take, in seconds.
+        exhausted: ids of cases that get no further round; they stay in the family of comparisons, but more rounds of
+            the other side alone decide nothing.
 
     Returns:
         The cases, both sides of each comparison, in the order of their first comparison.
@@ -45,6 +48,8 @@ def choose(
     started: set[str] = set()
     taken_s = 0.0
     for pair in open_pairs(cases, values, baseline):
+        if any(case.case_id in exhausted for case in pair):
+            continue
         more = [case for case in pair if case.case_id not in chosen]
         further_s = ROUNDS * round_s(lines, more, started)
         if taken_s + further_s <= budget_s:

@@ -9,6 +9,7 @@ from bn_impls.isolation.process import WorkerProcess
 from bn_impls.isolation.variables import environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+STARTING_S = 180.0  # longest time that importing an implementation may take
 
 
 @dataclass(frozen=True)

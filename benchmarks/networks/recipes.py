@@ -110,13 +110,6 @@ class Recipe:
             return "graph"
         return offered[0]
 
-    def epochs_on(self, rows: int) -> int:
-        """Epochs of the document's training on so many rows; a partial last batch is dropped."""
-        if self.epochs is not None:
-            return self.epochs
-        assert self.steps is not None
-        return -(-self.steps // max(1, rows // self.batch_size))
-
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe

@@ -89,7 +89,7 @@ class Record:
         """What it was compared with, as the sentinel's looks name it: the case, the call style left open."""
         label = self.case_id.removeprefix(f"{self.axis}:{self.implementation}:")
         style = self.text("style")
-        return f"{self.axis}:{label.replace(style, '*') if style else label}"
+        return f"{self.axis}:{label.replace(f'-{style}-', '-*-')}"
 
     @property
     def is_crossing(self) -> bool:

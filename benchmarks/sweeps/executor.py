@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.axes.stages import STAGES
+from benchmarks.axes.stages import stages_of
 from benchmarks.cases import Case
-from benchmarks.harness.workers import WorkerSettings
-from bn_impls.errors import BnBenchError
+from benchmarks.harness.jsonlines import replaced
+from benchmarks.harness.scheduler import SCRATCH
+from benchmarks.harness.workers import STARTING_S, WorkerSettings
+from bn_impls.errors import UnknownName
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor, describe
-
-STARTING_S = 180.0  # longest time that importing an implementation may take
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,17 @@ class Executor:
             case: of an axis that is run case by case.
 
         Returns:
-            What became of it; whatever befell the worker is a status, never an exception.
+            What became of it; whatever befell the worker is a status, never an exception. In what frameworks say, the
+            name of the sweep's folder is :data:`SCRATCH`, as in a run's records.
         """
+        result = self._result(case)
+        return replace(result, outcome=replaced(result.outcome, str(self.shared), SCRATCH))
+
+    def _result(self, case: Case) -> Result:
         try:
             descriptor = describe(case.implementation)
-        except BnBenchError as error:
-            return Result.without("failed", str(error))
+        except UnknownName as error:  # a sweep that is resumed elsewhere
+            return Result.without("not_installed", str(error))
         if missing := descriptor.missing():
             return Result.without("failed" if descriptor.problem else "not_installed", missing)
         try:
@@ -82,11 +87,12 @@ class Executor:
             return Result.without(lost.status, lost.reason)
         except OSError as error:
             self._stop()
-            return Result.without("failed", f"{self.shared} cannot be used ({error.strerror}); TMPDIR names another")
+            why = f"the folder for temporary files cannot be used ({error.strerror}); TMPDIR names another"
+            return Result.without("failed", why)
 
     def _run(self, case: Case, descriptor: Descriptor, scratch: Path) -> Result:
         reply: dict[str, Any] = {}
-        for number, stage in enumerate(STAGES[case.axis]):
+        for number, stage in enumerate(stages_of(case.axis, case.parameters)):
             worker = self._worker(descriptor, scratch, fresh=number > 0)
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters)}
             folders = {"scratch": str(scratch), "shared": str(self.shared)}

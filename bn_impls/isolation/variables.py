@@ -12,6 +12,11 @@ a layer pays for that hangs on the heap's history (docs/decisions/0009). Other C
 COUNTS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 
 
+def python_path() -> str:
+    """``PYTHONPATH`` of a process that imports what this one does, this code first."""
+    return os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
+
+
 def environment(threads: int, device: str, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:
     """Thread counts for every library, passive waiting, the GPU hidden unless asked for.
 
@@ -37,5 +42,5 @@ def environment(threads: int, device: str, extra: tuple[tuple[str, str], ...]) -
         chosen["CUDA_VISIBLE_DEVICES"] = "-1"
     else:
         chosen["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several workers share the card, one at a time
-    path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
+    path = python_path()
     return {**os.environ, **chosen, **dict(extra), "PYTHONPATH": path}

@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks.axes import agreement
 from benchmarks.axes.outcome import Outcome, Surroundings
-from benchmarks.axes.replicas import Watched, judge_synchronized, what_is_saved
+from benchmarks.axes.replicas import Watched, _train, judge_synchronized, what_is_saved
 from benchmarks.cases import plan
+from benchmarks.harness.replay import durations_s
 from benchmarks.settings import Settings
 from bn_impls.accuracy.comparison import Comparison, judge, summarize
 from bn_impls.errors import BadConfiguration
@@ -48,6 +49,7 @@ def test_moments_reduced_by_hand_over_two_processes_are_those_of_the_whole_batch
     assert (outcome.metrics["replicas"], outcome.metrics["num_updates"]) == (2, 8)
     assert {off for name, off in outcome.metrics.items() if name.endswith("_replicas_differ_abs")} == {0.0}
     assert len(outcome.samples["step_ns"]) == 8  # of the slower process
+    assert durations_s({"samples": outcome.samples}) == [ns / 1e9 for ns in outcome.samples["step_ns"]]
     assert outcome.metrics["saved"] == "every replica's"
 
 
@@ -94,6 +96,23 @@ def test_a_part_that_is_not_its_own_batch_norm_is_seen(wrong: bool) -> None:
     assert not wrong or "output_training is " in str(reason)
 
 
+def test_a_gradient_that_is_not_a_number_on_one_replica_is_a_difference() -> None:
+    """In one step of two, and not the first: every comparison with NaN is false, so it must not be lost on the way."""
+    case = CASES["keras", "mirrored", True].parameters
+    layer, processes = replicas_by_hand(agreement.configuration_of(load(describe("numpy-reference")), case), False)
+    sums = iter([[1.0, 1.0], [1.0, math.nan]])
+
+    def step(x: Any, dy: Any) -> tuple[Any, ...]:
+        results: tuple[Any, ...] = layer.differentiated(x, dy)
+        processes.gradients |= {"dgamma": np.array(next(sums))[:, None], "dbeta": np.ones((2, 1))}
+        return results
+
+    watched = Watched(replace(layer, training_step_with_gradients=step), processes)
+    differs = _train(watched, {"seed": 0, "steps": 2}).gradients_differ
+    assert math.isnan(differs)
+    assert judge_synchronized({"parameter_gradients_replicas_differ_abs": differs}, 2, 2) is not None
+
+
 def replicas_by_hand(settings: Configuration, wrong: bool) -> tuple[Layer, Any]:
     """A layer of two reference layers, a part each; and what stands for their processes."""
     whole = replace(settings, style="eager")
@@ -101,7 +120,7 @@ def replicas_by_hand(settings: Configuration, wrong: bool) -> tuple[Layer, Any]:
     parts = [layer for _ in range(2) if isinstance(layer := load(describe("numpy-reference")).build(half), Layer)]
     gradients: dict[str, Any] = {}
 
-    def states(_: str) -> list[dict[str, Any]]:
+    def states(_: str, **__: str) -> list[dict[str, Any]]:
         return [{name: np.stack([dict(part.export_state())[name]]) for name in STATE} for part in parts]
 
     def step(x: Any, dy: Any) -> tuple[Any, ...]:
@@ -121,7 +140,8 @@ def replicas_by_hand(settings: Configuration, wrong: bool) -> tuple[Layer, Any]:
     spread = replace(
         parts[0], configuration=whole, inference=inference, training_step_with_gradients=step, load_state=load_both
     )
-    return spread, SimpleNamespace(ask=states, gradients=gradients)
+    folder = SimpleNamespace(name="")
+    return spread, SimpleNamespace(ask=states, gradients=gradients, folder=folder, took_ns=[1])
 
 
 def test_an_odd_batch_is_refused() -> None:

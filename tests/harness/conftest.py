@@ -91,6 +91,21 @@ def run_in(folder: RunFolder, cases: Sequence[Case]) -> Ran:
     return ran
 
 
+@pytest.fixture
+def scheduler_of() -> Iterator[Callable[[RunFolder], Scheduler]]:
+    """Folder -> a scheduler of its implementations, whose workers end with the test."""
+    made: list[Scheduler] = []
+
+    def scheduler(folder: RunFolder) -> Scheduler:
+        made.append(Scheduler(folder, [describe(name) for name in folder.settings.implementations], SilentDisplay()))
+        return made[-1]
+
+    yield scheduler
+    for one in made:
+        one.close()
+        one.folder.close()
+
+
 @pytest.fixture(scope="session")
 def good() -> str:
     """The name of an implementation that does everything right and imports no framework."""

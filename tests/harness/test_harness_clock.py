@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.harness.replay import CLOCK, durations_s, replay
 
 
@@ -41,3 +43,10 @@ def test_the_clock_does_not_add_up() -> None:
 
     replay(Benchmark(), record)
     assert seen == [ns / 1e9 for ns in record["samples"]["durations_ns"]]  # type: ignore[index]  # a dict of dicts
+
+
+def test_a_row_without_durations_is_skipped_and_costs_no_run() -> None:
+    """pytest-benchmark refuses to run no round at all, and warns of a fixture that a test did not use."""
+    record = {"status": "ok", "samples": {"step_ns": [1]}}
+    with pytest.raises(pytest.skip.Exception, match="ok, but nothing of it was timed"):
+        replay(object(), record)

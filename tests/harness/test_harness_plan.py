@@ -213,6 +213,19 @@ def test_a_group_holds_what_is_compared_whatever_the_style() -> None:
     assert len(groups) == 5
 
 
+def test_a_group_leaves_the_style_open_and_no_part_of_another_word() -> None:
+    """Photographs are drawn in graphs too; what has no style, or none in its label, is its own group."""
+    label = "cnn-with_batch_norm-photographs-graph-cpu"
+    assert Case("convergence", "keras", label, {"style": "graph"}).group == (
+        "convergence:cnn-with_batch_norm-photographs-*-cpu"
+    )
+    for parameters in ({}, {"style": "eager"}):
+        assert Case("convergence", "keras", label, parameters).group == f"convergence:{label}"
+    named = [case for case in plan(Settings(size="full"), BUILT_IN) if f"-{case.parameters.get('style')}" in case.label]
+    assert named
+    assert all(f"-{case.parameters['style']}-" in case.label and "-*-" in case.group for case in named)
+
+
 def test_the_data_set_of_the_settings_is_the_one_of_every_case_that_needs_one() -> None:
     """Network cases carry its name, those of other documents with a view; document 003's needs colour."""
     cases = plan(Settings(dataset="digits", size="full"), BUILT_IN)

@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks.cases import Case
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.progress import display_for
 from benchmarks.harness.rounds import shuffled
+from benchmarks.harness.session import Session
 from benchmarks.harness.workers import CHECKOUT, WorkerSettings
 from bn_impls import registry
+from bn_impls.errors import UnknownName
 
 
 def test_the_environment_names_the_kind_of_the_machine_and_not_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +169,26 @@ def test_an_implementation_that_is_registered_no_more_is_a_row(
     assert record["status"] == "not_installed"
     assert record["reason"] == "no implementation of this name is registered any more"
     assert ran.of(good)[0]["status"] == "ok"
+
+
+def test_a_run_is_resumed_without_an_implementation_that_was_named_and_is_gone(
+    tmp_path: Path, good: str, small_settings: Any, planned_cases: Any
+) -> None:
+    """Its open case gets its row, the other one is measured; a new run of that name is refused."""
+    (kept,) = planned_cases(small_settings([good]), ":7x5-float32")
+    gone = Case("agreement", "gone", kept.label, kept.parameters)
+    settings = small_settings([good, "gone"])
+    folder = RunFolder.create(tmp_path / "run", settings)
+    folder.write_plan([kept, gone])
+    folder.close()
+    with pytest.raises(UnknownName, match="unknown implementation 'gone'"):
+        Session(settings, tmp_path / "other", None)
+    session = Session(settings, None, folder.path)
+    with open(tmp_path / "progress", "w") as log:
+        records = session.run(session.cases.values(), display_for(Console(file=log)))
+    assert session.folder is not None
+    session.folder.close()
+    assert [records[case.case_id]["status"] for case in (kept, gone)] == ["ok", "not_installed"]
 
 
 def test_a_folder_named_benchmarks_where_the_user_stands_does_not_stand_in_for_ours(

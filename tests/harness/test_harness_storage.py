@@ -109,6 +109,17 @@ def test_no_room_for_scratch_files_is_told_before_anything_is_measured(
         run_cases(folder, planned_cases(settings, ":7x5-float32"))
 
 
+def test_no_folder_for_temporary_files_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler_of: Any
+) -> None:
+    """Not even the run's own scratch folder can be made."""
+    folder = RunFolder.create(tmp_path / "fresh", Settings(implementations=("numpy-reference",), size="quick"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(BadRunFolder, match=r"no scratch folder can be made in .*nowhere \(No such file or directory\)"):
+        scheduler_of(folder)
+    folder.close()
+
+
 # ---- places that cannot be used -------------------------------------------------------------------------------------
 
 

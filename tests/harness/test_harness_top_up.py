@@ -15,7 +15,7 @@ import pytest
 from benchmarks.cases import Case
 from benchmarks.harness import pacing, top_up
 from benchmarks.harness.folder import RunFolder
-from benchmarks.harness.rounds import Rounds
+from benchmarks.harness.rounds import Rounds, Timing
 from benchmarks.settings import Settings, add_options
 
 PATTERNS = (r":(7x5|8x7x7x5|32x32|inference-32x32)-float32-eager-cpu$", r"^agreement|^throughput:.*:inference")
@@ -159,6 +159,40 @@ def test_the_budget_holds_for_all_three_rounds(budget_s: float, chosen: list[str
     lines |= {one.case_id: [{"round": 0, "took_s": 1.0, "start_s": 0.0}] for one in CASES[4:]}
     found = top_up.choose(CASES, VALUES, "base", lines, budget_s)
     assert names_of(found) == chosen
+
+
+@pytest.mark.parametrize(
+    ("exhausted", "chosen"),
+    [("near", ["wild 8x8", "base 8x8"]), ("base", []), ("far", ["near 32x32", "base 32x32", "wild 8x8", "base 8x8"])],
+)
+def test_nothing_is_measured_beside_what_gets_no_further_round(exhausted: str, chosen: list[str]) -> None:
+    """A comparison one side of which is exhausted stays open, and its price is there for the others."""
+    ids = {one.case_id for one in CASES if one.implementation == exhausted}
+    found = top_up.choose(CASES, VALUES, "base", {}, 1.0, ids)
+    assert names_of(found) == chosen
+
+
+@pytest.mark.parametrize(
+    ("took_s", "asked", "planned"),
+    [(1.0, False, {"near", "base"}), (12.0, False, set()), (12.0, True, {"near", "base"})],
+)
+def test_what_took_a_minute_is_in_no_top_up(
+    took_s: float, asked: bool, planned: set[str],
+    tmp_path: Path, small_settings: Any, good: str, scheduler_of: Any,
+) -> None:  # fmt: skip
+    """Five rounds of twelve seconds; where somebody asked for the rounds, it gets them all the same."""
+    folder = RunFolder.create(tmp_path / "run", small_settings([good], baseline="base"))
+    timing = Timing(scheduler_of(folder), Rounds(5, 1, 1, 600.0, asked=asked))
+    for one in CASES[:4]:
+        prepared = {"kind": "prepared", "took_s": took_s if one is CASES[1] else 0.1}
+        passed = {"kind": "pass", "pass": 0, "loops": 1}
+        timing.lines[one.case_id] = [
+            {"round": number, **line}
+            for number, value in enumerate(VALUES[one.case_id].values())
+            for line in (prepared, passed | {"durations_ns": [value * 1e6]})
+        ]
+    timing.plan_top_up(CASES[:4])
+    assert {one.implementation for one in CASES[:4] if timing.top_up_rounds(one)} == planned
 
 
 def test_a_round_costs_one_start_a_worker_and_the_median_of_its_visits() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,4 +85,20 @@ def test_a_gpu_that_is_not_there_is_a_reason(tmp_path: Path, monkeypatch: pytest
     stored = json.loads((folder.path / "machine.json").read_text())
     assert stored["gpu"]["status"] == "no_device"
     assert "PyTorch" in stored["gpu"]["reason"]
+    folder.close()
+
+
+@pytest.mark.parametrize(("of", "name"), [(tempfile, "tempdir"), (sys, "executable")])
+def test_no_room_and_no_process_are_reasons(
+    of: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a folder for temporary files, nor an interpreter to start."""
+    folder = RunFolder.create(tmp_path / "run", Settings(size="quick", threads=1))
+    monkeypatch.setattr(of, name, str(tmp_path / "nowhere"))
+    measure_machine(folder, 1, Quiet())
+    stored = json.loads((folder.path / "machine.json").read_text())
+    assert stored["cpu"] == {
+        "status": "failed",
+        "reason": "no process, or no temporary file, can be made for it (No such file or directory)",
+    }
     folder.close()

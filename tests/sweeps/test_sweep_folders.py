@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from benchmarks.harness.folder import LOCK, RECORDS, RunFolder
 from benchmarks.harness.workers import CHECKOUT, WorkerSettings
 from benchmarks.settings import Settings
 from benchmarks.sweeps import connecting
+from benchmarks.sweeps.executor import Executor
 from benchmarks.sweeps.grid import Grid
 from benchmarks.sweeps.on_ray import Cluster, _result, _room
 from bn_impls import cli
@@ -91,6 +94,26 @@ def test_what_a_data_set_cannot_train_is_refused_before_a_folder_is_made(
         cli.main([*arguments, "--networks", ","])
     assert "got ',', but should be names" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_what_is_registered_no_more_is_not_installed(tmp_path: Path) -> None:
+    """A resumed sweep may name it; the other cases go on."""
+    executor = Executor(WorkerSettings(1, "cpu", None, False), 1.0, tmp_path)
+    found = executor.run(replace(CASES[0], implementation="gone")).outcome
+    assert found["status"] == "not_installed"
+    assert found["reason"].startswith("unknown implementation 'gone'")
+
+
+def test_no_outcome_names_a_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that says where its log is; on another node the folder has another name."""
+    (tmp_path / "named").mkdir()
+    (tmp_path / "tells.py").write_text("import os\nraise ImportError(os.readlink('/proc/self/fd/2'))")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    executor = Executor(WorkerSettings(1, "cpu", None, False), 1.0, tmp_path / "named")
+    found = executor.run(replace(CASES[0], implementation="tells:OBJECT")).outcome
+    assert found["status"] == "failed"
+    assert "SCRATCH/" in found["reason"]
+    assert str(tmp_path) not in found["reason"]
 
 
 def test_a_folder_that_a_refused_run_left_can_be_used(tmp_path: Path) -> None:

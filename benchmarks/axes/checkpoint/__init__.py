@@ -19,9 +19,7 @@ from benchmarks.axes.outcome import Outcome, Surroundings
 from benchmarks.checkpoints.situations import SITUATIONS
 from bn_impls.interface import Implementation
 
-__all__ = ["STAGES", "hidden_loss", "judge", "restored_figures", "resumed_figures", "run_stage"]
-
-STAGES = ("save", "restore")
+__all__ = ["hidden_loss", "judge", "restored_figures", "resumed_figures", "run_stage"]
 
 
 def run_stage(

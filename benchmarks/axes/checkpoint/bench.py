@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.axes.checkpoint.damage import MARKER, Trial, file_trials
 from benchmarks.checkpoints.damages import CRASHED, KINDS, WRONG
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
-from bn_impls.isolation.variables import IMPORTED_FROM
+from bn_impls.isolation.variables import python_path
 
 MODULE = "benchmarks.axes.checkpoint.trial_worker"
 START_S, TRIAL_S = 120.0, 20.0
@@ -46,8 +46,8 @@ class Bench:
         self.worker.started(START_S)
 
     def _started(self) -> WorkerProcess:
-        path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH", "")]))
-        return WorkerProcess(MODULE, self.start, {**os.environ, "PYTHONPATH": path}, self.scratch / "trials.log")
+        variables = {**os.environ, "PYTHONPATH": python_path()}
+        return WorkerProcess(MODULE, self.start, variables, self.scratch / "trials.log")
 
     def close(self) -> None:
         """End the process and remove the copies."""

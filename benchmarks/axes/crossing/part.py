@@ -144,8 +144,3 @@ class Part:
             "reasons": [reason.as_json() for reason in found],
             "variance_rescaled": self.conventions.ddof != taken.conventions.ddof,
         }
-
-    def close(self) -> None:
-        """Release the trainer."""
-        if isinstance(self.trainer, Trainer):
-            self.trainer.close()

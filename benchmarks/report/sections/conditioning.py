@@ -93,12 +93,6 @@ def losing(who: str, of: Sequence[Graded]) -> Rich | None:
     return say("{who} {loses}: {parts}.", who=name(who), loses=verdict("loses digits", "warn"), parts=_joined(parts))
 
 
-def _gone(condition: str | None) -> Rich:
-    if condition is None:
-        return ()
-    return say(", and at {mean} {lost}", mean=f"{MEANS[condition]:,}", lost=verdict("all digits are lost", "bad"))
-
-
 def _joined(parts: Sequence[Rich]) -> Rich:
     spans: Rich = parts[0]
     for part in parts[1:]:
