@@ -156,6 +156,7 @@ TABLE: list[tuple[str, str, Planted]] = [
     ("C11", "refuted", lambda case: logits(case, gain=-0.1)),
     ("C33", "confirmed", longer),
     ("C33", "depends", lambda case: longer(case, at=(0.7, 0.8, 0.9, 0.9, 0.9))),
+    ("C33", "depends", lambda case: longer(case, at=(0.7, 0.8, 0.8 + 0.03 * wobble(case), 0.8, 0.8))),
     ("C33", "refuted", lambda case: longer(case, at=(0.9,) * 5)),
     ("C39", "confirmed", lambda case: whole_set(case, times=(1.5, 2.0))),
     ("C39", "depends", lambda case: whole_set(case, times=(0.3, 2.0))),

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, on_what, paired
+from benchmarks.claims.judging import Difference, asking, holds, on_what, paired
 from benchmarks.claims.model import Claim, Kind, Picture, Size, Verdict
 from benchmarks.claims.painting import draw_differences
 from benchmarks.claims.results import Missing, Results
@@ -81,14 +81,14 @@ def judge(results: Results) -> Verdict:
     """One condition in which it harms is enough against ``always``."""
     found = gains(results)
     worse = [name for name, gain in found.items() if gain.sign == "below"]
-    left = any(gain.sign == "undecided" for gain in found.values())
+    left = any(holds(gain, "below") is None for gain in found.values())
     kind: Kind = "depends" if worse else "undecided" if left else "confirmed"
     if len(worse) == len(found):
         kind = "refuted"
     told = "; ".join(f"{name} {gain.told('points', 100, 1)}" for name, gain in found.items())
     return Verdict(
         kind=kind,
-        on=on_what(kind, f"the batches: it harms with {', '.join(worse)}", found.values()),
+        on=on_what(kind, f"the batches: it harms with {', '.join(worse)}", asking("below", found.values())),
         sentence=f"Change of the test accuracy with batch normalization, the rate chosen for each network: {told}.",
         figures={f"gain_{name.replace(' ', '_')}_points": 100 * gain.mean for name, gain in found.items()},
     )

@@ -126,7 +126,7 @@ def judge(results: Results) -> Verdict:
     }[because]
     return Verdict(
         kind=kind,
-        on=on_what(kind, "", (logs,)),
+        on=on_what(kind, "", [(logs, "below")]),
         sentence=f"The median input of a unit of the last hidden layer wanders by {mean['without']:.2f} half-widths "
         f"without, {mean['with']:.2f} with batch normalization, and {mean['with, and noise after it']:.2f} with noise "
         f"after it; test accuracy changes by {gain.told('points', 100)} and, with the noise, by "

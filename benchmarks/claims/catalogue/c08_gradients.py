@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
-from benchmarks.claims.judging import Difference, combined, every, holds, mean_of, on_what
+from benchmarks.claims.judging import Difference, asking, combined, every, holds, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -105,7 +105,9 @@ def judge(results: Results) -> Verdict:
     worst = max(deepest, key=lambda start: abs(deepest[start]))
     return Verdict(
         kind=kind,
-        on=on_what(kind, _on(cured, not_cured, harmed), left) if sick else "needs networks that are sick without it",
+        on=on_what(kind, _on(cured, not_cured, harmed), asking("same", left))
+        if sick
+        else "needs networks that are sick without it",
         sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it, batch normalization cures "
         f"{len(cured)} and not {len(not_cured)} ({_told(not_cured)}); of those that are healthy without it, it makes "
         f"sick: {_told(harmed)}. At depth {DEPTHS[-1]} the first layer's gradient norm over the last one's is "

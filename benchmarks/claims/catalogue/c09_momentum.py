@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, holds, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -69,7 +69,7 @@ def judge(results: Results) -> Verdict:
     left = [gaps[TYPICAL, steps] for steps in counts]
     return Verdict(
         kind=kind,
-        on=on_what(kind, "the number of steps", left),
+        on=on_what(kind, "the number of steps", asking("same", left)),
         sentence=f"Nats that inference loses by moving instead of exact statistics, by steps: {told}. After "
         f"{counts[-1]} steps the moving variance is off by a median of {off}.",
         figures={

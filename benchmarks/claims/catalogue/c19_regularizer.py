@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, holds, needed, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, needed, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import draw_differences
 from benchmarks.claims.results import Results
@@ -59,7 +59,7 @@ def judge(results: Results) -> Verdict:
     found = changes(results)
     ours = {batch: found["batch normalization", batch] for batch in (SMALL, LARGE)}
     kind = combined(*(holds(one, "below") for one in ours.values()))
-    needs = needed(ours.values()) if kind == "undecided" else ""
+    needs = needed(asking("below", ours.values())) if kind == "undecided" else ""
     told = "; ".join(
         f"with batches of {batch} by {one.told('nats', digits=3)} (dropout 0.5: "
         f"{found['dropout', batch].told('nats', digits=3)})"

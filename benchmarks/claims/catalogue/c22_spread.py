@@ -59,7 +59,7 @@ def judge(results: Results) -> Verdict:
         still = mean_of(grown[True].values(), margin=SPREAD_MARGIN, family=4)
         less = paired(grown[True], grown[False], family=4)
         held.append(every(holds(still, "same"), holds(less, "below")))
-        parts += [still, less]
+        parts += [(still, "same"), (less, "below")]
         told.append(f"{words}, by a factor of {figures[f'{loss}_with_spread_ratio']:.2f} with and "
                     f"{figures[f'{loss}_without_spread_ratio']:.2f} without")  # fmt: skip
     kind = combined(*held)
@@ -68,7 +68,7 @@ def judge(results: Results) -> Verdict:
         kind=kind,
         on=needed(parts) if kind == "undecided" else on.get(kind, ""),
         sentence=f"Over 20 epochs the spread of what enters tanh grows, {'; '.join(told)}.",
-        figures=figures | {"seeds": parts[0].pairs},
+        figures=figures | {"seeds": parts[0][0].pairs},
     )
 
 

@@ -50,7 +50,7 @@ def judge(results: Results) -> Verdict:
     if starting_over.sign == "below":
         return Verdict(kind="confirmed", sentence=f"{told}, which does not show.", figures=figures)
     if starting_over.sign == "undecided":
-        return Verdict(kind="undecided", on=needed([starting_over]), sentence=f"{told}.", figures=figures)
+        return Verdict(kind="undecided", on=needed([(starting_over, "below")]), sentence=f"{told}.", figures=figures)
     return Verdict(
         kind="depends",
         on="the step going on where it stopped",

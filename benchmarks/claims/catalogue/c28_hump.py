@@ -30,7 +30,7 @@ from benchmarks.claims.hump_variants import (
     VARIANTS,
     cases,
 )
-from benchmarks.claims.judging import Difference, every, mean_of, needed
+from benchmarks.claims.judging import Difference, asking, every, mean_of, needed
 from benchmarks.claims.model import Claim, Picture, Printed, Verdict
 from benchmarks.claims.painting import Band, draw_bands, name_bands, panel
 from benchmarks.claims.results import Results
@@ -58,7 +58,10 @@ def judge(results: Results) -> Verdict:
     if shown is False:
         return verdict(kind="refuted")
     if shown is None or by_hand.late is None:
-        return verdict(kind="undecided", on=needed([*(courses.behind for courses in deciding), _off_window(layers)]))
+        return verdict(
+            kind="undecided",
+            on=needed([*asking("above", (one.behind for one in deciding)), (_off_window(layers), "same")]),
+        )
     if not by_hand.late:
         if _rises_in_window(layers):
             return verdict(kind="confirmed")

@@ -21,7 +21,7 @@ from benchmarks.claims.document_004 import (
     trained,
 )
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, holds, log_ratio, mean_of, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, log_ratio, mean_of, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Array, Result, Results
@@ -130,7 +130,7 @@ def judge(results: Results) -> Verdict:
         on=on_what(
             kind,
             f"the initial weights and which half is meant: much faster from {faster}, better from {best}",
-            (*ratios.values(), *gains.values()),
+            [*asking("below", ratios.values()), *asking("above", gains.values())],
         ),
         sentence=f"First epoch with {LEVEL:.0%} of the test digits right, and share over the last "
         f"{late_epochs(results.results[0])}: {told}. {_second_call(results)}",
