@@ -252,7 +252,7 @@ CLAIM = Claim(
     rule="All losses in the running median of five looks. An inference loss falls where half the way is gone from ln 2 "
     "to the last loss by the rows' own statistics (one look after the last if nowhere); it is late if that loss does "
     f"so on average more than {LATE_EPOCHS:g} epochs sooner, interval over seeds beyond 0, and not late if the "
-    f"whole interval is within {LATE_EPOCHS:g}. Refuted if tf.layers is not late, if on average it falls outside "
+    f"whole interval is at {LATE_EPOCHS:g} or less. Refuted if tf.layers is not late, if on average it falls outside "
     f"epochs {WINDOW[0]:g} to {WINDOW[1]:g} and the interval leaves out {MIDDLE:g}, or if the document's form is late "
     "too. Then, if the form by hand is as late with the settings of tf.layers: depends, on those single "
     "differences that are not late; undecided if none is, because the cause is then not found. If the form by hand is "
