@@ -122,7 +122,9 @@ def judge(results: Results) -> Verdict:
     better = {start: holds(one, "above") for start, one in gains.items()}
     kind = combined(*sooner.values(), *better.values())
     faster, best = (
-        " and ".join(start for start, held in found.items() if held) or "neither" for found in (sooner, better)
+        " and ".join(start for start, held in found.items() if held)
+        or ("neither" if None not in found.values() else "none that is decided")
+        for found in (sooner, better)
     )
     told = "; ".join(_told(results, start, gains[start]) for start in STARTS)
     return Verdict(
