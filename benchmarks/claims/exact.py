@@ -19,6 +19,11 @@ WITHIN = 1.0
 """Errors over their rounding bound: up to here rounding explains them."""
 DTYPES = ("float32", "float64")
 
+NO_FIGURES = "Nothing follows yet: this run lacks the figures that would decide it."
+SOME_SEEDS = (
+    "Nothing follows yet but what the intervals above leave out: for a verdict on the whole the seeds are too few."
+)
+
 
 def ask_of(experiment: str, implementations: Iterable[str] = APIS, **parameters: Any) -> list[Case]:
     """The same case for several implementations, each in its usual call style.
@@ -71,12 +76,21 @@ def worst(results: Iterable[Result], name: str) -> float:
     )
 
 
-def advice(*, confirmed: str = "", refuted: str = "", depends: str = "") -> Callable[[Verdict], str]:
-    """What a verdict means for you, by its kind."""
+def advice(
+    *, confirmed: str = "", refuted: str = "", depends: str = "", undecided: str = ""
+) -> Callable[[Verdict], str]:
+    """What a verdict means for you, by its kind.
+
+    Args:
+        confirmed: of a verdict of this kind.
+        refuted: of this.
+        depends: of this.
+        undecided: what follows from the parts that are decided, where there are figures.
+    """
     told = {
         "confirmed": confirmed,
         "refuted": refuted,
         "depends": depends,
-        "undecided": "Nothing follows yet: this run lacks the figures that would decide it.",
+        "undecided": undecided or SOME_SEEDS,
     }
-    return lambda verdict: told[verdict.kind]
+    return lambda verdict: told[verdict.kind] if verdict.figures or verdict.kind != "undecided" else NO_FIGURES

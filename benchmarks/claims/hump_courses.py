@@ -64,6 +64,11 @@ class Course:
         return self.fall_epoch - self.own_epoch
 
     @property
+    def earliest_epoch(self) -> float:
+        """Before which a fall does not fit the prediction (:attr:`Courses.off`)."""
+        return self.predicted_epoch / 2
+
+    @property
     def latest_epoch(self) -> float:
         """When the start value is forgotten, and the training itself has got somewhere."""
         return max(self.predicted_epoch, self.own_epoch)
@@ -161,7 +166,10 @@ class Courses:
     @property
     def predicted_epoch(self) -> float:
         """Mean over seeds: initial weights differ."""
-        return float(np.mean([one.predicted_epoch for one in self.courses]))
+        return self._mean("predicted_epoch")
+
+    def _mean(self, name: str) -> float:
+        return float(np.mean([getattr(one, name) for one in self.courses]))
 
     @property
     def off(self) -> Difference:
@@ -174,7 +182,7 @@ class Courses:
         weights of 0.001 must have grown 56-fold (epsilon 1e-5, 573 steps) or 178-fold (the defaults of ``tf.layers``,
         344 steps), and a step of Adam moves a weight by about 0.0001.
         """
-        spans = [(one.fall_epoch, one.predicted_epoch / 2, one.latest_epoch) for one in self.courses]
+        spans = [(one.fall_epoch, one.earliest_epoch, one.latest_epoch) for one in self.courses]
         margin = float(np.mean([(last - first) / 2 for _, first, last in spans])) + PREDICTION_SLACK_EPOCHS
         off = (fall - (first + last) / 2 for fall, first, last in spans)
         return mean_of(off, margin=margin, family=len(VARIANTS))
@@ -195,6 +203,8 @@ class Courses:
             "seeds_that_never_fall": self.never,
             "seeds_that_rise": len(self.risen),
             "predicted_epoch": self.predicted_epoch,
+            "allowed_epoch_low": max(0.0, self._mean("earliest_epoch") - PREDICTION_SLACK_EPOCHS),
+            "allowed_epoch_high": self._mean("latest_epoch") + PREDICTION_SLACK_EPOCHS,
             "prediction_holds": self.predicted,
             "is_late": self.late,
             "behind_epochs": self.behind.mean,

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import DATASET, case
+from benchmarks.claims.forgetting import updates_until
 from benchmarks.claims.model import Size
 from benchmarks.claims.seeds import seeds
 from benchmarks.networks import recipe
@@ -60,7 +61,7 @@ class Variant:
         if share >= 1:
             return 0.0
         if not self.num_updates:
-            return math.log(share) / math.log(self.decay) / STEPS_AN_EPOCH
+            return updates_until(share, self.decay) / STEPS_AN_EPOCH
         return next(t for t in range(1, 1000) if 1 / math.comb(t + 9, 9) <= share) / STEPS_AN_EPOCH
 
     @property

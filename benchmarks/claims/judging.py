@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -88,26 +88,34 @@ class Difference:
             return "above" if self.mean > 0 else "below"
         return "undecided"
 
-    @property
-    def seeds_needed(self) -> int | None:
-        """Pairs at which the interval would probably decide, if mean and spread stay; None beyond 1,000 or unknown."""
+    def excludes(self, wanted: Sign) -> bool:
+        """Whether the interval rules out what a claim asks for; one-sided, and only where no divergence disturbs it.
+
+        ``above`` asks for more than the margin: an interval that nowhere reaches beyond it is enough against that,
+        whether the difference is the same or below. The two-sided :attr:`sign` may then be far from decided.
+        """
+        if self.pairs < FEWEST_SEEDS or self.left_out > self.neither or self.pairs - self.left_out < FEWEST_SEEDS:
+            return False
+        return self.high <= self.margin if wanted == "above" else wanted == "below" and self.low >= -self.margin
+
+    def seeds_needed(self, wanted: Sign) -> int | None:
+        """Pairs at which :func:`holds` would probably decide, if mean and spread stay; None beyond 1,000 or unknown."""
         if not math.isfinite(self.mean) or not math.isfinite(self.deviation):
             return None
         for count in range(max(FEWEST_SEEDS, self.pairs), MOST_SEEDS + 1):
             half = float(half_width(self.deviation, count, self.family))
-            apart = abs(self.mean) > max(self.margin, half)
-            if apart or abs(self.mean) + half <= self.margin:
+            low, high = self.mean - half, self.mean + half
+            if holds(replace(self, low=low, high=high, pairs=count, lost=0, won=0, neither=0), wanted) is not None:
                 return count
         return None
 
-    @property
-    def needs(self) -> str:
-        """What deciding needs, in words."""
+    def needs(self, wanted: Sign) -> str:
+        """What deciding whether it is what is claimed needs, in words."""
         if self.left_out and self.pairs >= FEWEST_SEEDS:
             return (
                 f"seeds in which both have a finite figure: {self.left_out} of {self.pairs} diverged or never got there"
             )
-        needed = self.seeds_needed
+        needed = self.seeds_needed(wanted)
         if needed is None:
             return f"more than {MOST_SEEDS} seeds" if self.pairs > 1 else f"{FEWEST_SEEDS} seeds or more"
         return f"{needed} seeds instead of {self.pairs}"
@@ -123,6 +131,10 @@ class Difference:
             return f"{factor * self.mean:+.{digits}f} (one pair){suffix}"
         low, high = factor * self.low, factor * self.high
         return f"{factor * self.mean:+.{digits}f} ({low:.{digits}f} to {high:.{digits}f}){suffix}"
+
+
+Asked = tuple[Difference, Sign]
+"""A difference, and the word that a claim says of it."""
 
 
 def paired(
@@ -210,8 +222,22 @@ def log_ratio(first: Mapping[int, float], second: Mapping[int, float]) -> dict[i
 
 
 def holds(difference: Difference, wanted: Sign) -> bool | None:
-    """Whether a difference is what was claimed; None while it is undecided."""
-    return None if difference.sign == "undecided" else difference.sign == wanted
+    """Whether a difference is what was claimed; None while that is open.
+
+    Args:
+        difference: with its margin.
+        wanted: the word that the claim says of it. Against ``above`` and ``below`` an interval that nowhere reaches
+            beyond the margin on that side is enough (:meth:`Difference.excludes`).
+    """
+    if difference.sign == wanted:
+        return True
+    return None if difference.sign == "undecided" and not difference.excludes(wanted) else False
+
+
+def holds_not(difference: Difference, unwanted: Sign) -> bool | None:
+    """Whether a difference is not what would speak against the claim; None while that is open."""
+    held = holds(difference, unwanted)
+    return None if held is None else not held
 
 
 def every(*held: bool | None) -> bool | None:
@@ -228,28 +254,40 @@ def combined(*held: bool | None) -> Kind:
         held: whether the claim holds under each; None where that is undecided.
 
     Returns:
-        ``undecided`` if one is; ``confirmed`` if it holds under all, ``refuted`` if under none, else ``depends``.
+        ``depends`` if it holds under one and not under another, whatever is open beside them; else ``undecided`` if
+        one is; ``confirmed`` if it holds under all, ``refuted`` if under none.
     """
+    if True in held and False in held:
+        return "depends"
     if None in held:
         return "undecided"
-    return "confirmed" if all(held) else "depends" if any(held) else "refuted"
+    return "confirmed" if all(held) else "refuted"
 
 
-def needed(differences: Iterable[Difference]) -> str:
+def asking(wanted: Sign, differences: Iterable[Difference]) -> list[Asked]:
+    """The same word asked of several differences."""
+    return [(difference, wanted) for difference in differences]
+
+
+def needed(asked: Iterable[Asked]) -> str:
     """What deciding all open ones needs, in words: that of the one which needs most."""
-    left = [one for one in differences if one.sign == "undecided"]
-    most = max(left, key=lambda one: MOST_SEEDS + 1 if one.seeds_needed is None else one.seeds_needed)
-    return f"needs {most.needs}"
+
+    def seeds(one: Asked) -> int:
+        found = one[0].seeds_needed(one[1])
+        return MOST_SEEDS + 1 if found is None else found
+
+    difference, wanted = max((one for one in asked if holds(*one) is None), key=seeds)
+    return f"needs {difference.needs(wanted)}"
 
 
-def on_what(kind: Kind, depends: str, differences: Iterable[Difference]) -> str:
+def on_what(kind: Kind, depends: str, asked: Iterable[Asked]) -> str:
     """What a verdict of this kind says in ``on``.
 
     Args:
         kind: of the verdict.
         depends: on what it depends, if it does.
-        differences: what it rests on; the open ones say what deciding needs.
+        asked: what it rests on, each with the word that was asked of it; the open ones say what deciding needs.
     """
     if kind == "depends":
         return depends
-    return needed(differences) if kind == "undecided" else ""
+    return needed(asked) if kind == "undecided" else ""

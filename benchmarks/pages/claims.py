@@ -67,7 +67,7 @@ def _claim(entry: Mapping[str, Any]) -> str:
         f"{_verdict(entry)}. {escape(entry['sentence'])}",
         f"**What this means for you.** {escape(entry['meaning'])}",
         f"*Experiment:* {escape(entry['experiment'])}",
-        f"*Rule, fixed before the run:* {escape(entry['rule'])}",
+        f"*Rule:* {escape(entry['rule'])}",
     ]
     for drawn in pictures_of(entry):
         shown = f"claims/{Path(drawn['file']).name}"

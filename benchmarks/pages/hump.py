@@ -16,6 +16,7 @@ PAGE = CHECKOUT / "docs" / "the-hump.md"
 HEAD = (
     "training",
     "start forgotten (predicted)",
+    "allowed by the prediction",
     "inference loss falls",
     "as predicted",
     "behind the rows' own statistics",
@@ -46,13 +47,24 @@ def _row(variant: Variant, figures: Mapping[str, float]) -> list[str]:
     return [
         variant.name,
         f"{found['predicted_epoch']:.3g}",
+        _window(found),
         "never" if never else _interval(found, "fall_epoch", 0),
         HELD[found.get("prediction_holds")],
-        f"{found['behind_epochs']:.0f} epochs{late}" if "behind_epochs" in found else "",
+        _epochs(found["behind_epochs"]) + late if "behind_epochs" in found else "",
         f"{found['seeds_that_rise']:.0f} of {found['seeds']:.0f}",
         _interval(found, "rise_epoch", 0),
         _interval(found, "rise_nats", 2),
     ]
+
+
+def _window(found: Mapping[str, float]) -> str:
+    """From when to when a fall holds the prediction; empty for a run that did not keep it."""
+    ends = [found[f"allowed_epoch_{end}"] for end in ("low", "high") if f"allowed_epoch_{end}" in found]
+    return " to ".join(f"{end:.0f}" for end in ends)
+
+
+def _epochs(count: float) -> str:
+    return f"{count:.0f} {'epoch' if f'{count:.0f}' == '1' else 'epochs'}"
 
 
 def _interval(found: Mapping[str, float], name: str, digits: int) -> str:

@@ -8,6 +8,8 @@ that between population and batch statistics is the noise of a batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from benchmarks.axes.training import Experiment, loss_and_accuracy
@@ -45,22 +47,26 @@ def population_statistics(network: NumpyNetwork, inputs: Array) -> tuple[dict[st
     return found, h
 
 
-def evaluate_population(trainer: Trainer, network: NumpyNetwork, experiment: Experiment) -> dict[str, float]:
+def evaluate_population(
+    trainer: Trainer, network: NumpyNetwork, experiment: Experiment, held_out: Sequence[str] = ("validation",)
+) -> dict[str, float]:
     """Loss and accuracy of a trainer's weights with exact population statistics, evaluated in float64.
 
     Args:
         trainer: whose weights; nothing of it changes.
         network: of :func:`exact_network`.
         experiment: the data.
+        held_out: splits that are evaluated beside the training rows, whose statistics these are.
 
     Returns:
-        ``train_loss``, ``train_accuracy``, ``validation_loss``, ``validation_accuracy``.
+        ``train_loss``, ``train_accuracy``, and the same of each held-out split (``validation_loss``).
     """
     with np.errstate(all="ignore"):  # weights that are not finite give losses that are not
         network.load_weights(trainer.export_weights())
         statistics, logits = population_statistics(network, experiment.data.train.inputs)
         network.load_weights({**network.export_weights(), **statistics})
-        splits = {"train": logits, "validation": network.predict(experiment.data.validation.inputs, "moving")}
+        splits = {"train": logits}
+        splits |= {name: network.predict(getattr(experiment.data, name).inputs, "moving") for name in held_out}
     figures: dict[str, float] = {}
     for name, found in splits.items():
         loss, accuracy = loss_and_accuracy(found, getattr(experiment.data, name).labels)

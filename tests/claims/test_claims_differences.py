@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.claims.judging import combined, every, holds, log_ratio, mean_of, needed, paired
+from benchmarks.claims.judging import (
+    Sign,
+    asking,
+    combined,
+    every,
+    holds,
+    holds_not,
+    log_ratio,
+    mean_of,
+    needed,
+    paired,
+)
 from benchmarks.claims.model import Verdict
 
 VALUES = [0.11, 0.14, 0.09, 0.12, 0.10]
@@ -87,15 +98,47 @@ def test_the_seeds_that_deciding_needs_would_decide() -> None:
     """As many as the interval needs to leave out 0, at the same mean and spread; one fewer is too few."""
     values = [0.5, -0.4, 0.3, -0.6, 0.6]
     mean, deviation = np.mean(values), np.std(values, ddof=1)
-    needs = mean_of(values).seeds_needed
+    needs = mean_of(values).seeds_needed("above")
     assert needs is not None
 
     def half(n: int) -> float:
         return float(stats.t.ppf(0.975, n - 1) * deviation / math.sqrt(n))
 
     assert half(needs) < mean <= half(needs - 1)
-    assert needed([mean_of(VALUES), mean_of(values)]) == f"needs {needs} seeds instead of 5"
-    assert "more than 1000" in needed([mean_of([1e-9, 1.0, -1.0, 1.0, -1.0])])
+    asked = asking("above", [mean_of(VALUES), mean_of(values)])
+    assert needed(asked) == f"needs {needs} seeds instead of 5"
+    assert "more than 1000" in needed([(mean_of([1e-9, 1.0, -1.0, 1.0, -1.0]), "above")])
+
+
+def test_fewer_seeds_exclude_a_gain_than_show_that_there_is_none() -> None:
+    """A mean of -0.5 at a margin of 0.5: the same is never decided, more than 0.5 once the half-width is below 1."""
+    values = [0.7, -2.0, 0.6, -2.3, 0.5]
+    found, deviation = mean_of(values, margin=0.5), np.std(values, ddof=1)
+    assert (found.mean, found.sign, holds(found, "above")) == (pytest.approx(-0.5), "undecided", None)
+    needs = found.seeds_needed("above")
+    assert needs is not None and found.seeds_needed("same") is None
+    halves = [float(stats.t.ppf(0.975, n - 1) * deviation / math.sqrt(n)) for n in (needs, needs - 1)]
+    assert halves[0] <= 1 < halves[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "held"),
+    [
+        ([0.2, -0.3, 0.4, -0.1, 0.3], "above", False),  # -0.27 to 0.47: nowhere above 0.5, and "same" as well
+        ([-0.9, 0.1, -0.8, 0.2, -0.9], "above", False),  # -1.1 to 0.2: not the same, and not above
+        ([-0.9, 0.1, -0.8, 0.2, -0.9], "below", None),
+        ([0.9, -0.1, 0.8, -0.2, 0.9], "below", False),
+        ([0.9, 0.1, 0.8, -0.2, 0.9], "above", None),  # reaches beyond the margin
+        ([0.9, 1.0, 0.8, 0.9, 0.8], "above", True),
+        ([-0.9, 0.1, -0.8, 0.2, -math.inf, -0.9], "above", None),  # beside a divergence of the second
+        ([0.2, -0.3, 0.4, -0.1], "above", None),  # four seeds
+    ],
+)
+def test_a_side_is_asked_one_sidedly(values: list[float], wanted: Sign, held: bool | None) -> None:
+    """True beyond the margin, False where the interval nowhere is, else open; and the contrary of it."""
+    found = mean_of(values, margin=0.5)
+    assert holds(found, wanted) is held
+    assert holds_not(found, wanted) is (None if held is None else not held)
 
 
 def test_ratios_are_logarithms_by_seed() -> None:
@@ -106,10 +149,11 @@ def test_ratios_are_logarithms_by_seed() -> None:
 
 
 def test_conditions_are_combined() -> None:
-    """One that is open leaves the verdict open; a part that fails decides its whole."""
-    assert [combined(True, True), combined(False, False), combined(True, False), combined(True, None)] == [
-        "confirmed", "refuted", "depends", "undecided",
+    """What is open leaves open what it could change: not a depends. A part that fails decides its whole."""
+    assert [combined(True, True), combined(False, False), combined(True, False), combined(True, None, False)] == [
+        "confirmed", "refuted", "depends", "depends",
     ]  # fmt: skip
+    assert [combined(True, None), combined(None, False)] == ["undecided", "undecided"]
     assert [every(True, True), every(True, None), every(None, False)] == [True, None, False]
     assert [holds(mean_of(VALUES), "above"), holds(mean_of(VALUES), "below"), holds(mean_of([1.0]), "above")] == [
         True, False, None,

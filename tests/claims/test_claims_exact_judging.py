@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,24 @@ def test_every_picture_is_drawn(tmp_path: Path) -> None:
             assert "<svg" in render(claim_id, found.title, found.height_in, found.paint)
             drawn.append(claim_id)
     assert drawn == ["C14", "C15", "C18", "C23", "C27", "C31", "C32"]
+
+
+def test_sizes_are_averaged_by_their_logarithms(tmp_path: Path) -> None:
+    """C27: of 1, 2, 4, 8 and 16 % the mean is 4 %, its interval a factor; what is decided beside it is told."""
+
+    def resumed(case: Case) -> dict[str, Any]:
+        moved = 0.01 * 2.0 ** (case.parameters["seed"] % 5)
+        return SAVED | {"reset": SAVED["uninterrupted"] * np.array([1, 1 + moved, 1, 1])}
+
+    claim = claims()["C27"]
+    verdict = judge(claim, plant(claim, resumed, tmp_path))
+    factor = np.exp(2.776 * np.log(2) * np.sqrt(2.5 / 5))  # Student's t, four degrees; 0 to 4 have a variance of 2.5
+    assert f"moves it by 4 % ({4 / factor:.2g} to {4 * factor:.2g} %, geometric mean)" in verdict.sentence
+    assert "right after the restore is the same (bit for bit)" in verdict.sentence
+    assert verdict.figures["reset_step_loss_change_after_1_updates_geometric_mean_percent"] == pytest.approx(4)
+    none = judge(claim, Results.of("full", claim.cases("full"), {}, tmp_path))
+    assert "goes on where it stopped" in claim.meaning(replace(verdict, kind="undecided", on="needs seeds"))
+    assert claim.meaning(none).startswith("Nothing follows yet: this run lacks the figures")
 
 
 def test_who_needs_the_updates_by_hand_is_named_as_it_was_found(tmp_path: Path) -> None:

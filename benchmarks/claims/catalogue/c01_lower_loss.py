@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, every, holds, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, every, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
 from benchmarks.claims.painting import Band, four_curves
 from benchmarks.claims.results import Results
@@ -87,7 +87,11 @@ def judge(results: Results) -> Verdict:
     )
     return Verdict(
         kind=kind,
-        on=on_what(kind, "the learning rate", (loss, accuracy, best_loss, best_accuracy)),
+        on=on_what(
+            kind,
+            "the learning rate",
+            [*asking("below", (loss, best_loss)), *asking("above", (accuracy, best_accuracy))],
+        ),
         sentence=f"At the document's learning rate of {RATE:g}, batch normalization changes the test loss by "
         f"{loss.told('nats', digits=3)} and the accuracy by {accuracy.told('points', 100)}; at each network's best "
         f"rate ({rate[True]:g} with, {rate[False]:g} without), by {best_loss.told('nats', digits=3)} and "

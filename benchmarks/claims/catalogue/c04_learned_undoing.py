@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
-from benchmarks.claims.judging import combined, every, holds, mean_of, on_what
+from benchmarks.claims.judging import asking, combined, every, holds, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import draw_histograms
 from benchmarks.claims.results import Array, Results
@@ -62,7 +62,7 @@ def judge(results: Results) -> Verdict:
     )
     return Verdict(
         kind=kind,
-        on=on_what(kind, "whether the weights around it are trained too", judged.values()),
+        on=on_what(kind, "whether the weights around it are trained too", asking("below", judged.values())),
         sentence=f"Put into a trained plain network (training loss {plain:.3f} nats), batch normalization starts off "
         f"by {_percent(start['gamma'])} in gamma and {start['beta']:.2f} standard deviations in beta from undoing "
         f"itself; {told} (medians over units).",

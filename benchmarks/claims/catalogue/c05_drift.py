@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, every, holds, log_ratio, mean_of, on_what, paired
+from benchmarks.claims.judging import Difference, combined, holds, log_ratio, mean_of, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Array, Missing, Result, Results
@@ -118,19 +118,13 @@ def judge(results: Results) -> Verdict:
     )
     kind = combined(holds(logs, "below"))
     mean = {arm: float(np.mean([*values.values()])) for arm, values in found.items()}
-    because = every(holds(gain, "above"), holds(noisy, "above"))
-    reason = {
-        True: "the gain stays when noise brings the drift back, so it is not the reason why training improves",
-        False: "the gain does not stay when noise brings the drift back, or there is none",
-        None: "whether that is why it trains better is undecided",
-    }[because]
     return Verdict(
         kind=kind,
-        on=on_what(kind, "", (logs,)),
+        on=on_what(kind, "", [(logs, "below")]),
         sentence=f"The median input of a unit of the last hidden layer wanders by {mean['without']:.2f} half-widths "
         f"without, {mean['with']:.2f} with batch normalization, and {mean['with, and noise after it']:.2f} with noise "
         f"after it; test accuracy changes by {gain.told('points', 100)} and, with the noise, by "
-        f"{noisy.told('points', 100)}: {reason}.",
+        f"{noisy.told('points', 100)}: {_reason(gain, noisy)}.",
         figures={
             "drift_without_half_widths": mean["without"],
             "drift_with_half_widths": mean["with"],
@@ -140,6 +134,20 @@ def judge(results: Results) -> Verdict:
             **to_the_end(results),
         },
     )
+
+
+def _reason(gain: Difference, noisy: Difference) -> str:
+    """What the noise arm says of why it trains better, if it does."""
+    gained, stays = (holds(one, "above") for one in (gain, noisy))
+    if gained is None:
+        return "whether there is a gain is undecided, so there is nothing yet to explain"
+    if not gained:
+        return "there is no gain here that a steady distribution could explain"
+    return {
+        True: "the gain stays when noise brings the drift back, so it is not the reason why training improves",
+        False: "the gain does not stay when noise brings the drift back",
+        None: "whether the gain stays when noise brings the drift back is undecided",
+    }[stays]
 
 
 def picture(results: Results) -> Picture:

@@ -68,7 +68,7 @@ def judge(results: Results) -> Verdict:
     )
     return Verdict(
         kind=kind,
-        on=on_what(kind, "the learning rate", judged.values()),
+        on=on_what(kind, "the learning rate", [(one, "below" if key[0] else "above") for key, one in judged.items()]),
         sentence=f"With biases started at {BIAS:g}: {told}; mean test accuracy {accuracy[False]:.1f} % without and "
         f"{accuracy[True]:.1f} % with.",
         figures={

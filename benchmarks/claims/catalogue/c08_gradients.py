@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
-from benchmarks.claims.judging import Difference, combined, every, holds, mean_of, on_what
+from benchmarks.claims.judging import Difference, asking, combined, every, holds, mean_of, on_what
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -97,6 +98,7 @@ def judge(results: Results) -> Verdict:
     cured = [key for key in sick if health[(*key, True)]]
     not_cured = [key for key in sick if health[(*key, True)] is False]
     harmed = [key for key in keys if health[(*key, False)] and health[(*key, True)] is False]
+    fine = [key for key in keys if health[(*key, True)]]
     left = [one for key, measures in found.items() if health[key] is None for one in measures]
     kind = combined(*(True for _ in cured), *(False for _ in (*not_cured, *harmed)))
     if not sick or (left and kind != "depends"):  # what is still open cannot change a depends
@@ -105,7 +107,9 @@ def judge(results: Results) -> Verdict:
     worst = max(deepest, key=lambda start: abs(deepest[start]))
     return Verdict(
         kind=kind,
-        on=on_what(kind, _on(cured, not_cured, harmed), left) if sick else "needs networks that are sick without it",
+        on=on_what(kind, _on(fine, [*not_cured, *harmed]), asking("same", left))
+        if sick
+        else "needs networks that are sick without it",
         sentence=f"Of {len(sick)} networks whose gradients vanish or explode without it, batch normalization cures "
         f"{len(cured)} and not {len(not_cured)} ({_told(not_cured)}); of those that are healthy without it, it makes "
         f"sick: {_told(harmed)}. At depth {DEPTHS[-1]} the first layer's gradient norm over the last one's is "
@@ -114,31 +118,51 @@ def judge(results: Results) -> Verdict:
             "networks_sick_without": len(sick),
             "networks_cured": len(cured),
             "networks_harmed": len(harmed),
-            **{
-                f"log10_ratio_{start.replace(',', '').replace(' ', '_')}_{'with' if arm else 'without'}": one[0].mean
-                for (start, depth, arm), one in found.items()
-                if depth == DEPTHS[-1]
-            },
+            **{_figure(start, arm): one[0].mean for (start, depth, arm), one in found.items() if depth == DEPTHS[-1]},
         },
     )
 
 
-def _on(cured: list[Key], not_cured: list[Key], harmed: list[Key]) -> str:
-    """On what a cure depends: depth, start or both, by which networks are sick with batch normalization."""
-    failed = {*not_cured, *harmed}
-    depths, starts = {depth for _, depth in failed}, {start for start, _ in failed}
-    parts = []
-    if not depths & {depth for _, depth in cured}:
-        parts.append("depth")
-    if not starts & {start for start, _ in cured}:
-        parts.append("start of the weights and activation")
-    what = " and ".join(parts) or "depth together with the start of the weights and activation"
-    listed = (f"sick with it at depth {depth}: {_starts(failed, depth)}" for depth in sorted(depths))
-    return f"{what}: {'; '.join(listed)}"
+def _figure(start: str, arm: bool) -> str:
+    return f"log10_ratio_{start.replace(',', '').replace(' ', '_')}_{'with' if arm else 'without'}"
 
 
-def _starts(failed: set[Key], depth: int) -> str:
-    return ", ".join(f"({start})" for start in STARTS if (start, depth) in failed)
+def _factors(key: Key) -> dict[str, str]:
+    """A network's depth, activation and start of the weights."""
+    activation, _, start = key[0].partition(", ")
+    return {"depth": str(key[1]), "activation": activation, "start of the weights": start}
+
+
+def _on(fine: Sequence[Key], failed: Sequence[Key]) -> str:
+    """On what health with batch normalization depends: the fewest factors that tell the sick from the healthy.
+
+    Of several sets with as few factors, that in which the fewest levels are sick: the one that explains the same with
+    less.
+    """
+
+    def levels(keys: Iterable[Key], names: tuple[str, ...]) -> set[tuple[str, ...]]:
+        return {tuple(_factors(key)[name] for name in names) for key in keys}
+
+    factors = tuple(_factors(failed[0])) if failed else ()
+    sets = chain.from_iterable(combinations(factors, count) for count in range(1, len(factors) + 1))
+    telling = [names for names in sets if not levels(failed, names) & levels(fine, names)]
+    what = min(telling, key=lambda names: (len(names), len(levels(failed, names))), default=factors)
+    listed = (f"at depth {depth}: {_starts(failed, depth)}" for depth in sorted({depth for _, depth in failed}))
+    return f"{' together with '.join(what)}: sick with it {'; '.join(listed)}"
+
+
+def _starts(failed: Sequence[Key], depth: int) -> str:
+    """``ReLU from He and N(0, 0.3)``: activations, each with the starts of the weights that are sick with it."""
+    found = [_factors(key) for key in ((start, depth) for start in STARTS) if key in failed]
+    return ", ".join(
+        f"{name} from {_list([one['start of the weights'] for one in found if one['activation'] == name])}"
+        for name in dict.fromkeys(one["activation"] for one in found)
+    )
+
+
+def _list(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _told(harmed: list[Key]) -> str:
@@ -174,10 +198,19 @@ def meaning(verdict: Verdict) -> str:
     """Advice."""
     if verdict.kind == "confirmed":
         return "Batch normalization repairs a bad start of the weights at any depth tried."
+    found = {
+        start: verdict.figures[_figure(start, True)] for start in STARTS if _figure(start, True) in verdict.figures
+    }
+    off, even = (
+        ", ".join(f"10^{log:.1f} ({start})" for start, log in found.items() if (abs(log) > HEALTHY_DECADES) is beyond)
+        for beyond in (True, False)
+    )
+    told = f" At depth {DEPTHS[-1]} the first layer's norm over the last one's is {off} with it" if off else ""
+    told += (f", but {even}" if even else "") + "." if off else ""
     return (
-        "It repairs a bad scale of the weights, so moderately deep networks train from almost any start. It does not "
-        "make very deep plain networks trainable: there its own gradients grow with every layer. Use residual "
-        "connections for those."
+        f"It evens out gradient norms that the scale of the weights spoils, but not in every network.{told} These are "
+        "norms before the first step: they say where a training starts, not whether it gets anywhere. Measure them in "
+        "your own network before you rely on it."
     )
 
 

@@ -94,7 +94,7 @@ def judge(results: Results) -> Verdict:
     wrong_half = "the shallow network changes too" if shallow_changes else "the deep network gains no more"
     return Verdict(
         kind=kind,
-        on=on_what(kind, f"which half is meant: {wrong_half}", (found[SHALLOW], found["more"])),
+        on=on_what(kind, f"which half is meant: {wrong_half}", [(found[SHALLOW], "same"), (found["more"], "above")]),
         sentence=f"Test accuracy, each network at its best rate: {told}; the deep network gains "
         f"{found['more'].told('points', 100, 1)} more.",
         figures={

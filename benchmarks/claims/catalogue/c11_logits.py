@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.cases import case
-from benchmarks.claims.judging import Difference, combined, on_what, paired
+from benchmarks.claims.judging import Difference, combined, holds_not, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -43,8 +43,7 @@ def judge(results: Results) -> Verdict:
     lost, updates = int(graph.number("without_gradient")), int(graph.number("updates"))
     accuracy, loss = gain(results, ACCURACY, MARGIN), gain(results, LOSS, MARGIN)
     used = lost == 0
-    good = None if accuracy.sign == "undecided" else accuracy.sign in ("above", "same")
-    kind = combined(used, good)
+    kind = combined(used, holds_not(accuracy, "below"))
     names = ", ".join(map(str, (graph.record or {}).get("samples", {}).get("without_gradient", [])))
     mean = {
         logits: 100
@@ -53,7 +52,7 @@ def judge(results: Results) -> Verdict:
     }
     return Verdict(
         kind=kind,
-        on=on_what(kind, "whether the loss reads them: as written it does not", [accuracy]),
+        on=on_what(kind, "whether the loss reads them: as written it does not", [(accuracy, "below")]),
         sentence=f"In the document's graph the loss does not depend on {lost} of {int(graph.number('parameters'))} "
         f"parameters ({names}), though {updates} update operations run; used as meant, it changes the test accuracy "
         f"from {mean['plain']:.1f} to {mean['normalized']:.1f} %, {accuracy.told('points', 100)}, and the test loss by "

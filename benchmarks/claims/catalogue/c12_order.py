@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, every, holds, needed, paired
+from benchmarks.claims.judging import Difference, asking, combined, every, holds, needed, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -55,7 +55,7 @@ def judge(results: Results) -> Verdict:
     kind = combined(every(holds(loss, "same"), holds(accuracy, "same")))
     return Verdict(
         kind=kind,
-        on=needed((loss, accuracy)) if kind == "undecided" else "",
+        on=needed(asking("same", (loss, accuracy))) if kind == "undecided" else "",
         sentence=f"After {EPOCHS} epochs of 4,000 digits, {SECOND} differs from {FIRST} by "
         f"{loss.told('nats', digits=3)} of test loss and {accuracy.told('points', 100)} of accuracy.",
         figures={

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.claims.cases import CHEAPEST, DATASET, case
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, holds, log_ratio, mean_of, needed, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, log_ratio, mean_of, needed, paired
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -130,7 +130,7 @@ def judge(results: Results) -> Verdict:
     on = {"depends": "which half: the last accuracy, or the steps to a level"}
     return Verdict(
         kind=kind,
-        on=needed((gain, *ratios)) if kind == "undecided" else on.get(kind, ""),
+        on=needed([(gain, "above"), *asking("below", ratios)]) if kind == "undecided" else on.get(kind, ""),
         sentence=f"After as many steps as the document's epoch, batch normalization gains {gain.told('points', 100)} "
         f"of test accuracy; {told} ({GRID}).{_time(results, ratios[-1])}",
         figures={

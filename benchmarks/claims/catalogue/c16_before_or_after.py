@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, every, holds, needed, paired
+from benchmarks.claims.judging import Difference, asking, combined, every, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -57,7 +57,7 @@ def judge(results: Results) -> Verdict:
     every_one = [one for pair in found.values() for one in pair]
     return Verdict(
         kind=kind,
-        on={"depends": "the activation", "undecided": needed(every_one) if kind == "undecided" else ""}.get(kind, ""),
+        on=on_what(kind, "the activation", asking("same", every_one)),
         sentence=f"Over the last {LATE_EPOCHS} epochs, normalizing after the activation differs from before {told}.",
         figures={
             **{f"{name}_test_loss_change_nats": loss.mean for name, (loss, _) in found.items()},

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.cases import Case
 from benchmarks.claims.exact import WITHIN, advice, ask_of
+from benchmarks.claims.forgetting import EXAMPLE, WAIT
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, draw_bands, name_bands, panel
 from benchmarks.claims.results import Result, Results
@@ -107,8 +108,7 @@ CLAIM = Claim(
     picture=picture,
     meaning=advice(
         confirmed="Give num_updates, count it from 0, and keep the count in the checkpoint; or start the average at "
-        "the first batch, or divide by 1 - decay^t. Without any of them do not evaluate before ln(0.01) / ln(decay) "
-        "updates: 459 at 0.99, 4,603 at 0.999.",
+        f"the first batch, or divide by 1 - decay^t. Without any of them wait before you evaluate: {WAIT}. {EXAMPLE}.",
         refuted="num_updates does not do what the document says in this version of TensorFlow.",
     ),
 )

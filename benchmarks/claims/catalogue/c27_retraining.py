@@ -18,6 +18,8 @@ SAME_LIMIT_REL = 1e-3
 """Difference of the validation loss that still counts as going on where it stopped."""
 MATTERS_REL = 0.01
 """Difference of the validation loss that shows."""
+LEAST_REL = float(np.finfo(np.float32).eps)
+"""Smallest difference that a float32 loss can show; one of 0 counts as it, and has a logarithm then."""
 ARMS = {"uninterrupted": "going on", "kept": "restored, step kept", "reset": "restored, step from 0"}
 AFTER_UPDATES = (0, 1, 10)
 
@@ -35,22 +37,24 @@ def judge(results: Results) -> Verdict:
         f"{name}_step_loss_change_after_{updates}_updates_percent": 100 * float(values[:, place].mean())
         for name, values in (("kept", kept), ("reset", reset))
         for place, updates in zip(places, AFTER_UPDATES, strict=True)
-    } | {"seeds": len(kept)}
+    }
     start = max(kept[:, 0].max(), reset[:, 0].max())
-    going_on, starting_over = float(kept[:, : len(places)].max()), mean_of(reset[:, 1] - MATTERS_REL)
-    moved = f"{MATTERS_REL + starting_over.mean:.0%}" + _interval(starting_over)
+    going_on = float(kept[:, : len(places)].max())
+    starting_over = mean_of(np.log(np.maximum(reset[:, 1], LEAST_REL) / MATTERS_REL))
+    middle = 100 * MATTERS_REL * math.exp(starting_over.mean)
+    figures |= {"reset_step_loss_change_after_1_updates_geometric_mean_percent": middle, "seeds": len(kept)}
     told = (
-        f"Over {len(kept)} seeds the validation loss right after the restore is the same ({_within(start)}); that is "
-        f"all that the document looks at. With the step kept it stays so for 10 updates ({_within(going_on)})"
+        f"Over {len(kept)} {'seed' if len(kept) == 1 else 'seeds'} the validation loss right after the restore is the "
+        f"same ({_within(start)}); that is all that the document looks at. With the step kept it stays so for 10 "
+        f"updates ({_within(going_on)}). With the step from 0, one update moves it by {_size(starting_over)}"
     )
     if going_on > SAME_LIMIT_REL:
         sentence = f"With the step kept the validation loss is up to {going_on:.1%} off within 10 updates."
         return Verdict(kind="refuted", sentence=sentence, figures=figures)
-    told = f"{told}; with the step from 0, one update moves it by {moved}"
     if starting_over.sign == "below":
         return Verdict(kind="confirmed", sentence=f"{told}, which does not show.", figures=figures)
     if starting_over.sign == "undecided":
-        return Verdict(kind="undecided", on=needed([starting_over]), sentence=f"{told}.", figures=figures)
+        return Verdict(kind="undecided", on=needed([(starting_over, "below")]), sentence=f"{told}.", figures=figures)
     return Verdict(
         kind="depends",
         on="the step going on where it stopped",
@@ -60,10 +64,10 @@ def judge(results: Results) -> Verdict:
     )
 
 
-def _interval(over: Difference) -> str:
-    if not math.isfinite(over.low):
-        return " (one seed)"
-    return f" ({MATTERS_REL + over.low:.0%} to {MATTERS_REL + over.high:.0%}, mean size)"
+def _size(over: Difference) -> str:
+    """The geometric mean of the sizes; their interval is one of factors, and never reaches below 0."""
+    mean, low, high = (100 * MATTERS_REL * math.exp(one) for one in (over.mean, over.low, min(over.high, 100)))
+    return f"{mean:.2g} %" + (f" ({low:.2g} to {high:.2g} %, geometric mean)" if over.pairs > 1 else " (one seed)")
 
 
 def _within(change: float) -> str:
@@ -108,8 +112,8 @@ CLAIM = Claim(
     experiment="Go on from the checkpoint of C25 in a fresh process on the same batches, once with the step going on "
     "and once with the step from 0; validation loss in inference mode after 0, 1, 10 and 50 updates.",
     rule=f"Refuted if with the step kept the loss is more than {SAME_LIMIT_REL:g} (relative) off within 10 updates; "
-    f"confirmed if with the step from 0 it also moves by less than {MATTERS_REL:g} after one update (mean over seeds, "
-    "interval included), depends if by more; undecided otherwise.",
+    f"confirmed if with the step from 0 it also moves by less than {MATTERS_REL:g} after one update (geometric mean of "
+    "the sizes over seeds, interval included), depends if by more; undecided otherwise.",
     cases=saved_in,
     judge=judge,
     picture=picture,
@@ -118,5 +122,7 @@ CLAIM = Claim(
         refuted="Do not take a resumed run for the continuation of an old one.",
         depends="Store the step and feed it again. If it starts from 0, do not evaluate during the first updates: the "
         "averages are then those of one or a few batches.",
+        undecided="Store the step and feed it again: with it the resumed training goes on where it stopped. What a "
+        "start from 0 costs is open; until it is known, do not evaluate during the first updates after one.",
     ),
 )

@@ -30,7 +30,7 @@ from benchmarks.claims.hump_variants import (
     VARIANTS,
     cases,
 )
-from benchmarks.claims.judging import Difference, every, mean_of, needed
+from benchmarks.claims.judging import Difference, asking, every, mean_of, needed
 from benchmarks.claims.model import Claim, Picture, Printed, Verdict
 from benchmarks.claims.painting import Band, draw_bands, name_bands, panel
 from benchmarks.claims.results import Results
@@ -58,7 +58,10 @@ def judge(results: Results) -> Verdict:
     if shown is False:
         return verdict(kind="refuted")
     if shown is None or by_hand.late is None:
-        return verdict(kind="undecided", on=needed([*(courses.behind for courses in deciding), _off_window(layers)]))
+        return verdict(
+            kind="undecided",
+            on=needed([*asking("above", (one.behind for one in deciding)), (_off_window(layers), "same")]),
+        )
     if not by_hand.late:
         if _rises_in_window(layers):
             return verdict(kind="confirmed")
@@ -249,7 +252,7 @@ CLAIM = Claim(
     rule="All losses in the running median of five looks. An inference loss falls where half the way is gone from ln 2 "
     "to the last loss by the rows' own statistics (one look after the last if nowhere); it is late if that loss does "
     f"so on average more than {LATE_EPOCHS:g} epochs sooner, interval over seeds beyond 0, and not late if the "
-    f"whole interval is within {LATE_EPOCHS:g}. Refuted if tf.layers is not late, if on average it falls outside "
+    f"whole interval is at {LATE_EPOCHS:g} or less. Refuted if tf.layers is not late, if on average it falls outside "
     f"epochs {WINDOW[0]:g} to {WINDOW[1]:g} and the interval leaves out {MIDDLE:g}, or if the document's form is late "
     "too. Then, if the form by hand is as late with the settings of tf.layers: depends, on those single "
     "differences that are not late; undecided if none is, because the cause is then not found. If the form by hand is "

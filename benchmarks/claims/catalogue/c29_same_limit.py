@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.claims.document_004 import BY_HAND, EVERY_EPOCHS, LATE_LOOKS, LAYERS, epochs_of, late_epochs, trained
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, every, holds, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, every, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -53,7 +53,7 @@ def judge(results: Results) -> Verdict:
     hand = 100 * float(np.mean([*results.late("test_accuracy_moving", LATE_LOOKS, implementation=BY_HAND).values()]))
     return Verdict(
         kind=kind,
-        on=on_what(kind, "", found.values()),
+        on=on_what(kind, "", asking("same", found.values())),
         sentence=f"Over the last {late_epochs(results.results[0])}, tf.layers lies {train.told('nats', digits=3)} "
         f"from the form by hand in training loss, {test.told('nats', digits=3)} in test loss, and "
         f"{accuracy.told('points', 100)} in test accuracy (by hand {hand:.1f} %).",

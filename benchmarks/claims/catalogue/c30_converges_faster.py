@@ -21,7 +21,7 @@ from benchmarks.claims.document_004 import (
     trained,
 )
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, holds, log_ratio, mean_of, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, log_ratio, mean_of, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Array, Result, Results
@@ -122,7 +122,9 @@ def judge(results: Results) -> Verdict:
     better = {start: holds(one, "above") for start, one in gains.items()}
     kind = combined(*sooner.values(), *better.values())
     faster, best = (
-        " and ".join(start for start, held in found.items() if held) or "neither" for found in (sooner, better)
+        " and ".join(start for start, held in found.items() if held)
+        or ("neither" if None not in found.values() else "none that is decided")
+        for found in (sooner, better)
     )
     told = "; ".join(_told(results, start, gains[start]) for start in STARTS)
     return Verdict(
@@ -130,7 +132,7 @@ def judge(results: Results) -> Verdict:
         on=on_what(
             kind,
             f"the initial weights and which half is meant: much faster from {faster}, better from {best}",
-            (*ratios.values(), *gains.values()),
+            [*asking("below", ratios.values()), *asking("above", gains.values())],
         ),
         sentence=f"First epoch with {LEVEL:.0%} of the test digits right, and share over the last "
         f"{late_epochs(results.results[0])}: {told}. {_second_call(results)}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 
 from benchmarks.cases import Case
-from benchmarks.claims.judging import Difference, combined, holds, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -53,13 +53,12 @@ def judge(results: Results) -> Verdict:
     }
     kind = combined(*(holds(one, "above") for one in steps.values()))
     mean = {epochs: 100 * float(np.mean([*values.values()])) for epochs, values in found.items()}
-    enough = next((f"{a} epochs" for (a, _), one in steps.items() if one.sign != "above"), "")
     told = ", ".join(f"{value:.1f} % after {epochs}" for epochs, value in mean.items())
     gained = "; ".join(f"{one.told('points', 100)} from {a} to {b}" for (a, b), one in steps.items())
     steps_an_epoch = results.results[0].steps_an_epoch
     return Verdict(
         kind=kind,
-        on=on_what(kind, f"how long it was trained before: up to {enough}", steps.values()),
+        on=on_what(kind, f"how long it was trained before: {_by_length(steps)}", asking("above", steps.values())),
         sentence=f"Test accuracy by epochs ({steps_an_epoch:.0f} steps each): {told}; gains {gained}.",
         figures={
             **{f"test_accuracy_after_{epochs}_epochs_percent": value for epochs, value in mean.items()},
@@ -67,6 +66,16 @@ def judge(results: Results) -> Verdict:
         },
         printed=tuple(_printed(results, marks[-1])),
     )
+
+
+def _by_length(steps: Mapping[tuple[int, int], Difference]) -> str:
+    """Between which epochs it gains much, does not, or neither is decided."""
+    words = {True: "it gains much", False: "not", None: "open"}
+    spans = {
+        held: " and ".join(f"from {a} to {b}" for (a, b), one in steps.items() if holds(one, "above") is held)
+        for held in words
+    }
+    return ", ".join(f"{word} {spans[held]}" for held, word in words.items() if spans[held]) + " epochs"
 
 
 def _printed(results: Results, trained: int) -> Iterator[Printed]:

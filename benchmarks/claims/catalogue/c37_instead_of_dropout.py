@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.claims.catalogue.c12_order import EPOCHS, FIRST, SEEDS, trained
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, needed, paired
+from benchmarks.claims.judging import Difference, combined, holds_not, needed, paired
 from benchmarks.claims.model import Claim, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -40,12 +40,12 @@ def gain(results: Results, split: str) -> Difference:
 def judge(results: Results) -> Verdict:
     """At least as accurate on the test digits."""
     test, train = gain(results, "test"), gain(results, "train")
-    kind = combined(None if test.sign == "undecided" else test.sign in ("above", "same"))
+    kind = combined(holds_not(test, "below"))
     mean = {name: 100 * float(np.mean([*results.values(f"final_test_{ACCURACY}", **arm).values()]))
             for name, arm in ARMS.items()}  # fmt: skip
     return Verdict(
         kind=kind,
-        on=needed([test]) if kind == "undecided" else "",
+        on=needed([(test, "below")]) if kind == "undecided" else "",
         sentence=f"After {EPOCHS} epochs of 4,000 digits the test accuracy is {mean[NORMALIZED]:.1f} % with batch "
         f"normalization and {mean[DROPPED]:.1f} % with dropout 0.5, a difference of {test.told('points', 100)}; on the "
         f"training digits it is {train.told('points', 100)}.",

@@ -8,7 +8,7 @@ from benchmarks.cases import Case
 from benchmarks.claims.catalogue.c16_before_or_after import LATE_EPOCHS
 from benchmarks.claims.catalogue.c22_spread import LOSSES, WORDS, trained
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, on_what, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds_not, on_what, paired
 from benchmarks.claims.model import Claim, Picture, Printed, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Results
@@ -43,7 +43,7 @@ def change(results: Results, batch_norm: bool) -> Difference:
 def judge(results: Results) -> Verdict:
     """As accurate as by the right loss, with and without batch normalization."""
     found = {arm: change(results, arm) for arm in WORDS}
-    kind = combined(*(None if one.sign == "undecided" else one.sign in ("above", "same") for one in found.values()))
+    kind = combined(*(holds_not(one, "below") for one in found.values()))
     mean = {
         (arm, loss): 100 * float(np.mean([*accuracies(results, "test", loss, arm).values()]))
         for arm in WORDS
@@ -56,7 +56,7 @@ def judge(results: Results) -> Verdict:
     )
     return Verdict(
         kind=kind,
-        on=on_what(kind, "whether the network has batch normalization", found.values()),
+        on=on_what(kind, "whether the network has batch normalization", asking("below", found.values())),
         sentence=f"Test accuracy over the last {LATE_EPOCHS} of 20 epochs: {told}.",
         figures={
             "test_accuracy_change_with_points": 100 * found[True].mean,

@@ -11,7 +11,7 @@ from benchmarks.claims.cases import DATASET, case
 from benchmarks.claims.catalogue import c09_momentum
 from benchmarks.claims.document_004 import ONE_CALL
 from benchmarks.claims.exact import advice
-from benchmarks.claims.judging import Difference, combined, holds, log_ratio, mean_of, needed, paired
+from benchmarks.claims.judging import Difference, asking, combined, holds, log_ratio, mean_of, needed, paired
 from benchmarks.claims.model import Claim, Kind, Picture, Size, Verdict
 from benchmarks.claims.painting import Band, panels_of_bands
 from benchmarks.claims.results import Array, Results
@@ -80,7 +80,7 @@ def judge(results: Results) -> Verdict:
     slow = [name for name, one in costs.items() if one.sign == "above"]
     on = {
         "depends": f"the network: {slow[0]} takes longer" if slow else "what they are for: inference by them is worse",
-        "undecided": needed((*costs.values(), change)) if kind == "undecided" else "",
+        "undecided": needed(asking("above", (*costs.values(), change))) if kind == "undecided" else "",
     }
     ratio = {name: math.exp(one.mean) for name, one in costs.items()}
     mean = {

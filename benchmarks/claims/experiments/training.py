@@ -40,8 +40,8 @@ def run(implementation: Implementation, parameters: Mapping[str, Any], surroundi
 
     Returns:
         Metrics: ``final_<split>_<loss|accuracy>_<mode>`` for the splits train, validation and test and the modes moving
-        and batch, and if ``precise`` for train and validation and the mode population; ``steps``; ``diverged_step``
-        (of the first loss that is not finite, or None). Curves: ``step_loss`` (one a step);
+        and batch, and if ``precise`` the mode population; ``steps``; ``diverged_step`` (of the first loss that is not
+        finite, or None). Curves: ``step_loss`` (one a step);
         ``<split>_<loss|accuracy>_<mode>`` (one an evaluation, the first before training), ``evaluated_steps``, what
         ``watch`` names (one an evaluation); and what ``keep`` names, as ``<layer>/<name>``.
     """
@@ -136,7 +136,7 @@ def evaluation(trainer: Trainer, experiment: Experiment, parameters: Mapping[str
         for name, value in WATCHED[watch](experiment, trainer.export_weights(), noise).items():
             curves.setdefault(name, []).append(value)
     if parameters["precise"] and parameters["batch_norm"]:
-        exact = evaluate_population(trainer, exact_network(experiment), experiment)
+        exact = evaluate_population(trainer, exact_network(experiment), experiment, ("validation", "test"))
         for name, value in exact.items():
             curves.setdefault(f"{name}_population", []).append(value)
 

@@ -58,7 +58,7 @@ def _lead(found: tuple[Judged, ...]) -> Rich:
         "{claims} of the source documents {were} re-tested by {rules}: {told}.",
         claims=count(len(found), "claim"),
         were="was" if len(found) == 1 else "were",
-        rules=strong("rules that were fixed before this run"),
+        rules=strong("rules that stand in code"),
         told=enumerate_spans(told),
     )
 
