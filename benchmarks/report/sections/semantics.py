@@ -24,7 +24,7 @@ def build(view: View) -> Section:
         )
         return Section("semantics", "What they do", (Paragraph(told),), "Semantics")
     blocks: list[Block] = [Paragraph(_lead(asked))]
-    warnings = semantic_warnings(view)
+    warnings = semantic_warnings(view, {"second_order"} if view.second_order else ())  # measured on several ranks
     if warnings:
         blocks.append(Heading("What to watch out for", "semantics-warnings"))
         blocks.append(Bullets(tuple(warnings)))
