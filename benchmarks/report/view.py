@@ -16,6 +16,7 @@ from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.restores import is_usual
 from benchmarks.report.run import Record, Run
 from benchmarks.report.speeds import Group, Speeds, collect
+from benchmarks.report.starts import read_starts
 from benchmarks.report.trainings import Roundings
 
 REFERENCE = "numpy-reference"
@@ -59,6 +60,11 @@ class View:
     def drift(self) -> Drift:
         """What the machine itself did while it measured."""
         return read_drift(self.run.folder)
+
+    @cached_property
+    def starts(self) -> Mapping[str, Mapping[int, float]]:
+        """Implementation -> round -> seconds of processor time until it was imported."""
+        return read_starts(self.run)
 
     @cached_property
     def worst(self) -> Mapping[str, Worst]:
