@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.report.run import Run, as_number
 from benchmarks.verdicts.judging import half_width
 
@@ -49,7 +47,7 @@ def difference(one: Mapping[int, float], other: Mapping[int, float], once_s: flo
     if len(rounds) < 2:
         return None
     pairs = [one[number] - other[number] for number in rounds]
-    mean, half = statistics.fmean(pairs) + once_s, float(half_width(np.std(pairs, ddof=1), len(pairs)))
+    mean, half = statistics.fmean(pairs) + once_s, float(half_width(statistics.stdev(pairs), len(pairs)))
     return Difference(mean, mean - half, mean + half)
 
 
