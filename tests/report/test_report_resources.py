@@ -178,6 +178,19 @@ def test_the_start_is_told_with_its_parts_and_its_break_even(view_of: Build) -> 
                for text in sentences(section))  # fmt: skip
 
 
+def test_no_break_even_of_a_step_that_is_not_to_be_trusted(view_of: Build) -> None:
+    """flaky takes three times as long in one round as in the others, and takes no turn."""
+    flaky = throughput("flaky", {(0, 0): 1_000.0, (1, 0): 1_100.0, (2, 0): 3_000.0})
+    flaky["metrics"] |= {"start_cpu_s": 0.5, "rss_before_mib": 400.0}
+    entries = [started("keras", 200_000, 3.0), started("quick", 100_000, 4.0), flaky]
+    section = resources.build(view_of(*(agreement(who) for who in ("keras", "quick", "flaky")), *entries))
+    told = {row["Implementation"]: row for row in rows(section, "start-up-table")}
+    assert (told["flaky"]["Break-even, steps"], told["flaky"]["Which means"]) == (
+        DASH, "none told: step not to be trusted"
+    )  # fmt: skip
+    assert any("is keras (graph) up to 10,001 steps, then quick (graph)." in text for text in sentences(section))
+
+
 def test_a_run_without_recorded_starts_tells_none(view_of: Build) -> None:
     """One of an older version."""
     section = resources.build(view_of(agreement("a"), throughput("a", MINIMA)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from benchmarks.report.cautions import cautions, faults
 from benchmarks.report.contest import Contest, Entry, contests
-from benchmarks.report.distrust import without_distrusted
 from benchmarks.report.document import Block, Paragraph, Rich, Terms, enumerate_spans, name, say, verdict
 from benchmarks.report.frameworks import choices
 from benchmarks.report.kinds import ALL, DENSE, kind_of
@@ -77,8 +76,7 @@ def advise(view: View) -> list[Advice]:
     intervals of one class of work and framework holding at once.
     """
     measured = {record.implementation for record in view.run.records if record.measured}
-    groups = without_distrusted(view.run, view.speeds.groups)
-    return [_advice(view, title, names, groups) for title, names in choices(measured).items()]
+    return [_advice(view, title, names, view.trusted_groups) for title, names in choices(measured).items()]
 
 
 def advice(view: View) -> list[Block]:

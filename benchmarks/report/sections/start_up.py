@@ -65,8 +65,9 @@ def start_up(view: View) -> list[Block]:
 
 
 def _choosable(view: View, costs: Sequence[Cost]) -> list[Cost]:
-    """The costs without those of yardsticks, which nobody chooses."""
-    return [cost for cost in costs if view.choosable([cost.speed.record.implementation])]
+    """The costs without those of yardsticks, which nobody chooses, and of speeds that are not to be trusted."""
+    trusted = [cost for cost in costs if view.trusts(cost.speed)]
+    return [cost for cost in trusted if view.choosable([cost.speed.record.implementation])]
 
 
 def _envelope(group: Group, costs: Sequence[Cost]) -> Rich:
@@ -137,7 +138,7 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
             seconds_cell(cost.start_s),
             seconds_cell(cost.step_s),
             number_cell(cost.speed.record.number("threads_used")),
-            *_against(cost, next((other for other in costs if other.speed.is_baseline), None)),
+            *_against(view, cost, next((other for other in costs if other.speed.is_baseline), None)),
         )
         for group, costs in groups
         for cost in costs
@@ -146,12 +147,14 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
     return table("start-up-table", "Start, step and break-even", columns, rows[:MOST_ROWS], note, len(rows))
 
 
-def _against(cost: Cost, baseline: Cost | None) -> tuple[Cell, Cell]:
+def _against(view: View, cost: Cost, baseline: Cost | None) -> tuple[Cell, Cell]:
     """Break-even with the baseline, and what it means."""
     if baseline is None:
         return BLANK, BLANK
     if cost is baseline:
         return BLANK, Cell("baseline", "baseline", "quiet")
+    if not (view.trusts(cost.speed) and view.trusts(baseline.speed)):
+        return BLANK, text_cell("none told: step not to be trusted", tone="quiet")
     step = cost.speed.verdict
     if step is None or not step.differs:
         told = "the same" if step and step.word == "same" else "undecided"
