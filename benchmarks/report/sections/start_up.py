@@ -59,7 +59,7 @@ def start_up(view: View) -> list[Block]:
         once=ONCE,
     )
     chosen = [(group, _choosable(view, costs)) for group, costs in groups]
-    told = [_envelope(group, costs) for group, costs in chosen if len(costs) > 1]
+    told = [(*_envelope(group, costs), *_left_out(view, group)) for group, costs in chosen if len(costs) > 1]
     blocks: list[Block] = [Heading("What it costs to start", KEY), Paragraph(method)]
     return [*blocks, *([Bullets(tuple(told[:12]))] if told else []), _table(view, groups)]
 
@@ -68,6 +68,12 @@ def _choosable(view: View, costs: Sequence[Cost]) -> list[Cost]:
     """The costs without those of yardsticks, which nobody chooses, and of speeds that are not to be trusted."""
     trusted = [cost for cost in costs if view.trusts(cost.speed)]
     return [cost for cost in trusted if view.choosable([cost.speed.record.implementation])]
+
+
+def _left_out(view: View, group: Group) -> Rich:
+    """Whose speed is not to be trusted, so that nothing is said of its total cost."""
+    names = [entry_name(speed.entry) for speed in group.published if not view.trusts(speed)]
+    return say(" Left out, as its speed is not to be trusted: {who}.", who=enumerate_spans(names, 4)) if names else ()
 
 
 def _envelope(group: Group, costs: Sequence[Cost]) -> Rich:
