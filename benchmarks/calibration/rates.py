@@ -74,6 +74,11 @@ class Tally:
         }
 
 
+def too_small_to_halve(units: Iterable[Unit], rule: Verdicts) -> list[str]:
+    """The names of units half of whose rounds are fewer than a trial's."""
+    return [unit.name for unit in units if len(unit.rounds) // 2 < rule.rounds]
+
+
 def half_pool_upper(units: Mapping[Unit, Any], rule: Verdicts, seed: int) -> float | None:
     """What the false-alarm rate might be in another pool: the 95 % quantile over random halves of this one.
 
@@ -87,15 +92,14 @@ def half_pool_upper(units: Mapping[Unit, Any], rule: Verdicts, seed: int) -> flo
         seed: of random numbers.
 
     Returns:
-        The bound, over the units half of whose rounds are more than a trial's; None if there is none.
+        The bound; None where a unit is too small to be halved, since without it the rate would be another one's.
     """
-    generator, rates = np.random.default_rng(seed), []
-    large = {unit: ratios for unit, ratios in units.items() if len(unit.rounds) // 2 > rule.rounds}
-    if not large:
+    if not units or too_small_to_halve(units, rule):
         return None
+    generator, rates = np.random.default_rng(seed), []
     for _ in range(HALVES):
         alarms = []
-        for unit, ratios in large.items():
+        for unit, ratios in units.items():
             half = generator.permutation(len(unit.rounds))[: len(unit.rounds) // 2]
             trials = draw(unit, 0, rule.rounds, TRIALS_OF_A_HALF, generator, half)
             words = rule.words(ratios[trials.first, trials.second, trials.rounds])

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from benchmarks.calibration.choosing import MOST_FALSE_ALARMS, most_sensitive
 from benchmarks.pages.markers import table
+from benchmarks.report.wording import listing
 
 Row = Mapping[str, Any]
 RATES = (
@@ -128,7 +129,8 @@ def summary(calibration: Row) -> list[str]:
     alarm, half = first["false_alarm"], study["half_pool_upper"]
     pool = ", ".join(f"{count} of {name}" for name, count in study["pool"]["rounds"].items())
     within = (
-        "the pool is too small to be halved, so how far another pool might differ is not known"
+        f"{listing(study['not_halved'])} {'has' if len(study['not_halved']) == 1 else 'have'} too few rounds to be "
+        "halved, so how far another pool might differ is not known"
         if half is None
         else f"in 95 % of random halves of the pool the share is at most {_percent(half)} %"
     )

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.calibration.choosing import choose, targets
 from benchmarks.calibration.other_rules import OTHERS
 from benchmarks.calibration.pool import Pool, Unit
-from benchmarks.calibration.rates import Tally, half_pool_upper
+from benchmarks.calibration.rates import Tally, half_pool_upper, too_small_to_halve
 from benchmarks.calibration.rules import UNPAIRED, Design, Rule, Verdicts, log_ratios
 from benchmarks.calibration.trials import Trials, draw
 from benchmarks.calibration.workers import SLOWDOWNS
@@ -61,22 +61,24 @@ def study(
     mine, others, left_out = _feasible(pool)
     tallies = _judged(pool, [*mine, *others], seed, count, show)
     rows = [_described(rule.design) | _total(tallies[rule.name]).as_json() for rule in mine]
+    units = [
+        {"name": unit.name, "rounds": len(unit.rounds)} | tally.as_json()
+        for unit, tally in zip(pool.units, tallies[default.name], strict=True)
+    ]
     show("drawing from halves of the pool")
     return {
         "pool": _pool(pool),
         "candidates": rows,
         "left_out": left_out,
         "others": [{"name": rule.name} | _total(tallies[rule.name]).as_json() for rule in others],
-        "units": [
-            {"name": unit.name, "rounds": len(unit.rounds)} | tally.as_json()
-            for unit, tally in zip(pool.units, tallies[default.name], strict=True)
-        ],
+        "units": units,
         "injected": [fact for unit in pool.units for fact in injected(unit)],
         "noise_floor": noise_floor(pool.units, seed, count),
         "half_pool_upper": half_pool_upper({unit: log_ratios(unit, DEFAULT) for unit in pool.units}, default, seed),
+        "not_halved": too_small_to_halve(pool.units, default),
         "choice": choose(rows)["name"],
         "choice_of_default_size": choose([row for row in rows if row["top_up"]])["name"],
-        "targets": targets(rows[0]),
+        "targets": targets(rows[0], units),
         "margin": MARGIN,
     }
 

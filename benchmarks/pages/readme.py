@@ -45,7 +45,8 @@ def results() -> str:
         f"{where['cpu_model']}, with {versions}{load(view)}; `bn-bench run` makes the same table for your machine. "
         "Errors are the worst of all cases, over what the dtype must cost. Step times are the report's, the shortest "
         f"per call; in brackets their ratio to those of `{view.speeds.baseline}`, with the report's 95 % interval over "
-        "fresh processes, which holds for all rows of a column at once, and its verdict."
+        "fresh processes, which holds for all rows of a column at once, and its verdict. Where the report does not "
+        "trust a speed, because it differs from round to round or is faster than the machine allows, no ratio is told."
     )
     head = ["", *(label for label, _ in COLUMNS)]
     rows = [[f"`{name}`", *(cell(view, name) for _, cell in COLUMNS)] for name in names]
@@ -86,7 +87,9 @@ def _speed(work: str, shape: list[int] | None) -> Callable[[View, str], str]:
 
     def cell(view: View, name: str) -> str:
         shown = speed_of(view.speeds.groups, name, work, shape)
-        return _unmeasured(_records(view, "throughput", name, **parameters)) if shown is None else speed_text(shown)
+        if shown is None:
+            return _unmeasured(_records(view, "throughput", name, **parameters))
+        return speed_text(shown, trusted=all(view.trusts(speed) for speed in (shown, _base_of(view, shown))))
 
     return cell
 
@@ -100,10 +103,23 @@ def speed_of(groups: Sequence[Group], name: str, work: str, shape: list[int] | N
     return found[0] if found else None
 
 
-def speed_text(speed: Speed) -> str:
-    """``127 µs (1.00, 0.84 to 1.19, undecided)``: the report's step time, ratio, interval and verdict."""
+def _base_of(view: View, speed: Speed) -> Speed:
+    """The baseline of a speed's ratio."""
+    (group,) = [group for group in view.speeds.groups if any(one is speed for one in group.published)]
+    return group.baseline or speed
+
+
+def speed_text(speed: Speed, *, trusted: bool = True) -> str:
+    """``127 µs (1.00, 0.84 to 1.19, undecided)``: the report's step time, ratio, interval and verdict.
+
+    Args:
+        speed: that is shown.
+        trusted: whether the report trusts it and its baseline; if not, no ratio is told.
+    """
     microseconds, verdict = speed.step_ns / 1e3, speed.verdict
     text = f"{microseconds:,.0f} µs" if microseconds < 10_000 else f"{microseconds / 1e3:,.1f} ms"
+    if not trusted:
+        return f"{text} (not to be trusted)"
     if speed.is_baseline or verdict is None:
         return text
     if verdict.low is None or verdict.high is None:

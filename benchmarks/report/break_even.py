@@ -4,18 +4,21 @@ With r the ratio of a's step to b's, two choices cost the same after ::
 
     n = 1 + (start_a - start_b) / (step_b (1 - r))
 
-steps. The ends of the interval of r give the range of n. Where that interval does not say for certain whose step is
-shorter there is no such n: it may be infinite. The start is one preparation, so its own error is not in the range.
+steps. The ends of the intervals of r and of the difference of the starts give the range of n. Where r's does not say
+for certain whose step is shorter there is no such n: it may be infinite. Where the starts do not differ measurably
+none is told. Building and the first call were timed once, so their own error is not in the range.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
-from benchmarks.report.run import Record
 from benchmarks.report.speeds import Group, Speed
+from benchmarks.report.starts import Difference, difference
 from benchmarks.verdicts.judging import Verdict
 from benchmarks.verdicts.ranking import compare
 
@@ -24,11 +27,21 @@ STARTING = ("start_cpu_s", "build_s", "first_call_s")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one choice costs: seconds until its first result, and seconds of every further step."""
+    """What one choice costs: seconds until its first result, and seconds of every further step.
+
+    Attributes:
+        speed: whose costs they are.
+        start_s: of importing, building and the first call.
+        step_s: of every further call.
+        import_s: of the start, what importing takes.
+        imports: round -> seconds of importing; empty where the run did not keep them.
+    """
 
     speed: Speed
     start_s: float
     step_s: float
+    import_s: float = 0.0
+    imports: Mapping[int, float] = field(default_factory=dict)
 
     def after(self, steps: float) -> float:
         """Seconds after so many steps, of which the start includes one."""
@@ -56,20 +69,30 @@ Judge = Callable[[Cost, Cost], Verdict | None]
 """The verdict on the first one's step against the second one's."""
 
 
-def start_of(record: Record) -> float | None:
-    """Seconds of processor time until the implementation is imported, of building, and of the first call."""
-    parts = [record.number(name) for name in STARTING]
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+def start_difference(one: Cost, other: Cost) -> Difference:
+    """By how much one start takes longer: paired over rounds where the run kept them, else what was recorded."""
+    once_s = (one.start_s - one.import_s) - (other.start_s - other.import_s)
+    recorded = one.start_s - other.start_s
+    return difference(one.imports, other.imports, once_s) or Difference(recorded, recorded, recorded)
 
 
-def costs_of(group: Group) -> list[Cost]:
-    """The costs of a group's published speeds whose start was recorded."""
+def costs_of(group: Group, starts: Mapping[str, Mapping[int, float]]) -> list[Cost]:
+    """The costs of a group's published speeds whose start was recorded.
+
+    Args:
+        group: of speeds.
+        starts: implementation -> round -> seconds of importing, as :func:`benchmarks.report.starts.read_starts` gives.
+    """
+    common = set.intersection(*(set(of) for of in starts.values())) if starts else set()
     found = []
     for speed in group.published:
-        start = start_of(speed.record)
-        if start is not None:
-            found.append(Cost(speed, start, speed.step_ns * 1e-9))
+        parts = [speed.record.number(name) for name in STARTING]
+        known = [part for part in parts if part is not None]
+        if len(known) == len(parts):
+            imports = starts.get(speed.record.implementation, {})
+            comparable = [seconds for number, seconds in imports.items() if number in common]
+            import_s = statistics.median(comparable) if comparable else known[0]
+            found.append(Cost(speed, import_s + sum(known[1:]), speed.step_ns * 1e-9, import_s, imports))
     return found
 
 
@@ -97,20 +120,25 @@ def break_even(one: Cost, other: Cost, step: Verdict) -> BreakEven | None:
         step: the verdict on the first one's step against the other's; it must say which is faster for certain.
 
     Returns:
-        The number and its range; None where one of them is cheaper from the first step on.
+        The number and its range; None where one of them is cheaper from the first step on, or the starts do not
+        differ measurably.
 
     Raises:
         ValueError: the verdict does not tell the two apart.
     """
     if not step.differs or step.low is None or step.high is None:
         raise ValueError(f"the verdict on two steps is {step.word}, but should be faster or slower to break even")
-    ends = [_steps(one, other, ratio) for ratio in (step.ratio, step.low, step.high)]
-    return BreakEven(ends[0], min(ends), max(ends)) if ends[0] >= 1 else None
+    start = start_difference(one, other)
+    steps = _steps(start.seconds, other, step.ratio)
+    if not start.told or steps < 1:
+        return None
+    ends = [_steps(*corner) for corner in product((start.low, start.high), (other,), (step.low, step.high))]
+    return BreakEven(steps, min(ends), max(ends))
 
 
-def _steps(one: Cost, other: Cost, ratio: float) -> float:
+def _steps(start_s: float, other: Cost, ratio: float) -> float:
     saved = other.step_s * (1 - ratio)
-    return 1 + (one.start_s - other.start_s) / saved if saved else math.inf
+    return 1 + start_s / saved if saved else math.inf
 
 
 def cheapest(costs: Sequence[Cost], judge: Judge) -> list[Turn]:

@@ -19,7 +19,7 @@ class Calibration:
     Attributes:
         statistic: what a pass was summarised by.
         false_alarm_rate: share of pairs of identical workers that were called faster or slower.
-        false_alarm_upper: upper end of its 95 % interval.
+        false_alarm_upper: the larger of its 95 % bounds, by the trials and by random halves of the pool.
         noise_floor: relative difference that identical workers show.
         trials: pairs judged.
         machine: the kind of machine, as in ``environment.json``.

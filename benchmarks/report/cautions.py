@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from benchmarks.report.grades import MATTERS, MEANS, ONE_VALUE, Graded, usual, worst_of
+from benchmarks.report.kinds import in_order, kind_of, measured_kinds, where, wrong_kinds
 from benchmarks.report.restores import lost
 from benchmarks.report.run import as_number
 from benchmarks.report.trainings import trains_alike, uses_batch_norm
@@ -28,25 +31,33 @@ def faults(view: View, who: str) -> list[str]:
     return found
 
 
-def cautions(view: View, who: str) -> list[str]:
+def cautions(view: View, who: str, kinds: Collection[str] | None = None) -> list[str]:
     """Everything that a user must know of an implementation, as what follows its name and a colon.
 
     Args:
         view: of the run.
         who: the implementation.
+        kinds: of inputs that it is to be trained on, as in :mod:`benchmarks.report.kinds`; what holds on others alone
+            is left out. None for all of them, and none of them for inference alone.
 
     Returns:
         Phrases such as ``a batch of one value a channel is refused``, the most harmful first.
     """
     grades = usual(view.grades).get(who, [])
     found = [*faults(view, who), *_digits(grades)]
-    if any(record.implementation == who and record.status == "disagrees" for record in view.second_order):
-        found.append("wrong second-order gradients, which gradient penalties need")
-    if _divides_by_less(view, who):
-        found.append("a moving variance over n - 1, where others divide by n")
-    if any(graded.refused(ONE_VALUE) for graded in grades):
+    wrong = wrong_kinds(view.second_order, who)
+    if _concerns(wrong, kinds):
+        there = where(wrong, measured_kinds(view.second_order, who))
+        found.append(f"wrong second-order gradients {there}, which gradient penalties need")
+    found += _divides_by_less(view, who, kinds)
+    if any(graded.refused(ONE_VALUE) for graded in grades) and (kinds is None or kinds):
         found.append("a batch of one value a channel is refused")
     return found
+
+
+def _concerns(held: Collection[str], kinds: Collection[str] | None) -> bool:
+    """Whether something holds on inputs of interest."""
+    return bool(held) if kinds is None else any(kind in kinds for kind in held)
 
 
 def missing_after_restore(view: View, who: str) -> list[str]:
@@ -68,9 +79,20 @@ def _digits(grades: list[Graded]) -> list[str]:
     return [f"digits lost {listing(where)}"] if where else []
 
 
-def _divides_by_less(view: View, who: str) -> bool:
-    """Whether the moving variance divides by n - 1, unlike that of another implementation of the run."""
-    held = {
-        name: {as_number(record.parameter("ddof")) for record in worst.records} for name, worst in view.worst.items()
-    }
-    return 1 in held.get(who, set()) and any(0 in ddof for ddof in held.values())
+def _divides_by_less(view: View, who: str, kinds: Collection[str] | None) -> list[str]:
+    """That the moving variance divides by n - 1: on which inputs, and how many others divide by n there."""
+    held: dict[str, dict[str, set[float | None]]] = {}
+    for name, worst in view.worst.items():
+        for record in worst.records:
+            divisor = as_number(record.parameter("ddof"))
+            if divisor is not None:
+                held.setdefault(name, {}).setdefault(kind_of(record), set()).add(divisor)
+    own = held.get(who, {})
+    less = in_order([kind for kind, ddof in own.items() if 1 in ddof])
+    if not _concerns(less, kinds):
+        return []
+    by_n = sum(all(of.get(kind) == {0} for kind in less) for of in held.values())
+    if not by_n:
+        return []
+    there = "" if len(less) == len(own) else f" {where(less, own)}"
+    return [f"a moving variance over n - 1{there}, where {count(by_n, 'other divides', 'others divide')} by n"]

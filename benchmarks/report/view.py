@@ -15,7 +15,8 @@ from benchmarks.report.grades import Graded
 from benchmarks.report.grades import collect as collect_grades
 from benchmarks.report.restores import is_usual
 from benchmarks.report.run import Record, Run
-from benchmarks.report.speeds import Group, Speeds, collect
+from benchmarks.report.speeds import Group, Speed, Speeds, collect
+from benchmarks.report.starts import read_starts
 from benchmarks.report.trainings import Roundings
 
 REFERENCE = "numpy-reference"
@@ -61,6 +62,11 @@ class View:
         return read_drift(self.run.folder)
 
     @cached_property
+    def starts(self) -> Mapping[str, Mapping[int, float]]:
+        """Implementation -> round -> seconds of processor time until it was imported."""
+        return read_starts(self.run)
+
+    @cached_property
     def worst(self) -> Mapping[str, Worst]:
         """Implementation -> the worst of its agreement cases."""
         return by_implementation(self.agreements)
@@ -101,6 +107,19 @@ class View:
     def trusted_contests(self, work: str) -> list[Contest]:
         """The same without speeds that the report itself distrusts: what a recommendation may rest on."""
         return contests(without_distrusted(self.run, self._chosen_from), work)
+
+    @cached_property
+    def trusted_groups(self) -> Sequence[Group]:
+        """All groups without speeds that the report itself distrusts."""
+        return without_distrusted(self.run, self.speeds.groups)
+
+    def trusts(self, speed: Speed) -> bool:
+        """Whether the report trusts a published speed itself."""
+        return speed.record.case_id in self._trusted
+
+    @cached_property
+    def _trusted(self) -> frozenset[str]:
+        return frozenset(speed.record.case_id for group in self.trusted_groups for speed in group.speeds)
 
     @cached_property
     def yardsticks(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration.choosing import choose, targets
-from benchmarks.calibration.rates import Tally, half_pool_upper, rate
+from benchmarks.calibration.rates import Tally, half_pool_upper, rate, too_small_to_halve
 from benchmarks.calibration.rules import Verdicts, log_ratios
 from benchmarks.calibration.study import DEFAULT
 from benchmarks.calibration.trials import draw
@@ -81,9 +81,12 @@ def test_what_must_be_reached_is_said_of_each_figure() -> None:
     tally = Tally()
     tally.add(0, np.array(["same"] * 99 + ["faster"]))
     tally.add(5, np.array(["slower"] * 85 + ["undecided"] * 15))
-    found = targets(tally.as_json())
-    assert [goal["value"] for goal in found] == [0.01, None, 0.85, 0.0, 0.0]
-    assert [goal["reached"] for goal in found] == [True, False, True, True, True]
+    worse = Tally()
+    worse.add(0, np.array(["same"] * 97 + ["slower"] * 3))
+    found = targets(tally.as_json(), [{"name": "a"} | tally.as_json(), {"name": "b"} | worse.as_json()])
+    assert [goal["value"] for goal in found] == [0.01, 0.03, None, 0.85, 0.0, 0.0]
+    assert [goal["reached"] for goal in found] == [True, False, False, True, True, True]
+    assert found[1]["what"] == "identical workers called faster or slower, worst of all: b"
 
 
 def test_halves_of_a_pool_show_how_much_the_pool_leaves_open() -> None:
@@ -94,7 +97,11 @@ def test_halves_of_a_pool_show_how_much_the_pool_leaves_open() -> None:
         return half_pool_upper({unit: log_ratios(unit, DEFAULT)}, rule, 0)
 
     assert bound(planted.unit(20)) == 0.0
-    assert bound(planted.unit(16)) is None
+    assert bound(planted.unit(16)) == 0.0  # two trials of 5 + 3 rounds
+    small = planted.unit(15)
+    assert bound(small) is None and too_small_to_halve([small, planted.unit(16)], rule) == [small.name]
+    both = {unit: log_ratios(unit, DEFAULT) for unit in (planted.unit(20), small)}
+    assert half_pool_upper(both, rule, 0) is None  # a bound of one of two is none of both
     noisy = planted.unit(40, noise=0.3)
     trials = draw(noisy, 0, rule.rounds, 5000, np.random.default_rng(0))
     words = rule.words(log_ratios(noisy, DEFAULT)[trials.first, trials.second, trials.rounds])

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.costs.interface_cost import DESIGNS, compared, decision, measure
 from benchmarks.costs.interleave import interleaved
 from benchmarks.harness.workers import CHECKOUT
-from benchmarks.pages.readme import PUBLISHED, SHOWN_SHAPES, load, speed_of, speed_text
+from benchmarks.pages.readme import COLUMNS, PUBLISHED, SHOWN_SHAPES, load, speed_of, speed_text
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
 from benchmarks.report.speeds import Speed
@@ -21,6 +21,9 @@ from benchmarks.report.view import look
 from benchmarks.verdicts.judging import Verdict
 from tests.docs.processes import run_module
 from tests.report.synthetic import agreement, write_run
+
+TRAINING = "training_forward_backward"
+SHOWN = (*((TRAINING, shape) for shape in SHOWN_SHAPES), ("network_training_step", None))
 
 
 def test_the_readme_shows_the_reports_own_speeds() -> None:
@@ -37,6 +40,21 @@ def test_the_readme_shows_the_reports_own_speeds() -> None:
         assert speed.step_ns == speed.record.number("step_ns_min")
         assert speed.verdict is not None
         assert told.endswith(f", {speed.verdict.word})") or speed.is_baseline
+
+
+def test_the_readme_tells_no_ratio_that_the_report_distrusts() -> None:
+    """In each column: the step time stands alone."""
+    view = look(read_run(PUBLISHED))
+    distrusted = [
+        (speed, cell(view, speed.record.implementation))
+        for (_, cell), (work, shape) in zip(COLUMNS[1:4], SHOWN, strict=True)
+        for name in view.implementations
+        if (speed := speed_of(view.speeds.groups, name, work, shape)) and not view.trusts(speed)
+    ]
+    assert distrusted
+    for speed, told in distrusted:
+        assert told == speed_text(speed, trusted=False)
+        assert told.endswith("s (not to be trusted)")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.report.document import Paragraph, plain
+from benchmarks.report.cautions import cautions
+from benchmarks.report.document import Paragraph, Table, plain
 from benchmarks.report.drawing import compose
 from benchmarks.report.figures.canvas import series
 from benchmarks.report.frameworks import CHOICES, choices_of, colour_numbers
@@ -13,6 +14,7 @@ from benchmarks.report.scope import WHICH, title_of
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advise, sentence
 from benchmarks.report.sections.glance import glance
+from benchmarks.report.sections.second_order import second_order, wrong
 from benchmarks.report.view import View
 from bn_impls.registry import BUILT_IN, Descriptor
 from tests.report import synthetic
@@ -81,7 +83,7 @@ def test_the_most_harmful_is_what_to_beware_of(view_of: Build) -> None:
     over_less = agreement("torch", case={"ddof": 1})
     lost = synthetic.checkpoint("torch", {"optimizer_step_restored": 0})
     assert told(view_of(over_less, agreement("keras")))["PyTorch"] == (
-        "torch. Beware of torch: a moving variance over n - 1, where others divide by n."
+        "torch. Beware of torch: a moving variance over n - 1, where 1 other divides by n."
     )
     assert told(view_of(over_less, agreement("keras"), lost))["PyTorch"] == (
         "torch. Beware of torch: no optimizer from a checkpoint."
@@ -110,7 +112,42 @@ def test_a_wrong_second_order_gradient_has_a_column_of_its_own(view_of: Build) -
     case = layer_case() | {"gradients": "second_order"}
     wrong = record("agreement", "a", case, "disagrees", reason="second order")
     row = cells(view_of(agreement("a"), wrong), "a")
-    assert (row["Agrees"], row["Second-order gradients"]) == ("✓ 1 case", "✗ wrong")
+    assert (row["Agrees"], row["Second-order gradients"]) == ("✓ 1 case", "✗ wrong on dense inputs")
+
+
+def graded(who: str, shape: tuple[int, ...], status: str) -> Json:
+    """A case of second-order gradients."""
+    return record("agreement", who, layer_case(shape) | {"gradients": "second_order"}, status)
+
+
+def test_what_holds_on_one_kind_of_inputs_is_said_of_that_kind(view_of: Build) -> None:
+    """keras is wrong everywhere; tf-keras on dense inputs alone, so that its maps are recommended without a word of
+    it, and with n - 1, which it divides by on maps."""
+    second = [
+        graded("keras", (7, 5), "disagrees"), graded("keras", MAPS, "disagrees"),
+        graded("tf-keras", (7, 5), "disagrees"), graded("tf-keras", MAPS, "ok"),
+    ]  # fmt: skip
+    over = [agreement("tf-keras", case=layer_case(shape) | {"ddof": ddof}) for shape, ddof in (((7, 5), 0), (MAPS, 1))]
+    view = view_of(*timed("keras", 200, 202, 198), *timed("tf-keras", 100, 101, 99)[1:], *over, *second)
+    assert told(view)["TensorFlow 2"].split(". Beware")[1] == (
+        " of keras: wrong second-order gradients everywhere, which gradient penalties need; "
+        "tf-keras: a moving variance over n - 1 on maps, where 1 other divides by n."
+    )
+    assert cautions(view, "tf-keras", ["dense inputs"]) == [
+        "wrong second-order gradients on dense inputs, which gradient penalties need"
+    ]
+    assert cautions(view, "tf-keras", []) == []  # inference needs neither
+    assert [plain(one) for one in wrong(view)] == [
+        "Second-order gradients of keras are wrong everywhere.",
+        "Second-order gradients of tf-keras are wrong on dense inputs, and right on maps.",
+    ]
+    table = second_order(view)[-1]
+    assert isinstance(table, Table)
+    rows = [[cell.text for cell in row[:3]] for row in table.rows]
+    assert rows == [
+        ["keras", "dense inputs", "wrong"], ["keras", "maps", "wrong"],
+        ["tf-keras", "dense inputs", "wrong"], ["tf-keras", "maps", "agrees"],
+    ]  # fmt: skip
 
 
 def test_a_training_without_batch_normalization_is_not_held_against_an_implementation(

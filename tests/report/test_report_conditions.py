@@ -175,13 +175,15 @@ def test_wrong_second_order_gradients_are_told_with_their_cause(view_of: Build) 
     view = view_of(
         agreement("a"), agreement("b"), second("a", "disagrees", second_order_constant_mean=True), second("b"), absent
     )
-    wrong = "Second-order gradients of a are wrong: the mean in the variance is held constant"
+    wrong = "Second-order gradients of a are wrong on dense inputs: the mean in the variance is held constant"
     section = agreements.build(view)
     assert wrong in told(section)
     assert "b agrees." in told(section)
     assert "c: not offered or not measured." in told(section)
     assert any(plain(warning).startswith(wrong) for warning in warnings(view))
-    assert "for output, gradients and statistics; no for second-order gradients of 1: " in plain(answer._same(view))
+    assert "for output, gradients and statistics; no for second-order gradients of 1 on dense inputs: " in plain(
+        answer._same(view)
+    )
     rows = rows_of(section, "second-order-table")
     assert [(row["Implementation"], row["Verdict"]) for row in rows] == [("a", "wrong"), ("b", "agrees")]
 

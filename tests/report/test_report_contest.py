@@ -68,6 +68,15 @@ def test_one_round_gives_a_hint_not_a_verdict(view_of: Build) -> None:
     assert (plain(found.choice), found.tone) == ("not decided", "")
 
 
+def test_no_evidence_rests_on_what_the_report_distrusts(view_of: Build) -> None:
+    """flaky is faster for certain than the one that is left, which has nothing to be compared with."""
+    found = card(view_of(*timed("flaky", (10, 11, 30)), *timed("keras", (2000, 2020, 1980))), "Fastest layer to train")
+    assert (plain(found.choice), found.tone) == ("not decided", "")
+    assert plain(found.evidence) == (
+        "Of 2 speeds too few are to be trusted. Speeds not to be trusted (see Environment) are those of flaky (graph)."
+    )
+
+
 def test_no_card_recommends_what_the_report_distrusts(view_of: Build) -> None:
     """flaky is the fastest in each round, and takes three times as long in one as in the others."""
     view = view_of(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.report.break_even import Cost, break_even, cheapest
+from benchmarks.report.break_even import Cost, break_even, cheapest, start_difference
 from benchmarks.report.document import Bullets, Paragraph, Section, Table, plain
 from benchmarks.report.reading import read_run
 from benchmarks.report.sections import resources
@@ -83,6 +84,47 @@ def test_the_range_of_a_break_even_is_that_of_the_ratio() -> None:
     assert (found.steps, found.low, found.high) == pytest.approx((2001, 1 + 10 / 0.006, 1 + 10 / 0.00375))
 
 
+def test_starts_are_compared_over_the_rounds_that_both_have() -> None:
+    """Everyone starts 4 s quicker in rounds 2 and 3, which the baseline alone has: one start takes 1.0 and 1.2 s more.
+
+    Student's interval of two rounds is 1.1 s ± 12.706 * 0.1 s: no difference, so no break-even. With 1.09 and 1.11 s
+    it is 1.1 s ± 0.127 s, and half of 10 ms is saved in each step.
+    """
+    baseline = replace(cost(7.0, 0.010), import_s=6.25, imports={0: 8.0, 1: 9.0, 2: 4.0, 3: 4.5})
+
+    def against(first: float, second: float) -> tuple[Cost, Verdict]:
+        one = replace(cost(10.0, 0.005), import_s=9.25, imports={0: first, 1: second})
+        return one, told_apart(one, baseline)
+
+    wide, step = against(9.0, 10.2)
+    assert start_difference(wide, baseline).seconds == pytest.approx(1.1)
+    assert not start_difference(wide, baseline).told and break_even(wide, baseline, step) is None
+    narrow, step = against(9.09, 10.11)
+    found = break_even(narrow, baseline, step)
+    assert found is not None
+    half = 12.7062 * math.sqrt(2) * 0.01 / math.sqrt(2)
+    ends = (1 + 1.1 / 0.005, 1 + (1.1 - half) / 0.005, 1 + (1.1 + half) / 0.005)
+    assert (found.steps, found.low, found.high) == pytest.approx(ends, rel=1e-4)
+
+
+def test_starts_that_are_not_told_apart_have_no_break_even(view_of: Build) -> None:
+    """Read from the passes: keras was started in a quicker round more, and both alike in the others."""
+    view = view_of(
+        agreement("keras"), agreement("quick"), started("keras", 200_000, 3.0), started("quick", 100_000, 4.0)
+    )
+    imports = {"keras": [4.0, 4.2, 3.0], "quick": [4.1, 4.1]}
+    case_of = {record.implementation: record.case_id for record in view.run.records if record.axis == "throughput"}
+    lines = [
+        {"case_id": case_of[who], "kind": "prepared", "round": number, "start_cpu_s": seconds}
+        for who, of in imports.items() for number, seconds in enumerate(of)
+    ]  # fmt: skip
+    (view.run.folder / "passes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "{cut")
+    told = {row["Implementation"]: row for row in rows(resources.build(view), "start-up-table")}
+    assert (told["keras"]["Import"], told["quick"]["Import"]) == ("4.10 s", "4.10 s")
+    assert told["quick"]["Break-even, steps"] == DASH
+    assert told["quick"]["Which means"] == "none told: starts not told apart, step faster"
+
+
 @pytest.mark.parametrize("spread", [2.5, 1.01])
 def test_there_is_no_break_even_of_steps_that_are_not_told_apart(spread: float) -> None:
     """Undecided, and the same: it may be infinite."""
@@ -134,6 +176,22 @@ def test_the_start_is_told_with_its_parts_and_its_break_even(view_of: Build) -> 
     assert (quick["Break-even, steps"], quick["Which means"]) == ("20,001", "cheaper until then (5.92 s each)")
     assert any("cheapest in total is quick (graph) up to 20,001 steps, then keras (graph)." in text
                for text in sentences(section))  # fmt: skip
+
+
+def test_no_break_even_of_a_step_that_is_not_to_be_trusted(view_of: Build) -> None:
+    """flaky takes three times as long in one round as in the others, and takes no turn."""
+    flaky = throughput("flaky", {(0, 0): 1_000.0, (1, 0): 1_100.0, (2, 0): 3_000.0})
+    flaky["metrics"] |= {"start_cpu_s": 0.5, "rss_before_mib": 400.0}
+    entries = [started("keras", 200_000, 3.0), started("quick", 100_000, 4.0), flaky]
+    section = resources.build(view_of(*(agreement(who) for who in ("keras", "quick", "flaky")), *entries))
+    told = {row["Implementation"]: row for row in rows(section, "start-up-table")}
+    assert (told["flaky"]["Break-even, steps"], told["flaky"]["Which means"]) == (
+        DASH, "none told: step not to be trusted"
+    )  # fmt: skip
+    assert any(
+        "is keras (graph) up to 10,001 steps, then quick (graph). Left out, as its speed is not to be trusted: flaky "
+        "(graph)." in text for text in sentences(section)
+    )  # fmt: skip
 
 
 def test_a_run_without_recorded_starts_tells_none(view_of: Build) -> None:

@@ -71,6 +71,35 @@ def test_ways_stand_side_by_side_and_a_part_has_its_advice(view_of: Build) -> No
     assert "With tf.train.Checkpoint everything comes back in a." in told(section)
 
 
+@pytest.mark.parametrize(
+    ("lost", "metrics", "sentence", "cell"),
+    [
+        (["optimizer/step"], {}, "the optimizer's step did not come back in a; no result changed: inference and the "
+         "resumed losses are bitwise the same.", "✗ no effect"),
+        (["optimizer/step", "bn_0/num_updates"], {}, "num_updates and the optimizer's step did not come back in a; "
+         "no result changed: inference and the resumed losses are bitwise the same. Save num_updates, too, where the "
+         "decay warms up by it: the warm-up would start anew.", "✗ no effect"),
+        (["optimizer/step"], {"resumed_bitwise": False}, "you must also save the optimizer's step: they did not come "
+         "back in a.", "✗"),
+        (["optimizer/step", "dense_0/kernel"], {}, "you must also save the weights and the optimizer's step: they did "
+         "not come back in a.", "✗"),
+    ],
+)  # fmt: skip
+def test_a_count_that_nothing_used_is_no_must(
+    view_of: Build, lost: list[str], metrics: Json, sentence: str, cell: str
+) -> None:
+    """Only where the figures say so: an array, or a loss that differs, must be saved."""
+    samples = {"lost": [{"name": one, "cause": "untouched", "other": ""} for one in lost]}
+    way = "tf1-saver:variables"
+    found = partial("a", way, samples)
+    found["metrics"] |= {"inference_bitwise": True, "resumed_bitwise": True} | metrics
+    section = checkpoint.build(view_of(synthetic.checkpoint("a", format="tf1-saver"), found))
+    lead = "With Saver() of a graph whose step is fed (the variables, not the step that Python counts) "
+    assert lead + sentence in told(section)
+    (row,) = table_of(section, "checkpoint-parts")
+    assert row["The optimizer's step"] == cell
+
+
 def test_an_export_has_its_cell_and_its_sentence(view_of: Build) -> None:
     """It holds what inference needs: no column counts what it does not hold as lost."""
     exported = record("checkpoint", "a", {"format": "onnx", "export": True},

@@ -261,12 +261,26 @@ def twice(factor: float) -> Any:
     return make
 
 
-@pytest.mark.parametrize(("factor", "observed"), [(1.0, "right"), (1.001, "wrong")])
+@pytest.mark.parametrize(
+    ("dense", "maps", "observed"),
+    [
+        (1.0, 1.0, "right"),
+        (1.01, 1.01, "wrong"),
+        (1.01, 1.0, "wrong on dense inputs, right on maps"),
+        (1.0, 1.01, "wrong on maps, right on dense inputs"),
+    ],
+)
 def test_a_second_order_gradient_is_compared_by_value(
-    planted: Callable[..., Any], layer_with: Any, factor: float, observed: str
+    planted: Callable[..., Any], layer_with: Any, dense: float, maps: float, observed: str
 ) -> None:
-    """One that is off by a thousandth is wrong."""
-    variants = {"second_order": lambda settings: layer_with(settings, training_step_with_gradients=twice(factor))}
+    """One that is off by a hundredth is wrong, on the inputs where it is."""
+
+    def build(settings: Any) -> Any:
+        factor = dense if len(settings.input_shape) == 2 else maps
+        precise = replace(settings, dtype="float64")  # differences need it
+        return layer_with(precise, training_step_with_gradients=twice(factor))
+
+    variants = {"second_order": build}
     assert planted("second_order", variants=variants).observed == observed
 
 

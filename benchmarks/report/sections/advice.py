@@ -3,46 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.report.cautions import cautions, faults
 from benchmarks.report.contest import Contest, Entry, contests
-from benchmarks.report.distrust import without_distrusted
 from benchmarks.report.document import Block, Paragraph, Rich, Terms, enumerate_spans, name, say, verdict
 from benchmarks.report.frameworks import choices
+from benchmarks.report.kinds import ALL, DENSE, kind_of
 from benchmarks.report.sections.fastest import entry_name, times_as_fast
 from benchmarks.report.speeds import NETWORK, Group
 from benchmarks.report.view import View
 from benchmarks.verdicts.judging import Verdict, judge
 
-
-def _dense(group: Group) -> bool:
-    return len(group.shape) == 2
+MAPS = tuple(kind for kind in ALL if kind != DENSE)
 
 
-def _any(group: Group) -> bool:
-    return True
+@dataclass(frozen=True)
+class Use:
+    """A class of work.
+
+    Attributes:
+        what: it is, in words.
+        work: as records name it.
+        kinds: of inputs, whose speeds count.
+        trains_on: kinds of inputs that it trains on, whose cautions count.
+    """
+
+    what: str
+    work: str
+    kinds: Collection[str]
+    trains_on: Collection[str]
+
+    def holds(self, group: Group) -> bool:
+        """Whether a group of speeds belongs to it."""
+        return kind_of(group) in self.kinds
 
 
-def _maps(group: Group) -> bool:
-    return len(group.shape) > 2
-
-
-CLASSES: tuple[tuple[str, str, Callable[[Group], bool]], ...] = (
-    ("to train dense layers", "training_forward_backward", _dense),
-    ("to train on maps", "training_forward_backward", _maps),
-    ("to train a whole network", NETWORK, _any),
-    ("for inference on dense inputs", "inference", _dense),
-    ("for inference on maps", "inference", _maps),
+USES = (
+    Use("to train dense layers", "training_forward_backward", (DENSE,), (DENSE,)),
+    Use("to train on maps", "training_forward_backward", MAPS, MAPS),
+    Use("to train a whole network", NETWORK, ALL, ALL),
+    Use("for inference on dense inputs", "inference", (DENSE,), ()),
+    Use("for inference on maps", "inference", MAPS, ()),
 )
 
 
 @dataclass(frozen=True)
 class Faster:
-    """What is faster than the plain choice for a class of work; ``verdict`` is the plain choice's time over its."""
+    """What is faster than the plain choice for a use; ``verdict`` is the plain choice's time over its."""
 
-    what: str
+    use: Use
     entry: Entry
     verdict: Verdict
 
@@ -65,8 +76,7 @@ def advise(view: View) -> list[Advice]:
     intervals of one class of work and framework holding at once.
     """
     measured = {record.implementation for record in view.run.records if record.measured}
-    groups = without_distrusted(view.run, view.speeds.groups)
-    return [_advice(view, title, names, groups) for title, names in choices(measured).items()]
+    return [_advice(view, title, names, view.trusted_groups) for title, names in choices(measured).items()]
 
 
 def advice(view: View) -> list[Block]:
@@ -81,7 +91,7 @@ def advice(view: View) -> list[Block]:
 def sentence(one: Advice) -> Rich:
     """``keras. Faster: to train on maps tf-keras (graph), 4.4 times as fast (...). Beware of keras: ...``."""
     parts = [
-        say("{what} {who}, {factor}", what=fast.what, who=entry_name(fast.entry), factor=times_as_fast(fast.verdict))
+        say("{use} {who}, {factor}", use=fast.use.what, who=entry_name(fast.entry), factor=times_as_fast(fast.verdict))
         for fast in one.faster
     ]
     faster = say(" Faster: {parts}.", parts=_joined(parts)) if parts else ()
@@ -100,12 +110,15 @@ def _advice(view: View, title: str, names: Sequence[str], groups: Sequence[Group
     plain = min(names, key=lambda who: len(faults(view, who)))
     faster = tuple(
         found
-        for what, work, belongs in CLASSES
-        for contest in contests([_only(group, names) for group in groups if belongs(group)], work)[:1]
-        if (found := _faster(what, contest, plain, names))
+        for use in USES
+        for contest in contests([_only(group, names) for group in groups if use.holds(group)], use.work)[:1]
+        if (found := _faster(use, contest, plain, names))
     )
-    told = dict.fromkeys([plain, *(fast.entry[0] for fast in faster)])
-    beware = tuple((who, said[0]) for who in told if (said := cautions(view, who)))
+    told: dict[str, Collection[str] | None] = {plain: None}
+    for fast in faster:
+        who = fast.entry[0]
+        told[who] = {*(told.get(who) or ()), *fast.use.trains_on}
+    beware = tuple((who, said[0]) for who, kinds in told.items() if (said := cautions(view, who, kinds)))
     return Advice(title, plain, faster, beware)
 
 
@@ -113,7 +126,7 @@ def _only(group: Group, names: Sequence[str]) -> Group:
     return replace(group, speeds=tuple(one for one in group.speeds if one.record.implementation in names))
 
 
-def _faster(what: str, contest: Contest, plain: str, names: Sequence[str]) -> Faster | None:
+def _faster(use: Use, contest: Contest, plain: str, names: Sequence[str]) -> Faster | None:
     """The plainest of those that are faster than the plain choice, and than which nothing is faster."""
     own = [place for place in contest.order if contest.entries[place][0] == plain]
     if not own:
@@ -136,7 +149,7 @@ def _faster(what: str, contest: Contest, plain: str, names: Sequence[str]) -> Fa
     if not first:
         return None
     place = min(first, key=lambda one: (names.index(contest.entries[one][0]), contest.order.index(one)))
-    return Faster(what, contest.entries[place], found[place])
+    return Faster(use, contest.entries[place], found[place])
 
 
 def _joined(parts: Sequence[Rich]) -> Rich:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.report.contest import Contest
 from benchmarks.report.document import Cell, Column, Table, link, say
 from benchmarks.report.grades import usual
+from benchmarks.report.kinds import measured_kinds, where, wrong_kinds
 from benchmarks.report.restores import lost, unknown
 from benchmarks.report.sections.conditioning_table import condition_cell
 from benchmarks.report.sections.winners import winner
@@ -77,7 +78,8 @@ def _error(view: View, who: str) -> Cell:
 def _second_order(view: View, who: str) -> Cell:
     statuses = {record.status for record in view.second_order if record.implementation == who}
     if "disagrees" in statuses:
-        return Cell("✗ wrong", "c", "bad")
+        there = where(wrong_kinds(view.second_order, who), measured_kinds(view.second_order, who))
+        return Cell(f"✗ wrong {there}", "c", "bad")
     return Cell("✓", "a", "good") if "ok" in statuses else Cell("not offered", "b", "quiet")
 
 

@@ -11,7 +11,7 @@ from benchmarks.checkpoints.ways import FORMATS, title
 from benchmarks.checkpoints.ways import PARTS as WAYS
 from benchmarks.report.document import Bullets, Rich, enumerate_spans, name, say, verdict
 from benchmarks.report.run import Record
-from benchmarks.report.sections.restore_ways import is_refusal, lost_parts
+from benchmarks.report.sections.restore_ways import is_refusal, lost_parts, without_effect
 from benchmarks.report.wording import shorten, significant, visible
 
 MOST_NAMED = 6
@@ -101,7 +101,10 @@ def _of_parts(records: Sequence[Record]) -> list[Rich]:
     for record in partial:
         if is_refusal(record):
             refusals.setdefault(record.text("format"), []).append(record)
-    told = [_must_also(way, parts, who) for (way, parts), who in _by_loss(lossy).items()]
+    needed = [record for record in lossy if not without_effect(record)]
+    counts = [record for record in lossy if without_effect(record)]
+    told = [_must_also(way, parts, who) for (way, parts), who in _by_loss(needed).items()]
+    told += [_need_not(way, parts, who) for (way, parts), who in _by_loss(counts).items()]
     return told + [_refused(way, of) for way, of in refusals.items()]
 
 
@@ -113,6 +116,21 @@ def _must_also(way: str, parts: Sequence[str], who: Sequence[str]) -> Rich:
         verdict=verdict("save", "warn"),
         parts=enumerate_spans([PARTS[part] for part in parts]),
         who=enumerate_spans([name(one) for one in who], MOST_NAMED),
+    )
+
+
+def _need_not(way: str, parts: Sequence[str], who: Sequence[str]) -> Rich:
+    return say(
+        "With {way} ({saved}) {parts} did not come back in {who}; {verdict}: inference and the resumed losses are "
+        "bitwise the same.{warm_up}",
+        way=name(title(way)),
+        saved=WAYS.get(way, ("", "a part"))[1],
+        parts=enumerate_spans([PARTS[part] for part in parts]),
+        who=enumerate_spans([name(one) for one in who], MOST_NAMED),
+        verdict=verdict("no result changed", "good"),
+        warm_up=" Save num_updates, too, where the decay warms up by it: the warm-up would start anew."
+        if "counters" in parts
+        else "",
     )
 
 

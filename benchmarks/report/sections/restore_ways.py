@@ -15,6 +15,7 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import DASH
 
 SHORT = {"weights": "weights", "statistics": "statistics", "counters": "num_updates", "slots": "slots", "step": "step"}
+COUNTS = {"counters", "step"}  # of PARTS; what is computed may not need them
 NOT_HERE = ("unsupported", "not_installed", "no_device")
 
 
@@ -23,6 +24,12 @@ def lost_parts(record: Record) -> list[str]:
     raw = record.samples.get("lost")
     found = {part_of(str(one.get("name", ""))) for one in raw if isinstance(one, dict)} if isinstance(raw, list) else ()
     return [part for part in PARTS if part in found]
+
+
+def without_effect(record: Record) -> bool:
+    """Whether nothing but counts was lost, and inference and the resumed losses are the same to the last bit."""
+    same = record.flag("inference_bitwise") and record.flag("resumed_bitwise")
+    return bool(same) and set(lost_parts(record)) <= COUNTS
 
 
 def ways_table(view: View, records: Sequence[Record]) -> Table | None:
@@ -97,7 +104,10 @@ def parts_table(view: View, records: Sequence[Record]) -> Table | None:
         )
         for record in tried
     ]
-    note = say("✗: it does not come back and must be saved, too. Refused: the framework found a name missing.")
+    note = say(
+        "✗: it does not come back and must be saved, too. ✗ no effect: a count does not come back, and inference and "
+        "the resumed losses are bitwise the same. Refused: the framework found a name missing."
+    )
     return table("checkpoint-parts", "Parts that users save by themselves", columns, rows, note) if rows else None
 
 
@@ -109,4 +119,6 @@ def is_refusal(record: Record) -> bool:
 def _part_cell(record: Record, part: str) -> Cell:
     if not record.measured:
         return Cell("refused", "c", "warn")
-    return Cell("✗", "b", "warn") if part in lost_parts(record) else Cell("✓", "a", "good")
+    if part not in lost_parts(record):
+        return Cell("✓", "a", "good")
+    return Cell("✗ no effect", "b", "quiet") if without_effect(record) else Cell("✗", "b", "warn")

@@ -56,7 +56,8 @@ def roofline(view: View) -> list[Block]:
     if not members:
         return blocks
     blocks += [Paragraph(sentence, "note") for sentence in too_fast(view)]
-    blocks += [Paragraph(_closest(group, roofs)) for group, roofs in members[:MOST_SENTENCES]]
+    trusted = [(group, [roof for roof in roofs if view.trusts(roof.speed)]) for group, roofs in members]
+    blocks += [Paragraph(_closest(group, roofs)) for group, roofs in trusted[:MOST_SENTENCES] if roofs]
     return [*blocks, _figure(view, members), _table(view, members)]
 
 

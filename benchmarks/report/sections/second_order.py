@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from benchmarks.report.document import Block, Bullets, Cell, Column, Heading, Paragraph, Rich, Table
 
 from benchmarks.report.document import enumerate_spans, name, say, verdict  # isort: skip
 from benchmarks.report.errors import Worst, by_implementation
+from benchmarks.report.kinds import kind_of, measured_kinds, where, wrong_kinds
+from benchmarks.report.run import Record
 from benchmarks.report.tables import implementation_cell, number_cell, table
 from benchmarks.report.view import View
 
@@ -27,33 +29,42 @@ def second_order(view: View) -> list[Block]:
         "A gradient penalty or a Hessian-vector product differentiates the input's gradient once more. Compared is the "
         "gradient of sum(v dx) for the input and for dy, with the formula of the float64 reference."
     )
-    of = by_implementation([record for record in view.second_order if record.measured])
+    measured = [record for record in view.second_order if record.measured]
+    of = by_implementation(measured)
     sentences = [*wrong(view), *_right(of), *_absent(view, of)]
     blocks: list[Block] = [
         Heading("Second-order gradients", "second-order"),
         Paragraph(lead),
         Bullets(tuple(sentences)),
     ]
-    return [*blocks, _table(view, of)] if of else blocks
+    return [*blocks, _table(view, measured)] if of else blocks
 
 
 def wrong(view: View) -> list[Rich]:
-    """Whose second-order gradients are wrong, by cause."""
+    """Whose second-order gradients are wrong, by where and by cause."""
     of = by_implementation([record for record in view.second_order if record.measured])
-    causes: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for who, worst in of.items():
         if worst.disagreeing:
             known = all(record.flag("second_order_constant_mean") for record in worst.disagreeing)
-            causes.setdefault(CAUSE if known else "", []).append(who)
+            found.setdefault((_where(view.second_order, who), CAUSE if known else ""), []).append(who)
     return [
         say(
-            "Second-order gradients of {who} {are}{cause}.",
+            "Second-order gradients of {who} {are} {where}{cause}.",
             who=enumerate_spans([name(who) for who in names], 8),
             are=verdict("are wrong", "bad"),
+            where=there,
             cause=f": {cause}" if cause else "",
         )
-        for cause, names in causes.items()
+        for (there, cause), names in found.items()
     ]
+
+
+def _where(records: Sequence[Record], who: str) -> str:
+    """``everywhere``, or ``on dense inputs, and right on maps``."""
+    wrong_on, asked = wrong_kinds(records, who), measured_kinds(records, who)
+    right_on = [kind for kind in asked if kind not in wrong_on]
+    return where(wrong_on, asked) + (f", and right {where(right_on, asked)}" if right_on else "")
 
 
 def _right(of: Mapping[str, Worst]) -> list[Rich]:
@@ -68,18 +79,25 @@ def _absent(view: View, of: Mapping[str, Worst]) -> list[Rich]:
     return [say("{who}: not offered or not measured.", who=enumerate_spans(absent, 8))] if absent else []
 
 
-def _table(view: View, of: Mapping[str, Worst]) -> Table:
+def _table(view: View, measured: Sequence[Record]) -> Table:
     columns = [
         Column("Implementation"),
+        Column("Input"),
         Column("Verdict"),
         *(Column(title, True, "worst error, as a multiple of its bound") for title in QUANTITIES.values()),
     ]
+    by_kind: dict[tuple[str, str], list[Record]] = {}
+    for who, worst in by_implementation(measured).items():
+        for record in sorted(worst.records, key=lambda record: len(record.shape)):
+            by_kind.setdefault((who, kind_of(record)), []).append(record)
     rows = [
         (
             implementation_cell(view, who),
+            Cell(kind, kind),
             Cell("wrong", "b", "bad") if worst.disagreeing else Cell("agrees", "a", "good"),
             *(number_cell(worst.of(quantity, "over_bound"), 2) for quantity in QUANTITIES),
         )
-        for who, worst in of.items()
+        for (who, kind), records in by_kind.items()
+        for worst in [Worst(tuple(records))]
     ]
     return table("second-order-table", "Second-order errors over their bounds", columns, rows)

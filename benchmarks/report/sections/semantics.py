@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from benchmarks.report.document import Asked, Block, Bullets, Found, Heading, Matrix, Paragraph, Rich, Section
 
-from benchmarks.report.document import code, enumerate_spans, name, say, verdict  # isort: skip
+from benchmarks.report.document import code, enumerate_spans, link, name, say, verdict  # isort: skip
 from benchmarks.report.semantics import TROUBLE, Question, Seen
 from benchmarks.report.view import View
 from benchmarks.report.wording import count, shorten, visible
@@ -24,11 +24,11 @@ def build(view: View) -> Section:
         )
         return Section("semantics", "What they do", (Paragraph(told),), "Semantics")
     blocks: list[Block] = [Paragraph(_lead(asked))]
-    warnings = semantic_warnings(view)
+    warnings = semantic_warnings(view, {"second_order"} if view.second_order else ())  # measured on several ranks
     if warnings:
         blocks.append(Heading("What to watch out for", "semantics-warnings"))
         blocks.append(Bullets(tuple(warnings)))
-    blocks.append(_matrix(asked))
+    blocks.append(_matrix(view, asked))
     return Section("semantics", "What they do", tuple(blocks), "Semantics")
 
 
@@ -73,11 +73,17 @@ def _lead(asked: tuple[Question, ...]) -> Rich:
     )
 
 
-def _matrix(asked: tuple[Question, ...]) -> Matrix:
+def _matrix(view: View, asked: tuple[Question, ...]) -> Matrix:
     note = say(
         "Marked: what differs from what most do, and what contradicts a declaration. The numbers behind every answer "
-        "stand in {file} too.",
+        "stand in {file} too.{measured}",
         file=code("semantics.json"),
+        measured=say(
+            " Second-order gradients may be right on some inputs and dtypes alone; {link} has the measured cases.",
+            link=link("Second-order gradients", "#second-order"),
+        )
+        if view.second_order
+        else "",
     )
     return Matrix("semantics-matrix", "Observed semantics", tuple(_asked(question) for question in asked), note)
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, isfinite
 
-from benchmarks.report.break_even import STARTING, BreakEven, Cost, break_even, cheapest, costs_of, judge_of
+from benchmarks.report.break_even import (
+    STARTING,
+    BreakEven,
+    Cost,
+    break_even,
+    cheapest,
+    costs_of,
+    judge_of,
+    start_difference,
+)
 from benchmarks.report.break_even import not_told_from as open_with
 from benchmarks.report.document import Block, Bullets, Cell, Column, Heading, Paragraph, Rich
 
@@ -31,31 +40,40 @@ DETAILS = ("shape", "dtype", "device")
 KEY = "start-up"
 ONCE = (
     "Building and the first call were timed once (n = 1), in the first round, while nothing else was prepared; the "
-    "import's processor time is the median over rounds."
+    "import's processor time is the median over the rounds in which all were started."
 )
 
 
 def start_up(view: View) -> list[Block]:
     """Heading, who is cheapest for how many steps, and the table; nothing if no start was recorded."""
-    groups = [(group, costs) for group in view.speeds.groups if (costs := costs_of(group))]
+    groups = [(group, costs) for group in view.speeds.groups if (costs := costs_of(group, view.starts))]
     if not groups:
         return []
     method = say(
         "Total cost after n steps is the start and n steps. The start is the processor time until the implementation "
         "is imported (interpreter and framework included; processor time, as workers start side by side), building, "
         "and the first call, in which frameworks trace and compile. {once} A break-even is told only where one step "
-        "is faster than the other for certain; its range is that of the interval of their ratio.",
+        "is faster than the other for certain and the starts differ measurably: imports are compared in pairs, over "
+        "the rounds that both were started in. Its range is that of both 95 % intervals, of the steps' ratio and of "
+        "the starts' difference.",
         once=ONCE,
     )
     chosen = [(group, _choosable(view, costs)) for group, costs in groups]
-    told = [_envelope(group, costs) for group, costs in chosen if len(costs) > 1]
+    told = [(*_envelope(group, costs), *_left_out(view, group)) for group, costs in chosen if len(costs) > 1]
     blocks: list[Block] = [Heading("What it costs to start", KEY), Paragraph(method)]
     return [*blocks, *([Bullets(tuple(told[:12]))] if told else []), _table(view, groups)]
 
 
 def _choosable(view: View, costs: Sequence[Cost]) -> list[Cost]:
-    """The costs without those of yardsticks, which nobody chooses."""
-    return [cost for cost in costs if view.choosable([cost.speed.record.implementation])]
+    """The costs without those of yardsticks, which nobody chooses, and of speeds that are not to be trusted."""
+    trusted = [cost for cost in costs if view.trusts(cost.speed)]
+    return [cost for cost in trusted if view.choosable([cost.speed.record.implementation])]
+
+
+def _left_out(view: View, group: Group) -> Rich:
+    """Whose speed is not to be trusted, so that nothing is said of its total cost."""
+    names = [entry_name(speed.entry) for speed in group.published if not view.trusts(speed)]
+    return say(" Left out, as its speed is not to be trusted: {who}.", who=enumerate_spans(names, 4)) if names else ()
 
 
 def _envelope(group: Group, costs: Sequence[Cost]) -> Rich:
@@ -121,11 +139,12 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
             *(parameter_cell(cost.speed.record, parameter) for parameter in parameters),
             implementation_cell(view, cost.speed.record.implementation),
             parameter_cell(cost.speed.record, "style"),
-            *(seconds_cell(cost.speed.record.number(key)) for key in STARTING),
+            seconds_cell(cost.import_s),
+            *(seconds_cell(cost.speed.record.number(key)) for key in STARTING[1:]),
             seconds_cell(cost.start_s),
             seconds_cell(cost.step_s),
             number_cell(cost.speed.record.number("threads_used")),
-            *_against(cost, next((other for other in costs if other.speed.is_baseline), None)),
+            *_against(view, cost, next((other for other in costs if other.speed.is_baseline), None)),
         )
         for group, costs in groups
         for cost in costs
@@ -134,16 +153,20 @@ def _table(view: View, groups: Sequence[tuple[Group, list[Cost]]]) -> Block:
     return table("start-up-table", "Start, step and break-even", columns, rows[:MOST_ROWS], note, len(rows))
 
 
-def _against(cost: Cost, baseline: Cost | None) -> tuple[Cell, Cell]:
+def _against(view: View, cost: Cost, baseline: Cost | None) -> tuple[Cell, Cell]:
     """Break-even with the baseline, and what it means."""
     if baseline is None:
         return BLANK, BLANK
     if cost is baseline:
         return BLANK, Cell("baseline", "baseline", "quiet")
+    if not (view.trusts(cost.speed) and view.trusts(baseline.speed)):
+        return BLANK, text_cell("none told: step not to be trusted", tone="quiet")
     step = cost.speed.verdict
     if step is None or not step.differs:
         told = "the same" if step and step.word == "same" else "undecided"
         return BLANK, text_cell(f"none told: step {told}", tone="quiet")
+    if not start_difference(cost, baseline).told:
+        return BLANK, text_cell(f"none told: starts not told apart, step {step.word}", tone="quiet")
     even = break_even(cost, baseline, step)
     if even is None:
         return BLANK, text_cell("always cheaper" if step.word == "faster" else "never cheaper")

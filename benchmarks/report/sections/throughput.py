@@ -187,7 +187,7 @@ def _row(view: View, group: Group, speed: Speed, parameters: Sequence[str]) -> t
         *(_figures(group, speed) if speed.published else [BLANK] * 7),
         count_cell(rounds),
         count_cell(len(speed.minima)),
-        _remark(speed),
+        _remark(view, speed),
     )
 
 
@@ -211,10 +211,10 @@ def _price(group: Group, speed: Speed) -> Cell:
     return BLANK if found is None else Cell(price_words(group, found), fresh_rounds(group, found))
 
 
-def _remark(speed: Speed) -> Cell:
+def _remark(view: View, speed: Speed) -> Cell:
     if speed.withheld:
         return text_cell(speed.withheld, REMARK, "bad")
-    told = irregularities(speed.record)
+    told = irregularities(speed.record) + ["not to be trusted: see Environment"] * (not view.trusts(speed))
     if told:
         return text_cell("; ".join(["baseline"] * speed.is_baseline + told), REMARK, "warn")
     return Cell("baseline", "baseline", "quiet") if speed.is_baseline else Cell("")

@@ -15,6 +15,7 @@ from benchmarks.report.sections.memory import leaks
 from benchmarks.report.sections.roofline import too_fast
 from benchmarks.report.sections.second_order import wrong
 from benchmarks.report.sections.semantics import semantic_warnings
+from benchmarks.report.sections.winners import winner
 from benchmarks.report.speeds import NETWORK
 from benchmarks.report.trainings import first_split
 from benchmarks.report.view import View
@@ -162,7 +163,7 @@ def _splits(view: View) -> list[Rich]:
 def _styles(view: View) -> list[Rich]:
     """Where the call style of one implementation matters more than the choice of implementation."""
     widest: dict[str, tuple[float, Rich]] = {}
-    for group in view.speeds.groups:
+    for group in view.trusted_groups:
         by_name: dict[str, list[int]] = {}
         for index, speed in enumerate(group.published):
             by_name.setdefault(speed.record.implementation, []).append(index)
@@ -194,9 +195,10 @@ def _orders(view: View) -> list[Rich]:
     sentences = []
     for work in ("training_forward_backward", "inference"):
         for contest in view.contests(work)[:1]:
-            found = exceptions(contest)
+            held = winner(view, contest).contest
+            found = exceptions(held)
             if found:
-                best = entry_name(contest.entries[contest.best])
+                best = entry_name(held.entries[held.best])
                 sentences.append(say("{best} is the fastest overall in {work}, but not everywhere.{found}",
                                      best=best, work=work.replace("_", " "), found=found))  # fmt: skip
     return sentences

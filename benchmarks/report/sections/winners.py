@@ -34,7 +34,9 @@ def winner(view: View, contest: Contest) -> Winner:
             link=link("see Environment", "#environment"), who=enumerate_spans(left_out, 4),
     ) if left_out else ()  # fmt: skip
     if trusted is None or len(entries) < 2:
-        return Winner(contest, NOT_DECIDED, (*evidence(contest), *aside), False)
+        untold = len(contest.tied) == len(contest.entries)
+        few = say("Of {number} speeds too few are to be trusted.", number=str(len(contest.entries)))
+        return Winner(contest, NOT_DECIDED, (*(evidence(contest) if untold else few), *aside), False)
     decided = trusted.rounds > 1 and (len(trusted.tied) < len(trusted.entries) or all_the_same(trusted))
     return Winner(trusted, choice(trusted) if decided else NOT_DECIDED, (*evidence(trusted), *aside), decided)
 
