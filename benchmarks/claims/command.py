@@ -24,6 +24,7 @@ from benchmarks.harness.progress import display_for
 from benchmarks.harness.session import exit_code
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
+from benchmarks.stored_arrays import Unreadable, stored_content
 from bn_impls.errors import BadConfiguration, BadRunFolder, UnknownName
 
 THREADS = 1  # of a worker: as many workers as cores compute side by side
@@ -107,14 +108,22 @@ def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
 
 def _refuse_without_arrays(folder: RunFolder) -> None:
     """Judging again needs every array that the records name; without one, verdicts that stand would be lost."""
-    named = [record["samples"]["file"] for record in folder.records().values() if "file" in record["samples"]]
-    absent = [name for name in named if not (folder.path / name).exists()]
-    if absent:
+    named = [record["samples"] for record in folder.records().values() if "file" in record["samples"]]
+    troubles = [trouble for samples in named if (trouble := _trouble(folder.path, samples))]
+    if troubles:
         raise BadRunFolder(
-            f"{folder.path} lacks {len(absent)} of the {len(named)} array files that its records name, such as "
-            f"{absent[0]}, but should have all to be judged again; put them back, or read what stands there with "
+            f"{folder.path} lacks {len(troubles)} of the {len(named)} array files that its records name "
+            f"({troubles[0]}), but should have all to be judged again; put them back, or read what stands there with "
             f"{shlex.join(['bn-bench', 'report', str(folder.path)])}"
         )
+
+
+def _trouble(folder: Path, samples: Mapping[str, Any]) -> str:
+    try:
+        stored_content(folder, samples)
+    except Unreadable as error:
+        return str(error)
+    return ""
 
 
 def _settings(options: argparse.Namespace, asked: Sequence[Claim]) -> Settings:

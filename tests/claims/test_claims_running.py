@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 import json
 import signal
 import subprocess
@@ -22,7 +24,7 @@ from benchmarks.claims.cases import case
 from benchmarks.claims.catalogue import chosen
 from benchmarks.claims.command import opened
 from benchmarks.claims.model import Claim, Verdict
-from benchmarks.claims.results import Results
+from benchmarks.claims.results import Missing, Result, Results
 from benchmarks.claims.running import plan
 from benchmarks.claims.training import training
 from benchmarks.harness.folder import RunFolder
@@ -169,7 +171,7 @@ def interrupted(folder: Path) -> tuple[int, str]:
 def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Code 130 and the way on; a verdict, a report, code 0; nothing is left to do. Without an array it is refused."""
+    """Code 130 and the way on; a verdict, a report, code 0; nothing is left to do. Without its arrays it is refused."""
     folder = tmp_path / "run"
     code, said = interrupted(folder)
     assert code == 130 and f"bn-bench claims --resume {folder}" in said
@@ -186,11 +188,35 @@ def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     assert main(["claims", "--resume", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == printed
     assert (folder / "records.jsonl").read_bytes() == lines
-    judged, array = (folder / "claims.json").read_bytes(), next((folder / "curves").iterdir())
-    array.unlink()
-    assert main(["claims", "--resume", str(folder)]) == 2
-    assert f"lacks 1 of the 4 array files that its records name, such as curves/{array.name}" in capsys.readouterr().err
-    assert (folder / "claims.json").read_bytes() == judged
+    judged, (array, other, *_) = (folder / "claims.json").read_bytes(), sorted((folder / "curves").iterdir())
+    for spoil, why in (
+        (lambda: array.write_bytes(other.read_bytes()), "is not the file that was recorded"),
+        (array.unlink, "cannot be read (FileNotFoundError)"),
+    ):
+        spoil()
+        assert main(["claims", "--resume", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert f"lacks 1 of the 4 array files that its records name (curves/{array.name} {why}" in said
+        assert (folder / "claims.json").read_bytes() == judged
+
+
+WHOLE, OTHER = io.BytesIO(), io.BytesIO()
+np.savez(WHOLE, allow_pickle=False, loss=np.arange(9.0))
+np.savez(OTHER, allow_pickle=False, loss=np.ones(9))
+
+
+@pytest.mark.parametrize("content", [b"", WHOLE.getvalue()[:100], OTHER.getvalue()])
+@pytest.mark.parametrize("recorded", [b"", WHOLE.getvalue()[:100], WHOLE.getvalue()])
+def test_a_damaged_array_file_is_a_missing_figure(content: bytes, recorded: bytes, tmp_path: Path) -> None:
+    """Empty, cut, exchanged for another, and recorded so: the claim is undecided and no file but the recorded counts."""
+    (tmp_path / "a.npz").write_bytes(content)
+    samples = {"file": "a.npz", "sha256": hashlib.sha256(recorded).hexdigest()}
+    result = Result(CASES[0], {"status": "ok", "metrics": {}, "samples": samples}, tmp_path)
+    with pytest.raises(Missing, match=r"a\.npz (cannot be read|is not the file that was recorded)"):
+        result.curve("loss")
+    (tmp_path / "a.npz").write_bytes(WHOLE.getvalue())
+    whole = {**samples, "sha256": hashlib.sha256(WHOLE.getvalue()).hexdigest()}
+    assert Result(CASES[0], {"status": "ok", "samples": whole}, tmp_path).curve("loss")[8] == 8
 
 
 def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
