@@ -208,7 +208,7 @@ np.savez(OTHER, allow_pickle=False, loss=np.ones(9))
 @pytest.mark.parametrize("content", [b"", WHOLE.getvalue()[:100], OTHER.getvalue()])
 @pytest.mark.parametrize("recorded", [b"", WHOLE.getvalue()[:100], WHOLE.getvalue()])
 def test_a_damaged_array_file_is_a_missing_figure(content: bytes, recorded: bytes, tmp_path: Path) -> None:
-    """Empty, cut, exchanged for another, and recorded so: the claim is undecided and no file but the recorded counts."""
+    """Empty, cut, exchanged for another, also where it was recorded so; the file that was recorded is read."""
     (tmp_path / "a.npz").write_bytes(content)
     samples = {"file": "a.npz", "sha256": hashlib.sha256(recorded).hexdigest()}
     result = Result(CASES[0], {"status": "ok", "metrics": {}, "samples": samples}, tmp_path)
