@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,7 @@ class Settings:
         Raises:
             BadConfiguration: an option says something else than the run's plan, or names another folder.
         """
-        asked = {name: value for name, value in given(options).items() if value != getattr(self, name)}
-        told = [f"{OPTIONS[name]} (the run has {shown(getattr(self, name))})" for name in asked]
+        told = self.contradicted(options, given(options))
         if options.output is not None and Path(options.output).resolve() != Path(options.resume).resolve():
             told.append("--output (the run stays in its folder)")
         if told:
@@ -107,6 +106,17 @@ class Settings:
                 f"got --resume with {', '.join(told)}, but a resumed run keeps the settings in its plan.json: leave "
                 "the others out to finish it, or leave --resume out to begin another run"
             )
+
+    def contradicted(self, options: argparse.Namespace, asked: Mapping[str, Any]) -> list[str]:
+        """The options that say something else than this run's settings, each with what the run has.
+
+        Args:
+            options: their ``dataset``, without a ``data_dir``, may name a file again as the run names it.
+            asked: the settings that they give.
+        """
+        again = {"data_dir"} if options.dataset == self.dataset and options.data_dir is None else set()
+        other = [name for name, value in asked.items() if value != getattr(self, name) and name not in again]
+        return [f"{OPTIONS[name]} (the run has {shown(getattr(self, name))})" for name in other]
 
 
 OPTIONS = {
@@ -136,15 +146,16 @@ def shown(value: Any) -> str:
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that the options name, as fields of :class:`Settings`; what is left out is not among them."""
+    from benchmarks.datasets.placing import placed  # NumPy: not for --help
+
     size = "quick" if options.quick else "full" if options.full else None
     values = {
         "axes": options.axes and tuple(axis for axis in AXES if axis in options.axes),
         "implementations": options.implementations and tuple(options.implementations),
         "size": size,
         "device": options.device,
-        "dataset": options.dataset,
         "networks": options.networks and tuple(options.networks),
-        "data_dir": None if options.data_dir is None else str(Path(options.data_dir).resolve()),
+        **placed(options.dataset, options.data_dir),
         "download": options.download or None,
         "baseline": options.baseline,
         "timeout_s": options.timeout,
