@@ -36,7 +36,7 @@ class Settings:
         threads: threads that a worker may use.
         rounds: fresh processes of each implementation that are timed; 0 for as many as the size has.
         budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
-        command: ``run`` or ``sweep``; the one that ``--resume`` belongs to.
+        command: ``run``, ``sweep`` or ``claims``; the one that ``--resume`` belongs to.
         timed: of a sweep: whether each case gets a machine of its own, so that its durations are kept.
     """
 
@@ -70,7 +70,8 @@ class Settings:
             if name in stored
         }
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
-        return cls(**{**known, **lists})
+        found = cls(**{**known, **lists})
+        return replace(found, command="claims") if found.axes == ("claims",) else found  # older ones say ``run``
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Settings:

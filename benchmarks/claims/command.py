@@ -27,6 +27,7 @@ from benchmarks.settings import Settings
 from benchmarks.stored_arrays import Unreadable, stored_content
 from bn_impls.errors import BadConfiguration, BadRunFolder, UnknownName
 
+COMMAND = "claims"
 THREADS = 1  # of a worker: as many workers as cores compute side by side
 TIMEOUT_S = 900.0
 TIMES_LARGER = 14
@@ -93,16 +94,16 @@ def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
         folder = RunFolder.create(output, settings)
         folder.write_json(verdicts.FILE, {"schema": verdicts.SCHEMA, "chosen": [claim.id for claim in asked]})
         return folder, asked
-    folder = RunFolder.resume(options.resume)
+    folder = RunFolder.resume(options.resume, COMMAND)
     try:
         data_options.refuse_others(folder.settings, options)
-        content = verdicts.read(folder.path)
         _refuse_without_arrays(folder)
-        asked = chosen([*_ids(content), *options.ids])
+        content, ids = _kept(folder)
+        asked = chosen([*ids, *options.ids])
+        folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
     except (BadConfiguration, BadRunFolder, UnknownName):
         folder.close()
         raise
-    folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
     return folder, asked
 
 
@@ -134,13 +135,35 @@ def _settings(options: argparse.Namespace, asked: Sequence[Claim]) -> Settings:
         implementations=tuple(dict.fromkeys(case.implementation for case in running.plan(asked, "full"))),
         timeout_s=TIMEOUT_S if usual else TIMEOUT_S * TIMES_LARGER,
         threads=THREADS,
+        command=COMMAND,
         **data_options.given(options),
     )
 
 
-def _ids(content: Mapping[str, Any]) -> list[str]:
-    """The claims of a run: those that were chosen for it, or once it has finished those that were judged."""
-    return [str(one) for one in content.get("chosen") or [entry["id"] for entry in content["claims"]]]
+def _kept(folder: RunFolder) -> tuple[Mapping[str, Any], list[str]]:
+    """What ``claims.json`` holds, and the claims of the run: those that were chosen, or judged once it has finished.
+
+    Where the file cannot be read, they are those whose cases are all planned.
+
+    Raises:
+        BadRunFolder: nor can they be told from the plan.
+    """
+    try:
+        content = verdicts.read(folder.path)
+        return content, [str(one) for one in content.get("chosen") or [entry["id"] for entry in content["claims"]]]
+    except (BadRunFolder, KeyError, TypeError) as error:
+        planned, settings = {case.case_id for case in folder.planned()}, folder.settings
+        found = [
+            claim.id
+            for claim in chosen([])
+            if planned.issuperset(case.case_id for case in running.cases_of(claim, _size(settings), settings.dataset))
+        ]
+        if not found:
+            raise BadRunFolder(
+                f"{folder.path} has neither a {verdicts.FILE} that can be read ({error}) nor the whole plan of a "
+                "claim; begin another run"
+            ) from error
+        return {"schema": verdicts.SCHEMA}, found
 
 
 def _size(settings: Settings) -> Size:

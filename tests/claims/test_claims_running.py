@@ -31,6 +31,7 @@ from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
 from bn_impls.cli import main
+from bn_impls.errors import BadRunFolder
 
 SETTINGS = Settings(axes=("claims",), size="quick", threads=1, timeout_s=120.0)
 
@@ -90,7 +91,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def results_of(path: Path) -> Results:
     """The results of the run."""
-    folder = RunFolder.resume(path)
+    folder = RunFolder.resume(path, "claims")
     folder.close()
     return Results.of("quick", CASES, folder.records(), path)
 
@@ -123,7 +124,7 @@ def test_a_divergence_is_a_result_and_a_failure_costs_its_row(ran: Path) -> None
 def test_a_resumed_run_does_what_is_left_and_nothing_twice(ran: Path) -> None:
     """The failure is tried again; a further case runs; the lasting records stay as they are."""
     before = (ran / "records.jsonl").read_text().splitlines()
-    folder = RunFolder.resume(ran)
+    folder = RunFolder.resume(ran, "claims")
     display = run_in(folder, [*CASES[1:], small(1, batch_norm=False)])
     folder.close()
     after = (ran / "records.jsonl").read_text().splitlines()
@@ -143,7 +144,7 @@ def test_a_verdict_without_its_cases_is_undecided_and_says_which(ran: Path) -> N
     claim = Claim(
         id="C99", documents=("000",), cases=lambda size: CASES, judge=judge, meaning=lambda verdict: "M.", **texts
     )  # fmt: skip
-    folder = RunFolder.resume(ran)
+    folder = RunFolder.resume(ran, "claims")
     content = verdicts.write(folder, [claim, replace(claim, id="C98")], "quick")
     folder.close()
     assert [entry["kind"] for entry in content["claims"]] == ["undecided", "undecided"]
@@ -219,13 +220,52 @@ def test_a_damaged_array_file_is_a_missing_figure(content: bytes, recorded: byte
     assert Result(CASES[0], {"status": "ok", "samples": whole}, tmp_path).curve("loss")[8] == 8
 
 
+def resumed(folder: Path, *ids: str) -> list[str]:
+    """The claims that a resumed folder is for."""
+    options = argparse.Namespace(resume=folder, ids=list(ids), dataset=None, data_dir=None, download=False)
+    found, asked = opened(options)
+    found.close()
+    return [claim.id for claim in asked]
+
+
 def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The folder remembers it, before anything of it has run; one that is unknown changes nothing."""
     (ran / "claims.json").write_text(json.dumps({"schema": 1, "chosen": ["C04"]}))
     assert main(["claims", "C99", "--resume", str(ran)]) == 2
-    folder, asked = opened(argparse.Namespace(resume=ran, ids=["c01"], dataset=None, data_dir=None, download=False))
+    assert resumed(ran, "c01") == ["C01", "C04"] == verdicts.read(ran)["chosen"]
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"schema": 1}', '{"schema": 1, "claims": [3]}', None])
+def test_the_claims_of_a_damaged_file_are_those_of_the_plan(content: str | None, tmp_path: Path) -> None:
+    """All whose cases are planned, in the size and on the data of the run; without a plan there are none."""
+    folder = RunFolder.create(tmp_path / "run", replace(SETTINGS, dataset="mnist"))
+    folder.write_plan(plan(chosen(["C04", "C33"]), "quick", "mnist"))
     folder.close()
-    assert [claim.id for claim in asked] == ["C01", "C04"] == verdicts.read(ran)["chosen"]
+    if content is not None:
+        (tmp_path / "run" / "claims.json").write_text(content)
+    assert resumed(tmp_path / "run") == ["C04", "C33"] == verdicts.read(tmp_path / "run")["chosen"]
+    (tmp_path / "run" / "claims.json").write_text("{")
+    of_the_plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    (tmp_path / "run" / "plan.json").write_text(json.dumps({**of_the_plan, "cases": of_the_plan["cases"][:1]}))
+    with pytest.raises(BadRunFolder, match=r"has neither a claims\.json that can be read .* nor the whole plan"):
+        resumed(tmp_path / "run")
+
+
+@pytest.mark.parametrize("told", ["claims", "run"])
+def test_a_folder_of_claims_is_no_run_and_says_so(
+    told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also one whose plan is older and says `run`; what cannot be written names the command that goes on."""
+    folder = RunFolder.create(tmp_path / "run", replace(SETTINGS, command=told))
+    folder.write_plan(plan(chosen(["C04"]), "quick"))
+    folder.close()
+    with pytest.raises(BadRunFolder, match=f"finish it with `bn-bench claims --resume {tmp_path / 'run'}`"):
+        RunFolder.resume(tmp_path / "run")
+    assert resumed(tmp_path / "run", "c01") == ["C01", "C04"]
+    (tmp_path / "run" / "claims.json").unlink()
+    (tmp_path / "run" / "claims.json").mkdir()
+    assert main(["claims", "--resume", str(tmp_path / "run")]) == 2
+    assert f"`bn-bench claims --resume {tmp_path / 'run'}` goes on" in capsys.readouterr().err
 
 
 def test_claims_run_on_a_data_set_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
