@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -153,18 +154,22 @@ def test_a_verdict_without_its_cases_is_undecided_and_says_which(ran: Path) -> N
     assert verdicts.read(ran) == content
 
 
-def interrupted(folder: Path) -> tuple[int, str]:
-    """C04 in its quick size in a process of its own, interrupted (as by Ctrl-C) after its first record.
+def interrupted(folder: Path, temporary: Path) -> tuple[int, str]:
+    """C04 in its quick size in a process of its own, ended as `timeout` does it after its first record.
 
     Returns:
         Exit code, and what it said.
     """
     command = [sys.executable, "-m", "bn_impls.cli", "claims", "c04", "--quick", "--output", str(folder)]
-    process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
     records = folder / "records.jsonl"
     while process.poll() is None and not (records.exists() and records.read_bytes().endswith(b"\n")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)  # which sends it to the process and to its group
     _, said = process.communicate()
     return process.returncode, said
 
@@ -172,9 +177,11 @@ def interrupted(folder: Path) -> tuple[int, str]:
 def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Code 130 and the way on; a verdict, a report, code 0; nothing is left to do. Without its arrays it is refused."""
-    folder = tmp_path / "run"
-    code, said = interrupted(folder)
+    """Code 130, the way on, no temporary file; then a verdict and code 0, and nothing is left. It needs its arrays."""
+    folder, temporary = tmp_path / "run", tmp_path / "temporary"
+    temporary.mkdir()
+    code, said = interrupted(folder, temporary)
+    assert list(temporary.iterdir()) == []
     assert code == 130 and f"bn-bench claims --resume {folder}" in said
     kept = (folder / "records.jsonl").read_bytes()
     assert 1 <= kept.count(b"\n") < 4
