@@ -179,6 +179,12 @@ def _implementations(text: str) -> list[str]:
     return _names(text)
 
 
+def _networks(text: str) -> list[str]:
+    if not _names(text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, but should be networks with commas between, as 000,004")
+    return _names(text)
+
+
 def _axes(text: str) -> list[str]:
     wrong = [name for name in _names(text) if name not in AXES]
     if wrong or not _names(text):
@@ -243,7 +249,7 @@ def add_options(add: Callable[..., Any]) -> None:
     )
     add(
         "--networks",
-        type=_names,
+        type=_networks,
         metavar="X,Y",
         help="networks to train, as 000,004; default: 000, in a full run all seven; see docs/networks.md",
     )
