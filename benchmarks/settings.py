@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Settings:
         threads: threads that a worker may use.
         rounds: fresh processes of each implementation that are timed; 0 for as many as the size has.
         budget_min: minutes that the top-up round of undecided comparisons may take; 0 for none.
-        command: ``run`` or ``sweep``; the one that ``--resume`` belongs to.
+        command: ``run``, ``sweep`` or ``claims``; the one that ``--resume`` belongs to.
         timed: of a sweep: whether each case gets a machine of its own, so that its durations are kept.
     """
 
@@ -70,7 +70,8 @@ class Settings:
             if name in stored
         }
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
-        return cls(**{**known, **lists})
+        found = cls(**{**known, **lists})
+        return replace(found, command="claims") if found.axes == ("claims",) else found  # older ones say ``run``
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Settings:
@@ -98,8 +99,7 @@ class Settings:
         Raises:
             BadConfiguration: an option says something else than the run's plan, or names another folder.
         """
-        asked = {name: value for name, value in given(options).items() if value != getattr(self, name)}
-        told = [f"{OPTIONS[name]} (the run has {shown(getattr(self, name))})" for name in asked]
+        told = self.contradicted(options, given(options))
         if options.output is not None and Path(options.output).resolve() != Path(options.resume).resolve():
             told.append("--output (the run stays in its folder)")
         if told:
@@ -107,6 +107,17 @@ class Settings:
                 f"got --resume with {', '.join(told)}, but a resumed run keeps the settings in its plan.json: leave "
                 "the others out to finish it, or leave --resume out to begin another run"
             )
+
+    def contradicted(self, options: argparse.Namespace, asked: Mapping[str, Any]) -> list[str]:
+        """The options that say something else than this run's settings, each with what the run has.
+
+        Args:
+            options: their ``dataset``, without a ``data_dir``, may name a file again as the run names it.
+            asked: the settings that they give.
+        """
+        again = {"data_dir"} if options.dataset == self.dataset and options.data_dir is None else set()
+        other = [name for name, value in asked.items() if value != getattr(self, name) and name not in again]
+        return [f"{OPTIONS[name]} (the run has {shown(getattr(self, name))})" for name in other]
 
 
 OPTIONS = {
@@ -136,15 +147,16 @@ def shown(value: Any) -> str:
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that the options name, as fields of :class:`Settings`; what is left out is not among them."""
+    from benchmarks.datasets.placing import placed  # NumPy: not for --help
+
     size = "quick" if options.quick else "full" if options.full else None
     values = {
         "axes": options.axes and tuple(axis for axis in AXES if axis in options.axes),
         "implementations": options.implementations and tuple(options.implementations),
         "size": size,
         "device": options.device,
-        "dataset": options.dataset,
         "networks": options.networks and tuple(options.networks),
-        "data_dir": None if options.data_dir is None else str(Path(options.data_dir).resolve()),
+        **placed(options.dataset, options.data_dir),
         "download": options.download or None,
         "baseline": options.baseline,
         "timeout_s": options.timeout,
@@ -164,6 +176,12 @@ def _implementations(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(
             f"got {text!r}, but should be names with commas between; `bn-bench list` has them"
         )
+    return _names(text)
+
+
+def _networks(text: str) -> list[str]:
+    if not _names(text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, but should be networks with commas between, as 000,004")
     return _names(text)
 
 
@@ -231,7 +249,7 @@ def add_options(add: Callable[..., Any]) -> None:
     )
     add(
         "--networks",
-        type=_names,
+        type=_networks,
         metavar="X,Y",
         help="networks to train, as 000,004; default: 000, in a full run all seven; see docs/networks.md",
     )

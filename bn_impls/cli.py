@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = _parser(given).parse_args(given)
-        code = int(options.act(options, given[1:]))
+        with _ending_as_if_interrupted():
+            code = int(options.act(options, given[1:]))
         sys.stdout.flush()  # here, where a reader that has gone is no error
         return code
     except BnBenchError as error:
@@ -68,6 +72,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("bn-bench: this should not happen; please report it", file=sys.stderr)
         return FAILED
+
+
+@contextmanager
+def _ending_as_if_interrupted() -> Iterator[None]:
+    """SIGTERM, which `timeout` and a cancelled job send, does what Ctrl-C does: what was measured is kept and told."""
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` sends it twice
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

@@ -19,6 +19,9 @@ from bn_impls.errors import BadConfiguration
 from bn_impls.interface import Array, Conventions, TrainerConfiguration
 from bn_impls.networks.description import BatchNorm
 
+ONE_BY_ONE = 10_000
+"""Decays of a warm-up that are multiplied as they were applied, rounding and all; 9! / 10,000^9 is left then."""
+
 
 @dataclass(frozen=True)
 class Normalization:
@@ -49,12 +52,27 @@ def start_share(conventions: Conventions, decay: float, updates: int) -> float:
     Args:
         conventions: of the average.
         decay: the configured one.
-        updates: number of updates so far.
+        updates: number of updates so far; a checkpoint's counter may be damaged, and is answered at any size.
 
     Returns:
-        The product of the decays that were applied.
+        The product of the decays that were applied. Those of a warm-up are multiplied one by one where there are few;
+        later ones, (1 + t) / (10 + t) from t = a to b - 1, have the product of (a + k) / (b + k) over k = 1 ... 9.
     """
-    return math.prod(conventions.decay_of(decay, update) for update in range(updates))
+    if updates <= 0:
+        return 1.0
+    constant, share = conventions.decay_of(decay, updates - 1), 1.0
+    for update in range(min(updates, ONE_BY_ONE)):
+        applied = conventions.decay_of(decay, update)
+        if applied in (0.0, constant):  # decays never fall: from here to the last they are the same
+            return share * float(applied) ** (updates - update)
+        share *= applied
+    warm = _warm_updates(decay, updates)
+    return share * math.prod((ONE_BY_ONE + k) / (warm + k) for k in range(1, 10)) * constant ** (updates - warm)
+
+
+def _warm_updates(decay: float, updates: int) -> int:
+    """How many of the updates have a decay that warms up, (1 + t) / (10 + t): that is below the configured one."""
+    return updates if decay == 1 else min(updates, max(ONE_BY_ONE, math.ceil((10 * decay - 1) / (1 - decay))))
 
 
 def rescaled_variance(

@@ -24,8 +24,10 @@ from benchmarks.harness.progress import display_for
 from benchmarks.harness.session import exit_code
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
+from benchmarks.stored_arrays import Unreadable, stored_content
 from bn_impls.errors import BadConfiguration, BadRunFolder, UnknownName
 
+COMMAND = "claims"
 THREADS = 1  # of a worker: as many workers as cores compute side by side
 TIMEOUT_S = 900.0
 TIMES_LARGER = 14
@@ -92,29 +94,37 @@ def opened(options: argparse.Namespace) -> tuple[RunFolder, list[Claim]]:
         folder = RunFolder.create(output, settings)
         folder.write_json(verdicts.FILE, {"schema": verdicts.SCHEMA, "chosen": [claim.id for claim in asked]})
         return folder, asked
-    folder = RunFolder.resume(options.resume)
+    folder = RunFolder.resume(options.resume, COMMAND)
     try:
         data_options.refuse_others(folder.settings, options)
-        content = verdicts.read(folder.path)
         _refuse_without_arrays(folder)
-        asked = chosen([*_ids(content), *options.ids])
+        content, ids = _kept(folder)
+        asked = chosen([*ids, *options.ids])
+        folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
     except (BadConfiguration, BadRunFolder, UnknownName):
         folder.close()
         raise
-    folder.write_json(verdicts.FILE, {**content, "chosen": [claim.id for claim in asked]})
     return folder, asked
 
 
 def _refuse_without_arrays(folder: RunFolder) -> None:
     """Judging again needs every array that the records name; without one, verdicts that stand would be lost."""
-    named = [record["samples"]["file"] for record in folder.records().values() if "file" in record["samples"]]
-    absent = [name for name in named if not (folder.path / name).exists()]
-    if absent:
+    named = [record["samples"] for record in folder.records().values() if "file" in record["samples"]]
+    troubles = [trouble for samples in named if (trouble := _trouble(folder.path, samples))]
+    if troubles:
         raise BadRunFolder(
-            f"{folder.path} lacks {len(absent)} of the {len(named)} array files that its records name, such as "
-            f"{absent[0]}, but should have all to be judged again; put them back, or read what stands there with "
+            f"{folder.path} lacks {len(troubles)} of the {len(named)} array files that its records name "
+            f"({troubles[0]}), but should have all to be judged again; put them back, or read what stands there with "
             f"{shlex.join(['bn-bench', 'report', str(folder.path)])}"
         )
+
+
+def _trouble(folder: Path, samples: Mapping[str, Any]) -> str:
+    try:
+        stored_content(folder, samples)
+    except Unreadable as error:
+        return str(error)
+    return ""
 
 
 def _settings(options: argparse.Namespace, asked: Sequence[Claim]) -> Settings:
@@ -125,13 +135,35 @@ def _settings(options: argparse.Namespace, asked: Sequence[Claim]) -> Settings:
         implementations=tuple(dict.fromkeys(case.implementation for case in running.plan(asked, "full"))),
         timeout_s=TIMEOUT_S if usual else TIMEOUT_S * TIMES_LARGER,
         threads=THREADS,
+        command=COMMAND,
         **data_options.given(options),
     )
 
 
-def _ids(content: Mapping[str, Any]) -> list[str]:
-    """The claims of a run: those that were chosen for it, or once it has finished those that were judged."""
-    return [str(one) for one in content.get("chosen") or [entry["id"] for entry in content["claims"]]]
+def _kept(folder: RunFolder) -> tuple[Mapping[str, Any], list[str]]:
+    """What ``claims.json`` holds, and the claims of the run: those that were chosen, or judged once it has finished.
+
+    Where the file cannot be read, they are those whose cases are all planned.
+
+    Raises:
+        BadRunFolder: nor can they be told from the plan.
+    """
+    try:
+        content = verdicts.read(folder.path)
+        return content, [str(one) for one in content.get("chosen") or [entry["id"] for entry in content["claims"]]]
+    except (BadRunFolder, KeyError, TypeError) as error:
+        planned, settings = {case.case_id for case in folder.planned()}, folder.settings
+        found = [
+            claim.id
+            for claim in chosen([])
+            if planned.issuperset(case.case_id for case in running.cases_of(claim, _size(settings), settings.dataset))
+        ]
+        if not found:
+            raise BadRunFolder(
+                f"{folder.path} has neither a {verdicts.FILE} that can be read ({error}) nor the whole plan of a "
+                "claim; begin another run"
+            ) from error
+        return {"schema": verdicts.SCHEMA}, found
 
 
 def _size(settings: Settings) -> Size:

@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.claims.cases import DATASET
 from benchmarks.datasets.loading import load, refuse_useless_folder
-from benchmarks.settings import OPTIONS, Settings, shown
+from benchmarks.datasets.placing import placed
+from benchmarks.settings import Settings
 from bn_impls.errors import BadConfiguration
 
 
@@ -27,9 +28,8 @@ def add_to(add: Callable[..., Any]) -> None:
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
     """The fields of :class:`benchmarks.settings.Settings` that the options name."""
-    folder = None if options.data_dir is None else str(Path(options.data_dir).resolve())
-    fields = {"dataset": options.dataset, "data_dir": folder, "download": options.download or None}
-    return {name: value for name, value in fields.items() if value is not None}
+    download = {"download": True} if options.download else {}
+    return {**placed(options.dataset, options.data_dir), **download}
 
 
 def refuse_unusable(options: argparse.Namespace, settings: Settings, cases: Sequence[Case]) -> None:
@@ -81,10 +81,8 @@ def refuse_others(settings: Settings, options: argparse.Namespace) -> None:
     Raises:
         BadConfiguration: they name other data than the run's plan.
     """
-    asked = {name: value for name, value in given(options).items() if value != getattr(settings, name)}
-    if asked:
-        told = ", ".join(f"{OPTIONS[name]} (the run has {shown(getattr(settings, name))})" for name in asked)
+    if told := settings.contradicted(options, given(options)):
         raise BadConfiguration(
-            f"got --resume with {told}, but a resumed run keeps the data in its plan.json: leave the others out to "
-            "finish it, or leave --resume out to begin another run"
+            f"got --resume with {', '.join(told)}, but a resumed run keeps the data in its plan.json: leave the others "
+            "out to finish it, or leave --resume out to begin another run"
         )

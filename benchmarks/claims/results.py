@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cases import Case
+from benchmarks.stored_arrays import Unreadable, stored_arrays
 
 Array = npt.NDArray[Any]
 
@@ -112,15 +113,14 @@ class Result:
         """All arrays of the case, by name.
 
         Raises:
-            Missing: the case has none, or their file cannot be read.
+            Missing: the case has none, or their file cannot be read or is not the one that was recorded.
         """
         if self.record is None or not self.ok or "file" not in self.record["samples"]:
             raise Missing(self.trouble)
         try:
-            with np.load(self.folder / self.record["samples"]["file"], allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (OSError, ValueError) as error:
-            raise Missing(f"the curves of {self.case.case_id} cannot be read ({error})") from error
+            return stored_arrays(self.folder, self.record["samples"])
+        except Unreadable as error:
+            raise Missing(f"the curves of {self.case.case_id}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,8 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         def replace(file: Path) -> None:
             temporary = file.with_name(f".{file.name}.part")
-            temporary.write_text(text, encoding="utf-8")
+            # half of a surrogate pair, which a path may carry, has no UTF-8: it is written as JSON's escape of it
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
             os.replace(temporary, file)
 
         self._guarded(self.path / name, replace)
@@ -197,13 +198,20 @@ class RunFolder:
             act(file)
         except OSError as error:
             raise BadRunFolder(
-                f"{file} cannot be written ({error.strerror}); everything measured before is kept, and "
+                f"{file} cannot be written ({_reason(error)}); everything measured before is kept, and "
                 f"{WAY_OUT.format(self.settings.command, self.path)}"
             ) from error
 
     def close(self) -> None:
         """Let another process write."""
         self._lock.close()
+
+
+def _reason(error: OSError) -> str:
+    """What the system says; of a tree that was copied, what it says of the first file that was not."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return str(error.args[0][0][2])
+    return error.strerror or str(error)
 
 
 def _locked(path: Path) -> Any:

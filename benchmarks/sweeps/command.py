@@ -16,6 +16,7 @@ from rich.console import Console
 
 from benchmarks import datasets
 from benchmarks.cases import Case
+from benchmarks.datasets.placing import placed
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import display_for
@@ -124,6 +125,8 @@ def _fill(options: argparse.Namespace) -> None:
     for name, default in PLANNED.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
+    data = placed(options.dataset, options.data_dir)
+    options.dataset, options.data_dir = data["dataset"], data.get("data_dir")
     _refuse_together(options, options.timed)
 
 
@@ -160,7 +163,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         implementations=options.implementations,
         device=options.device,
         dataset=options.dataset,
-        data_dir=None if options.data_dir is None else str(options.data_dir.resolve()),
+        data_dir=options.data_dir,
         download=options.download,
         timeout_s=float(options.timeout),
         threads=options.threads,
@@ -181,7 +184,8 @@ def _checked(options: argparse.Namespace) -> list[Case]:
     """The cases of a new sweep, which its data sets can train."""
     cases = _cases(options)
     for name in sorted({case.parameters["dataset"] for case in cases}):
-        data = datasets.load(name, data_dir=options.data_dir, allow_download=options.download)
+        folder = None if options.data_dir is None else Path(options.data_dir)
+        data = datasets.load(name, data_dir=folder, allow_download=options.download)
         refuse_untrainable([case for case in cases if case.parameters["dataset"] == name], data)
     return cases
 

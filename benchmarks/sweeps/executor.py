@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class Executor:
         self.settings, self.timeout_s, self.shared = settings, timeout_s, shared
         self.name = ""
         self.worker: WorkerProcess | None = None
+        self.place: Path | None = None  # of the worker's log and temporary files, which outlive a case
         self.versions: dict[str, str] = {}
         self.closed = False
 
@@ -93,7 +95,7 @@ class Executor:
     def _run(self, case: Case, descriptor: Descriptor, scratch: Path) -> Result:
         reply: dict[str, Any] = {}
         for number, stage in enumerate(stages_of(case.axis, case.parameters)):
-            worker = self._worker(descriptor, scratch, fresh=number > 0)
+            worker = self._worker(descriptor, fresh=number > 0)
             request = {"axis": case.axis, "stage": stage, "parameters": dict(case.parameters)}
             folders = {"scratch": str(scratch), "shared": str(self.shared)}
             reply = worker.ask({"do": "run", **request, **folders}, self.timeout_s)
@@ -102,12 +104,13 @@ class Executor:
         curves = reply.pop("curves", None)
         return Result(reply, self.versions, (scratch / curves).read_bytes() if curves else None)
 
-    def _worker(self, descriptor: Descriptor, scratch: Path, fresh: bool) -> WorkerProcess:
+    def _worker(self, descriptor: Descriptor, fresh: bool) -> WorkerProcess:
         if self.worker is not None and self.name == descriptor.name and not fresh:
             return self.worker
         self._stop()
+        self.place = Path(tempfile.mkdtemp(prefix="worker-", dir=self.shared))
         try:
-            worker = self.settings.start(descriptor.name, scratch / "worker.log", descriptor.environment)
+            worker = self.settings.start(descriptor.name, self.place / "worker.log", descriptor.environment)
         except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
             raise WorkerLost("failed", f"no process can be made for it ({error})") from error
         self.worker, self.name = worker, descriptor.name
@@ -122,7 +125,9 @@ class Executor:
     def _stop(self) -> None:
         if self.worker is not None:
             self.worker.close()
-        self.worker = None
+        if self.place is not None:
+            shutil.rmtree(self.place, ignore_errors=True)
+        self.worker = self.place = None
 
     def close(self) -> None:
         """End the worker, from any thread; a case under way ends as lost."""

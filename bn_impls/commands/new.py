@@ -38,12 +38,16 @@ def act(options: argparse.Namespace) -> int:
             raise BadTarget(f"{path} exists and is not overwritten; choose another NAME, or another --output DIR")
     _refuse_what_is_taken(module)
     texts = {path: _filled(template, module) for path, template in targets.items()}
+    written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             with open(path, "x", encoding="utf-8") as stream:
+                written.append(path)
                 stream.write(text)
     except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
         raise BadTarget(f"{folder} cannot be written: {error}; choose another --output DIR") from error
     for path in texts:
         print(path)
@@ -71,6 +75,10 @@ def _refuse_what_is_no_name(name: str) -> None:
 def _refuse_what_is_taken(name: str) -> None:
     if _registered(name) in {_registered(known) for known in descriptors()}:
         raise BadTarget(f"the name {_registered(name)!r} is taken: `bn-bench list` shows it; choose another")
-    found = find_spec(name)
-    if found is not None and found.origin is not None:
+    try:
+        found = find_spec(name)
+        taken = found is not None and found.origin is not None
+    except ValueError:  # of a module without a specification, as __main__
+        taken = True
+    if taken:
         raise BadTarget(f"a module {name!r} can be imported already, and yours would hide it; choose another name")

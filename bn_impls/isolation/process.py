@@ -6,9 +6,11 @@ import contextlib
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bn_impls.isolation.lines import decode, encode
+from bn_impls.isolation.variables import with_temporary_folder
 
 OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 ENDING_S = 5.0  # longest time between a worker's last reply and its end
@@ -41,10 +44,11 @@ class WorkerProcess:
         Args:
             module: whose ``__main__`` serves; it gets this process's number as its argument.
             start: fields of the first request, ``start``.
-            environment: every variable that the process has.
-            log: file that receives whatever the process prints.
+            environment: every variable that the process has, but for the folder of its temporary files.
+            log: file that receives whatever the process prints; temporary files lie beside it as long as it lives.
         """
         self.log = log
+        self._temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=log.parent))
         self._oom_kills = _oom_kills()
         with open(log, "wb") as stream:
             self.process = subprocess.Popen(
@@ -53,7 +57,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env=dict(environment),
+                env=with_temporary_folder(environment, self._temporary),
                 start_new_session=True,  # Ctrl-C reaches the asker alone, which then ends its workers
             )
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -158,6 +162,7 @@ class WorkerProcess:
         for stream in (self._requests, self._replies):
             with contextlib.suppress(OSError):
                 stream.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 def _oom_kills() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ def plant(claim: Claim, values: Planted, folder: Path, size: Size = "full") -> R
     cases, records = claim.cases(size), {}
     for number, case in enumerate(cases):
         found = values(case) if callable(values) else values
+        samples: dict[str, str] = {}
         arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
         if arrays:
             np.savez(folder / f"{number}.npz", allow_pickle=False, **arrays)
+            digest = hashlib.sha256((folder / f"{number}.npz").read_bytes()).hexdigest()
+            samples = {"file": f"{number}.npz", "sha256": digest}
         metrics = {name: value for name, value in found.items() if name not in arrays}
-        samples = {"file": f"{number}.npz"}
         records[case.case_id] = {"status": "ok", "reason": None, "metrics": metrics, "samples": samples}
     return Results.of(size, cases, records, folder)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,13 +25,14 @@ from benchmarks.claims.cases import case
 from benchmarks.claims.catalogue import chosen
 from benchmarks.claims.command import opened
 from benchmarks.claims.model import Claim, Verdict
-from benchmarks.claims.results import Results
+from benchmarks.claims.results import Missing, Result, Results
 from benchmarks.claims.running import plan
 from benchmarks.claims.training import training
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.workers import CHECKOUT
 from benchmarks.settings import Settings
 from bn_impls.cli import main
+from bn_impls.errors import BadRunFolder
 
 SETTINGS = Settings(axes=("claims",), size="quick", threads=1, timeout_s=120.0)
 
@@ -88,7 +92,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def results_of(path: Path) -> Results:
     """The results of the run."""
-    folder = RunFolder.resume(path)
+    folder = RunFolder.resume(path, "claims")
     folder.close()
     return Results.of("quick", CASES, folder.records(), path)
 
@@ -121,7 +125,7 @@ def test_a_divergence_is_a_result_and_a_failure_costs_its_row(ran: Path) -> None
 def test_a_resumed_run_does_what_is_left_and_nothing_twice(ran: Path) -> None:
     """The failure is tried again; a further case runs; the lasting records stay as they are."""
     before = (ran / "records.jsonl").read_text().splitlines()
-    folder = RunFolder.resume(ran)
+    folder = RunFolder.resume(ran, "claims")
     display = run_in(folder, [*CASES[1:], small(1, batch_norm=False)])
     folder.close()
     after = (ran / "records.jsonl").read_text().splitlines()
@@ -141,7 +145,7 @@ def test_a_verdict_without_its_cases_is_undecided_and_says_which(ran: Path) -> N
     claim = Claim(
         id="C99", documents=("000",), cases=lambda size: CASES, judge=judge, meaning=lambda verdict: "M.", **texts
     )  # fmt: skip
-    folder = RunFolder.resume(ran)
+    folder = RunFolder.resume(ran, "claims")
     content = verdicts.write(folder, [claim, replace(claim, id="C98")], "quick")
     folder.close()
     assert [entry["kind"] for entry in content["claims"]] == ["undecided", "undecided"]
@@ -150,18 +154,22 @@ def test_a_verdict_without_its_cases_is_undecided_and_says_which(ran: Path) -> N
     assert verdicts.read(ran) == content
 
 
-def interrupted(folder: Path) -> tuple[int, str]:
-    """C04 in its quick size in a process of its own, interrupted (as by Ctrl-C) after its first record.
+def interrupted(folder: Path, temporary: Path) -> tuple[int, str]:
+    """C04 in its quick size in a process of its own, ended as `timeout` does it after its first record.
 
     Returns:
         Exit code, and what it said.
     """
     command = [sys.executable, "-m", "bn_impls.cli", "claims", "c04", "--quick", "--output", str(folder)]
-    process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
     records = folder / "records.jsonl"
     while process.poll() is None and not (records.exists() and records.read_bytes().endswith(b"\n")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)  # which sends it to the process and to its group
     _, said = process.communicate()
     return process.returncode, said
 
@@ -169,9 +177,11 @@ def interrupted(folder: Path) -> tuple[int, str]:
 def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Code 130 and the way on; a verdict, a report, code 0; nothing is left to do. Without an array it is refused."""
-    folder = tmp_path / "run"
-    code, said = interrupted(folder)
+    """Code 130, the way on, no temporary file; then a verdict and code 0, and nothing is left. It needs its arrays."""
+    folder, temporary = tmp_path / "run", tmp_path / "temporary"
+    temporary.mkdir()
+    code, said = interrupted(folder, temporary)
+    assert list(temporary.iterdir()) == []
     assert code == 130 and f"bn-bench claims --resume {folder}" in said
     kept = (folder / "records.jsonl").read_bytes()
     assert 1 <= kept.count(b"\n") < 4
@@ -186,20 +196,83 @@ def test_an_interrupted_command_is_resumed_and_measures_nothing_twice(
     assert main(["claims", "--resume", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == printed
     assert (folder / "records.jsonl").read_bytes() == lines
-    judged, array = (folder / "claims.json").read_bytes(), next((folder / "curves").iterdir())
-    array.unlink()
-    assert main(["claims", "--resume", str(folder)]) == 2
-    assert f"lacks 1 of the 4 array files that its records name, such as curves/{array.name}" in capsys.readouterr().err
-    assert (folder / "claims.json").read_bytes() == judged
+    judged, (array, other, *_) = (folder / "claims.json").read_bytes(), sorted((folder / "curves").iterdir())
+    for spoil, why in (
+        (lambda: array.write_bytes(other.read_bytes()), "is not the file that was recorded"),
+        (array.unlink, "cannot be read (FileNotFoundError)"),
+    ):
+        spoil()
+        assert main(["claims", "--resume", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert f"lacks 1 of the 4 array files that its records name (curves/{array.name} {why}" in said
+        assert (folder / "claims.json").read_bytes() == judged
+
+
+WHOLE, OTHER = io.BytesIO(), io.BytesIO()
+np.savez(WHOLE, allow_pickle=False, loss=np.arange(9.0))
+np.savez(OTHER, allow_pickle=False, loss=np.ones(9))
+
+
+@pytest.mark.parametrize("content", [b"", WHOLE.getvalue()[:100], OTHER.getvalue()])
+@pytest.mark.parametrize("recorded", [b"", WHOLE.getvalue()[:100], WHOLE.getvalue()])
+def test_a_damaged_array_file_is_a_missing_figure(content: bytes, recorded: bytes, tmp_path: Path) -> None:
+    """Empty, cut, exchanged for another, also where it was recorded so; the file that was recorded is read."""
+    (tmp_path / "a.npz").write_bytes(content)
+    samples = {"file": "a.npz", "sha256": hashlib.sha256(recorded).hexdigest()}
+    result = Result(CASES[0], {"status": "ok", "metrics": {}, "samples": samples}, tmp_path)
+    with pytest.raises(Missing, match=r"a\.npz (cannot be read|is not the file that was recorded)"):
+        result.curve("loss")
+    (tmp_path / "a.npz").write_bytes(WHOLE.getvalue())
+    whole = {**samples, "sha256": hashlib.sha256(WHOLE.getvalue()).hexdigest()}
+    assert Result(CASES[0], {"status": "ok", "samples": whole}, tmp_path).curve("loss")[8] == 8
+
+
+def resumed(folder: Path, *ids: str) -> list[str]:
+    """The claims that a resumed folder is for."""
+    options = argparse.Namespace(resume=folder, ids=list(ids), dataset=None, data_dir=None, download=False)
+    found, asked = opened(options)
+    found.close()
+    return [claim.id for claim in asked]
 
 
 def test_a_further_claim_joins_a_run(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The folder remembers it, before anything of it has run; one that is unknown changes nothing."""
     (ran / "claims.json").write_text(json.dumps({"schema": 1, "chosen": ["C04"]}))
     assert main(["claims", "C99", "--resume", str(ran)]) == 2
-    folder, asked = opened(argparse.Namespace(resume=ran, ids=["c01"], dataset=None, data_dir=None, download=False))
+    assert resumed(ran, "c01") == ["C01", "C04"] == verdicts.read(ran)["chosen"]
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"schema": 1}', '{"schema": 1, "claims": [3]}', None])
+def test_the_claims_of_a_damaged_file_are_those_of_the_plan(content: str | None, tmp_path: Path) -> None:
+    """All whose cases are planned, in the size and on the data of the run; without a plan there are none."""
+    folder = RunFolder.create(tmp_path / "run", replace(SETTINGS, dataset="mnist"))
+    folder.write_plan(plan(chosen(["C04", "C33"]), "quick", "mnist"))
     folder.close()
-    assert [claim.id for claim in asked] == ["C01", "C04"] == verdicts.read(ran)["chosen"]
+    if content is not None:
+        (tmp_path / "run" / "claims.json").write_text(content)
+    assert resumed(tmp_path / "run") == ["C04", "C33"] == verdicts.read(tmp_path / "run")["chosen"]
+    (tmp_path / "run" / "claims.json").write_text("{")
+    of_the_plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    (tmp_path / "run" / "plan.json").write_text(json.dumps({**of_the_plan, "cases": of_the_plan["cases"][:1]}))
+    with pytest.raises(BadRunFolder, match=r"has neither a claims\.json that can be read .* nor the whole plan"):
+        resumed(tmp_path / "run")
+
+
+@pytest.mark.parametrize("told", ["claims", "run"])
+def test_a_folder_of_claims_is_no_run_and_says_so(
+    told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also one whose plan is older and says `run`; what cannot be written names the command that goes on."""
+    folder = RunFolder.create(tmp_path / "run", replace(SETTINGS, command=told))
+    folder.write_plan(plan(chosen(["C04"]), "quick"))
+    folder.close()
+    with pytest.raises(BadRunFolder, match=f"finish it with `bn-bench claims --resume {tmp_path / 'run'}`"):
+        RunFolder.resume(tmp_path / "run")
+    assert resumed(tmp_path / "run", "c01") == ["C01", "C04"]
+    (tmp_path / "run" / "claims.json").unlink()
+    (tmp_path / "run" / "claims.json").mkdir()
+    assert main(["claims", "--resume", str(tmp_path / "run")]) == 2
+    assert f"`bn-bench claims --resume {tmp_path / 'run'}` goes on" in capsys.readouterr().err
 
 
 def test_claims_run_on_a_data_set_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

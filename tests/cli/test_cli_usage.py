@@ -30,6 +30,7 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
         (("run", "--axes", "agrement"), ("got 'agrement'", "should be some of agreement,throughput,convergence,")),
         (("run", "--axes", ""), ("got ''", "should be some of agreement,")),
         (("run", "--implementations", ","), ("got ','", "should be names", "`bn-bench list`")),
+        (("run", "--networks", ""), ("got '', but should be networks with commas between",)),
         (("run", "--timeout", "soon"), ("got 'soon', but should be a number of seconds above 0",)),
         (("run", "--timeout", "0"), ("got '0', but should be a number of seconds above 0",)),
         (("run", "--timeout", "-3"), ("got '-3', but should be a number of seconds above 0",)),

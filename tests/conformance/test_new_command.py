@@ -78,6 +78,18 @@ def test_no_placeholder_is_left_and_every_file_is_python_or_toml(tmp_path: Path)
     assert project["project"]["entry-points"]["bn_impls"] == {"my-bn": "my_bn_descriptor:DESCRIPTOR"}
 
 
+def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path) -> None:
+    """A file size limit stands for a full disk; the same command works once the cause is gone."""
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+        "from bn_impls.cli import main; raise SystemExit(main(['new', 'my_bn', '--output', 'made']))"
+    )
+    done = command(tmp_path, "-c", code)
+    assert done.returncode == 2 and "made cannot be written" in done.stderr
+    assert list((tmp_path / "made").iterdir()) == []
+
+
 @pytest.mark.parametrize(("name", "part"), [
     ("my-bn", "'my-bn' is no module's name; it should be a Python identifier in ASCII, such as my_bn"),
     ("2bn", "'2bn' is no module's name"),
@@ -86,6 +98,7 @@ def test_no_placeholder_is_left_and_every_file_is_python_or_toml(tmp_path: Path)
     ("", "'' is no module's name"),
     ("__", "'__' is no module's name"),
     ("class", "'class' is a keyword of Python, but should be a name of your own, such as my_class"),
+    ("__main__", "a module '__main__' can be imported already"),
     ("keras", "the name 'keras' is taken"),
     ("tf_manual", "the name 'tf-manual' is taken"),
     ("json", "a module 'json' can be imported already"),

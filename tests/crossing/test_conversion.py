@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bn_impls.accuracy.network_bounds import inference, inference_bounds
-from bn_impls.conversion import rescaled_variance, start_share
+from bn_impls.conversion import ONE_BY_ONE, rescaled_variance, start_share
 from bn_impls.errors import BadConfiguration
 from bn_impls.interface import Conventions, TrainerConfiguration
 from bn_impls.networks.description import Activation, BatchNorm, Conv, Dense, Flatten, Glorot, MaxPool, Network
@@ -42,6 +43,33 @@ def test_the_start_value_keeps_its_share() -> None:
     assert start_share(PLAIN, 0.9, 3) == pytest.approx(0.729, abs=1e-15)
     assert start_share(replace(PLAIN, warm_up=True), 0.99, 3) == pytest.approx(1 / 220, abs=1e-15)
     assert start_share(replace(PLAIN, debias=True), 0.99, 3) == 0
+
+
+CHANGES = (
+    {}, {"warm_up": True}, {"debias": True}, {"decay_in_float32": True}, {"complement_in_float32": True},
+    {"warm_up": True, "decay_in_float32": True},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("decay", [0.0, 0.9, 0.999, 0.9999, 1 - 1e-12, 1.0])
+def test_the_share_is_the_product_of_the_decays_for_any_counter(change: dict[str, object], decay: float) -> None:
+    """Against the product itself, also behind the warm-up; a counter that is damaged is answered as well."""
+    conventions = replace(PLAIN, **change)
+    for updates in (0, 1, 2, 100, 9_500, 30_000):
+        product = math.prod(conventions.decay_of(decay, update) for update in range(updates))
+        rounds = {"warm_up", "decay_in_float32"} <= set(change) and updates > ONE_BY_ONE  # every factor, to float32
+        found = start_share(conventions, decay, updates)
+        assert found == pytest.approx(product, rel=1e-5 if rounds else 1e-13, abs=1e-300)
+    assert 0 <= start_share(conventions, decay, 2**62) <= (1.0 if decay > 0.9999 else 0.0)
+
+
+def test_a_counter_that_cannot_be_is_answered_at_once() -> None:
+    """By value: a warm-up that never ends leaves 9! / n^9 of the start value."""
+    endless = start_share(replace(PLAIN, warm_up=True), 1.0, 2**62)
+    assert endless == pytest.approx(math.factorial(9) / 2.0 ** (62 * 9), rel=1e-12)
+    assert start_share(PLAIN, 1.0, 2**62) == 1
+    assert start_share(PLAIN, 0.9, -1) == 1
 
 
 def test_one_value_has_no_unbiased_variance() -> None:

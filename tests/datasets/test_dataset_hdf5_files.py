@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.datasets import load, read_hdf5
+from benchmarks.datasets.placing import placed
 from bn_impls.errors import BadData
 
 h5py: Any = pytest.importorskip("h5py", reason="h5py is not installed")
@@ -141,3 +142,31 @@ def test_a_class_too_small_to_split_is_refused(write: Write) -> None:
     path = write(x=np.zeros((19, 1)), y=[0] * 10 + [1] * 9)
     with pytest.raises(BadData, match="class 1 has 9 examples, but should have at least 10"):
         load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data_dir", "expected"),
+    [
+        (None, None, {}),
+        ("mnist", None, {"dataset": "mnist"}),
+        ("mnist+small", "d", {"dataset": "mnist+small", "data_dir": "HERE/d"}),
+        (None, "d", {"data_dir": "HERE/d"}),
+        ("own.h5", None, {"dataset": "own.h5", "data_dir": "HERE"}),
+        ("own.h5+halves", "d", {"dataset": "own.h5+halves", "data_dir": "HERE/d"}),
+        ("a+b/../c+d/own+1.h5+small", None, {"dataset": "own+1.h5+small", "data_dir": "HERE/c+d"}),
+        ("/data/own.hdf5", "d", {"dataset": "own.hdf5", "data_dir": "/data"}),
+    ],
+)
+def test_a_plan_keeps_a_file_by_its_bare_name_and_its_folder(
+    dataset: str | None, data_dir: str | None, expected: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no file keeps its name; the path is in no case id, and means the same from any folder."""
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path.resolve())
+    assert placed(dataset, data_dir) == {name: text.replace("HERE", here) for name, text in expected.items()}
+
+
+def test_a_file_that_is_a_link_keeps_its_own_name(tmp_path: Path) -> None:
+    """A store may hold it under a hash."""
+    (tmp_path / "own.h5").symlink_to(tmp_path / "stored-8f3a")
+    assert placed(str(tmp_path / "own.h5"), None)["dataset"] == "own.h5"

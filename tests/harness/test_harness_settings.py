@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,19 @@ def test_an_option_that_contradicts_the_resumed_run_is_refused_by_name(other: li
     with pytest.raises(BadConfiguration) as caught:
         RUN.refuse_others(parsed("--resume", "RUN", *other))
     assert f"got --resume with {named}, but a resumed run keeps the settings in its plan.json" in str(caught.value)
+
+
+def test_a_file_of_data_is_the_same_one_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan has its folder; resumed elsewhere it may be named as the plan or in full, and another is refused."""
+    monkeypatch.chdir(tmp_path)
+    run = Settings.from_options(parsed("--dataset", "own.h5"))
+    assert (run.dataset, run.data_dir) == ("own.h5", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for same in ("own.h5", "../own.h5", str(tmp_path / "own.h5")):
+        run.refuse_others(parsed("--resume", "RUN", "--dataset", same))
+    with pytest.raises(BadConfiguration, match="got --resume with --data-dir"):
+        run.refuse_others(parsed("--resume", "RUN", "--dataset", "./own.h5"))
 
 
 def test_every_setting_that_an_option_gives_is_compared() -> None:

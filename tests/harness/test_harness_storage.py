@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -87,6 +88,27 @@ def test_a_report_that_cannot_be_written_is_told(spoilt: Path, bn_bench: Any) ->
     shutil.rmtree(spoilt / "figures")
     (spoilt / "figures").write_text("")
     assert_refused(bn_bench("run", "--resume", spoilt), f"{spoilt} cannot be written")
+
+
+def test_a_checkpoint_that_cannot_be_copied_is_told_with_its_reason(tmp_path: Path) -> None:
+    """A tree's error has a list of what went wrong, and no text of its own; here it is a link to nowhere."""
+    folder = RunFolder.create(tmp_path / "run", Settings())
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "weights").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(BadRunFolder, match=r"checkpoints/keras cannot be written \(\[Errno 2\] No such file or dir"):
+        folder.keep_checkpoint("keras", tmp_path / "saved")
+    folder.close()
+
+
+def test_a_path_that_is_no_utf8_is_kept_in_the_plan(tmp_path: Path) -> None:
+    """A folder of Latin-1's time: what a resumed run reads is the same path, byte for byte."""
+    settings = Settings(data_dir=os.fsdecode(b"/data/\xff\xe9"))
+    folder = RunFolder.create(tmp_path / "run", settings)
+    folder.write_plan([])
+    folder.close()
+    resumed = RunFolder.resume(tmp_path / "run")
+    resumed.close()
+    assert os.fsencode(resumed.settings.data_dir or "") == b"/data/\xff\xe9"
 
 
 class VanishedDirectory(tempfile.TemporaryDirectory):  # type: ignore[type-arg]  # of text, as the real one here

@@ -46,6 +46,12 @@ def test_a_dry_run_of_what_is_resumed_prints_what_is_open(
     assert capsys.readouterr().out.split("\n") == [CASES[1].case_id, CASES[2].case_id, "2 open cases", ""]
 
 
+def test_a_file_of_data_gives_cases_its_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it lies is the plan's."""
+    assert cli.main(["sweep", "--implementations", "torch", "--dataset", "/home/alice/x.h5", "--dry-run"]) == 0
+    assert "convergence:torch:000-seed=0-x.h5-eager-cpu\n1 cases" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -23,6 +23,7 @@ from bn_impls.errors import BadCheckpoint
 from bn_impls.interface import Array, Configuration, Conventions, Format, Layer, Unsupported
 from bn_impls.isolation.loading import load_alone
 from bn_impls.isolation.serving import serve
+from bn_impls.isolation.variables import OUTER_TMPDIR
 
 CHANNELS = 256
 VARIANTS = ("plain", "other_shape", "other_dtype", "without_gamma")
@@ -216,7 +217,7 @@ def _readable_by_right(folder: Path) -> Iterator[Path]:
     if not barred or os.geteuid() != 0:
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="bn-bench-") as enterable:
+    with tempfile.TemporaryDirectory(prefix="bn-bench-", dir=os.environ.get(OUTER_TMPDIR)) as enterable:
         copy = shutil.copytree(folder, Path(enterable) / folder.name)
         for place in (Path(enterable), copy, *(path for path in copy.rglob("*") if path.is_dir())):
             place.chmod(0o755)
