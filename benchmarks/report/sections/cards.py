@@ -151,15 +151,17 @@ def _trains(view: View) -> list[Card]:
     same = set(alike)
     others = [who for who in of if who not in same]
     trainings = count(sum(len(of[who]) for who in alike), "training")
-    parts = [_alike(view, trainings)] if alike else []
+    networks = {one.text("network") for records in of.values() for one in records}
+    parts = [_alike(view, trainings, several=len(networks) > 1)] if alike else []
     if others:
         parts.append(say(" {partings}.", partings=enumerate_spans([_parting(who, of[who]) for who in others], 4)))
     told = tuple(span for part in parts for span in part)
     choice = _names(alike) if alike else (Span("none to the last step"),)
-    return [Card("Trains the same", choice, (*told, Span(_spread(of))), "good" if alike else "")]
+    spread = _spread(of) if len(networks) == 1 else ""  # accuracies of different networks are no spread
+    return [Card("Trains the same", choice, (*told, Span(spread)), "good" if alike else "")]
 
 
-def _alike(view: View, trainings: str) -> Rich:
+def _alike(view: View, trainings: str, *, several: bool) -> Rich:
     first = view.roundings.first
     if first is None:
         return say("Their loss stays with the float64 reference's in every step of {trainings}.", trainings=trainings)
@@ -167,7 +169,7 @@ def _alike(view: View, trainings: str) -> Rich:
         "Their loss stays with the float64 reference's for as long as rounding lets it: {reference}, the "
         "reference's own code in less precision, leaves it at step {first}.",
         reference=name(view.reference),
-        first=f"{first:,}",
+        first=f"{first:,} at the earliest, in one of several networks" if several else f"{first:,}",
     )
 
 
