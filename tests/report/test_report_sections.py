@@ -196,6 +196,24 @@ def test_who_never_leaves_the_reference_trains_the_same(trained: Callable[..., V
     assert any("earlier than rounding explains: b at step 412" in plain(warning) for warning in warnings(view))
 
 
+def test_of_several_networks_no_accuracies_are_thrown_together(view_of: Build, tmp_path: Path) -> None:
+    """And the first step of rounding is said to be that of one of them; of one network both are told."""
+    arrays = {"step_loss": [1.0] * 1250, "reference_step_loss": [1.0] * 1250}
+
+    def told(*networks: str) -> str:
+        records = [
+            synthetic.convergence(who, tmp_path / "run", arrays, split, network=network)
+            for network in networks
+            for who, split in (("numpy-reference", 400), ("a", None))
+        ]
+        return plain(card(view_of(*records), "Trains the same").evidence)
+
+    assert "leaves it at step 400. Test accuracy with BN: 94.12 %." in told("000")
+    several = told("000", "003")
+    assert "leaves it at step 400 at the earliest, in one of several networks." in several
+    assert "Test accuracy" not in several
+
+
 def test_a_split_where_rounding_splits_too_is_put_down_to_rounding(trained: Callable[..., View]) -> None:
     """The reference's own code in float32 parts at step 400: 380 is rounding, 100 is not."""
     view = trained(numpy_reference=400, late=380, early=100)
