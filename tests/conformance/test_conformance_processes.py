@@ -290,7 +290,7 @@ def test_documentation_that_could_excuse_nothing_or_anything_is_refused(name: st
     assert part in by_name(report(f"{ROGUES}:{name}", code=1))["documentation"]["message"]
 
 
-FAST = ("numpy-reference", "torch", "keras")
+FAST = ("numpy-reference", "torch")
 SHIPPED = [
     pytest.param(one, id=one.name, marks=[] if one.name in FAST else [pytest.mark.slow])  # 10 to 30 s each
     for one in BUILT_IN
