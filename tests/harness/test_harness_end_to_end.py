@@ -86,6 +86,8 @@ def test_a_quick_run_of_everything_is_good_throughout(tmp_path: Path, bn_bench: 
         if row["axis"] == "throughput":
             assert row["metrics"]["rounds"] == 3
             assert row["metrics"]["step_ns_min"] > 0
+        if row["axis"] == "checkpoint" and "source" not in row["case"]:
+            assert row["metrics"]["resumed_bitwise"], row["case_id"]  # whoever restores computes as who saved
         if row["axis"] == "convergence":
             with np.load(folder / row["samples"]["file"], allow_pickle=False) as arrays:
                 np.testing.assert_allclose(arrays["step_loss"][:3], arrays["reference_step_loss"][:3], rtol=1e-3)

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness import lanes
+from benchmarks.harness import lanes, scheduler
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.scheduler import Scheduler
+from benchmarks.settings import Settings
 from tests.harness.test_harness_interrupts import Start, planned_in, records_in, workers_of
 
 UNTIMED = ("run", "--quick", "--axes", "agreement", "--dataset", "digits")
@@ -69,3 +72,24 @@ def test_ctrl_c_while_two_implementations_run_ends_both_and_resume_finishes(
     done = bn_bench("run", "--resume", folder)
     assert done.returncode == 0, done.stdout
     assert sorted(record["case_id"] for record in records_in(folder)) == sorted(planned_in(folder))
+
+
+def test_lanes_divide_the_threads_of_numpy_and_of_nothing_else(
+    tmp_path: Path,
+    scheduler_of: Callable[[RunFolder], Scheduler],
+    small_settings: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PyTorch takes the number of all its threads from MKL's variable: it would save with fewer than it restores."""
+    monkeypatch.setattr(scheduler, "usable_cores", lambda: 4)
+    monkeypatch.setattr(lanes, "usable_cores", lambda: 4)
+    names = ["numpy-reference", "torch"]
+    running = scheduler_of(RunFolder.create(tmp_path / "run", small_settings(names, threads=4)))
+    alone = {name: running.variables(name) for name in names}
+    with running.sharing_cores(2):
+        beside = {name: running.variables(name) for name in names}
+    assert alone == {"numpy-reference": (), "torch": ()}
+    assert beside == {
+        "numpy-reference": (("OPENBLAS_NUM_THREADS", "2"), ("VECLIB_MAXIMUM_NUM_THREADS", "2")),
+        "torch": (),
+    }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.report.cautions import faults
 from benchmarks.report.document import Bullets, Card, Paragraph, Section, Table, Terms, plain
 from benchmarks.report.sections import agreement as agreements
 from benchmarks.report.sections import answer, cards, checkpoint, convergence, environment, throughput, unmeasured
@@ -269,13 +270,43 @@ def test_a_checkpoint_that_brings_everything_back(view_of: Build) -> None:
 )
 def test_each_loss_is_named(view_of: Build, change: Json, column: str, cell: str, lost: str) -> None:
     """In its column, in the sentence, on the card and among the warnings."""
-    view = view_of(synthetic.checkpoint("a", change))
+    view = view_of(synthetic.checkpoint("a", change) | {"status": "disagrees"})
     section = checkpoint.build(view)
     (row,) = rows_of(section, "checkpoint-table")
     assert row[column] == cell
     assert f"a does not bring back {lost} in 1 of 1 case" in sentences(section)[1]
     assert f"a ({lost})" in plain(card(view, "Restores everything").evidence)
     assert any(f"A checkpoint of a does not bring back {lost}" in plain(warning) for warning in warnings(view))
+
+
+def test_rounding_in_what_is_computed_is_told_and_is_no_loss(view_of: Build) -> None:
+    """All of the state came back and the row is ok: a sum in another order is nothing to beware of."""
+    change = {"resumed_bitwise": False, "resumed_first_difference_step": 8, "resumed_loss_difference_abs": 1.04e-7}
+    view = view_of(synthetic.checkpoint("a", change))
+    section = checkpoint.build(view)
+    (row,) = rows_of(section, "checkpoint-table")
+    assert (row["Inference"], row["Resumed training"]) == ("✓ bitwise", "≈ from step 8 by 1.0e-7")
+    told = "a brings everything back, but for rounding in resumed training (from step 8 by 1.0e-7), in 1 case"
+    assert sentences(section)[1].startswith(told)
+    whole = card(view, "Restores everything")
+    assert plain(whole.choice) == "a"
+    assert plain(whole.evidence) == (
+        "Inference and resumed training are the same to the last bit, but for rounding in a."
+    )
+    assert not any("bring back" in plain(warning) for warning in warnings(view))
+    assert faults(view, "a") == []
+
+
+def test_what_differs_because_state_was_lost_is_no_rounding(view_of: Build) -> None:
+    """A documented loss leaves the row ok."""
+    change = {
+        "num_updates_restored": 0,
+        "resumed_bitwise": False,
+        "resumed_first_difference_step": 1,
+        "resumed_loss_difference_abs": 0.2,
+    }
+    view = view_of(synthetic.checkpoint("a", change))
+    assert faults(view, "a") == ["no num_updates and resumed training from a checkpoint"]
 
 
 def test_a_checkpoint_that_was_refused_has_not_brought_everything_back(view_of: Build) -> None:

@@ -10,7 +10,7 @@ from benchmarks.report.document import Card, Cards, Rich, Span, enumerate_spans,
 from benchmarks.report.errors import Worst, by_implementation
 from benchmarks.report.grades import usual
 from benchmarks.report.parameters import key_of, values
-from benchmarks.report.restores import lost, unknown
+from benchmarks.report.restores import lost, rounded, unknown
 from benchmarks.report.run import Record
 from benchmarks.report.sections.conditioning import losing
 from benchmarks.report.sections.winners import winner
@@ -208,7 +208,9 @@ def _restores(view: View) -> list[Card]:
                 "bad",
             )
         ]
-    told = say("Inference and resumed training are the same to the last bit.{rest}", rest=rest)
+    inexact = [name(who) for who in whole if any(rounded(record) for record in of[who])]
+    but = say(", but for rounding in {who}", who=enumerate_spans(inexact, 4)) if inexact else ()
+    told = say("Inference and resumed training are the same to the last bit{but}.{rest}", but=but, rest=rest)
     return [Card("Restores everything", _names(whole), told, "good")]
 
 

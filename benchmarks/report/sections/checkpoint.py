@@ -8,7 +8,7 @@ from benchmarks.report.document import Block, Bullets, Cell, Column, Paragraph, 
 
 from benchmarks.report.document import enumerate_spans, name, say, verdict  # isort: skip
 from benchmarks.report.parameters import shared, varying
-from benchmarks.report.restores import Part, lost, parts, unknown
+from benchmarks.report.restores import Part, lost, parts, rounded, unknown
 from benchmarks.report.run import Record
 from benchmarks.report.sections.restore_advice import advice
 from benchmarks.report.sections.restore_damage import damage_blocks
@@ -26,7 +26,7 @@ from benchmarks.report.tables import (
     table,
 )
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, data_size, duration, shorten, visible
+from benchmarks.report.wording import count, data_size, duration, listing, shorten, visible
 
 DETAILS = ("style", "network", "dataset", "dtype", "device", "steps_before", "steps_after", "seed")
 
@@ -50,7 +50,7 @@ def build(view: View) -> Section:
 def _sentences(view: View) -> list[tuple[int, Rich]]:
     """One an implementation, with how much it lost; where there are many, those that lose nothing have one together."""
     of_all = view.by_implementation("checkpoint")
-    whole = [who for who, of in of_all.items() if not any(lost(record) or unknown(record) for record in of)]
+    whole = [who for who, of in of_all.items() if not any(lost(r) or unknown(r) or rounded(r) for r in of)]
     together = whole if len(of_all) > MOST_SENTENCES and len(whole) > 1 else []
     told = [
         (sum(bool(lost(record)) for record in of), _sentence(who, of))
@@ -123,13 +123,19 @@ def _sentence(implementation: str, records: Sequence[Record]) -> Rich:
             what=", ".join(unknown(silent[0])),
             costs=_costs(records[0]),
         )
+    inexact = [part for record in records for part in rounded(record)]
     return say(
-        "{who} {verdict}, bit by bit, in {cases}{costs}.",
+        "{who} {verdict}, {how}, in {cases}{costs}.",
         who=who,
         verdict=verdict("brings everything back", "good"),
+        how=f"but for rounding in {listing([_differing(part) for part in inexact])}" if inexact else "bit by bit",
         cases=cases,
         costs=_costs(records[0]),
     )
+
+
+def _differing(part: Part) -> str:
+    return f"{part.title} ({part.text})"
 
 
 def _broken(implementation: str, records: Sequence[Record], broken: Sequence[Record]) -> Rich:
@@ -174,7 +180,11 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("Restore", True),
         Column("Size", True),
     ]
-    note = say("{shared}“bitwise”: the same to the last bit.", shared=shared(records, DETAILS))
+    note = say(
+        "{shared}“bitwise”: the same to the last bit; ≈: all of the state came back, and what is computed from it "
+        "differs by rounding.",
+        shared=shared(records, DETAILS),
+    )
     rows = [_row(view, record, parameters) for record in first_rows(records, lambda record: bool(lost(record)))]
     return table("checkpoint-table", "What came back", columns, rows, note, len(records))
 
@@ -194,5 +204,7 @@ def _row(view: View, record: Record, parameters: Sequence[str]) -> tuple[Cell, .
 def _part_cell(part: Part) -> Cell:
     if part.whole is None:
         return Cell(part.text, None, "quiet")
+    if part.rounded:
+        return Cell(f"≈ {part.text}", part.value or 0.0)
     mark = "✓" if part.whole else "✗"
     return Cell(f"{mark} {part.text}", part.value or 0.0, "good" if part.whole else "bad")
