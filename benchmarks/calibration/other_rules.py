@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import scipy
 from pytest_benchmark.utils import parse_compare_fail
-from scipy import stats
 
 from benchmarks.calibration.pool import Unit
 from benchmarks.calibration.rules import Rule, Words
@@ -146,7 +146,7 @@ def significant(first: Array, second: Array) -> Words:
     """
     mean, other = (np.nanmean(values, axis=1) for values in (first, second))
     parts = [(np.nanstd(v, axis=1, ddof=1), np.sum(~np.isnan(v), axis=1)) for v in (first, second)]
-    found = stats.ttest_ind_from_stats(mean, *parts[0], other, *parts[1], equal_var=True).pvalue <= 0.05
+    found = scipy.stats.ttest_ind_from_stats(mean, *parts[0], other, *parts[1], equal_var=True).pvalue <= 0.05
     return np.select([found & (mean > other), found & (mean < other)], ["slower", "faster"], "undecided")
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from benchmarks.calibration.pool import Unit
 from benchmarks.calibration.rules import Verdicts, Words
@@ -24,7 +24,7 @@ TRIALS_OF_A_HALF = 200
 @lru_cache(maxsize=4096)
 def upper(count: int, trials: int) -> float:
     """Upper end of the 95 % Clopper-Pearson interval of a share."""
-    return float(stats.binomtest(count, trials).proportion_ci(0.95, method="exact").high)
+    return float(scipy.stats.binomtest(count, trials).proportion_ci(0.95, method="exact").high)
 
 
 def rate(count: int, trials: int) -> dict[str, Any]:

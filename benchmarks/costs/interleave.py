@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+import scipy
 
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.workers import CHECKOUT, WorkerSettings
@@ -58,7 +58,7 @@ def interleaved(
 def interval(values: list[float]) -> dict[str, float]:
     """Mean and 95 % t-interval over replicates, each a fresh process."""
     mean = statistics.fmean(values)
-    half = float(stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5)
+    half = float(scipy.stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5)
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 

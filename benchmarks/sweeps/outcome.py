@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from benchmarks.cases import Case
 
@@ -44,7 +44,7 @@ class Outcome:
         if len(self.accuracies) < 2:
             return None
         error = float(np.std(self.accuracies, ddof=1)) / math.sqrt(len(self.accuracies))
-        quantile: float = stats.t.ppf((1 + CONFIDENCE) / 2, len(self.accuracies) - 1)
+        quantile: float = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(self.accuracies) - 1)
         return quantile * error
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from benchmarks.verdicts.passes import Array
 
@@ -153,7 +153,7 @@ def half_width(
         family: number of intervals, comparisons times looks.
         confidence: of all of them together.
     """
-    quantile = stdtrit(np.subtract(rounds, 1), 0.5 + confidence ** (1 / family) / 2)
+    quantile = scipy.special.stdtrit(np.subtract(rounds, 1), 0.5 + confidence ** (1 / family) / 2)
     return np.asarray(quantile * deviation / np.sqrt(rounds))
 
 

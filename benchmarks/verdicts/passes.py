@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 Array = NDArray[np.float64]
 PassValues = Mapping[tuple[int, int], float]
@@ -20,7 +20,7 @@ STATISTICS: Mapping[str, Callable[[Array], float]] = {
     "quantile_25": lambda samples: float(np.quantile(samples, 0.25)),
     "median": lambda samples: float(np.median(samples)),
     "mean": lambda samples: float(samples.mean()),
-    "trimmed_mean": lambda samples: float(stats.trim_mean(samples, 0.25)),
+    "trimmed_mean": lambda samples: float(scipy.stats.trim_mean(samples, 0.25)),
 }
 """Name -> statistic of the samples of one pass, in ns per call."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from benchmarks.verdicts.judging import CONFIDENCE, MARGIN, half_width
 from benchmarks.verdicts.passes import Array
@@ -84,5 +84,5 @@ def _decided(mean: float, deviation: float, half: float, edge: float) -> float:
     same, apart = max(edge - half, 0.0), max(edge, half)
     if deviation == 0:
         return float(abs(mean) + half <= edge or abs(mean) > apart)
-    below = [float(ndtr((limit - mean) / deviation)) for limit in (-apart, -same, same, apart)]
+    below = [float(scipy.special.ndtr((limit - mean) / deviation)) for limit in (-apart, -same, same, apart)]
     return below[0] + (below[2] - below[1]) + (1 - below[3])

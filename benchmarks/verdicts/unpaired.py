@@ -17,7 +17,7 @@ import math
 import warnings
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from benchmarks.verdicts.judging import CONFIDENCE, MARGIN, Verdict, verdict_of
 from benchmarks.verdicts.passes import Array, PassValues
@@ -62,6 +62,8 @@ def judge_unpaired(
         return verdict_of(mean, None, 1, margin)
     with warnings.catch_warnings():  # rounds that are all alike have no variance, which SciPy takes for lost precision
         warnings.simplefilter("ignore", RuntimeWarning)
-        interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(confidence ** (1 / comparisons))
+        interval = scipy.stats.ttest_ind(first, second, equal_var=False).confidence_interval(
+            confidence ** (1 / comparisons)
+        )
     half = float(interval.high - interval.low) / 2
     return verdict_of(mean, 0.0 if math.isnan(half) else half, rounds, margin)
