@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import find_peaks
+import scipy
 
 from benchmarks.claims.hump_variants import STEPS_AN_EPOCH, VARIANTS, Variant
 from benchmarks.claims.judging import Difference, holds, mean_of
@@ -104,7 +104,7 @@ def first_below(epochs: Array, curve: Array, level: float) -> float:
 
 def highest_rise(epochs: Array, curve: Array) -> tuple[float, float]:
     """Epoch and height above ln 2 of a curve's highest local maximum; NaN and 0 if none is high enough."""
-    places, _ = find_peaks(curve, height=KNOWS_NOTHING_NATS + LEAST_RISE_NATS)
+    places, _ = scipy.signal.find_peaks(curve, height=KNOWS_NOTHING_NATS + LEAST_RISE_NATS)
     if not len(places):
         return math.nan, 0.0
     place = places[curve[places].argmax()]

@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import median_abs_deviation
+import scipy
 
 from benchmarks.report.run import as_number
 
@@ -88,7 +88,9 @@ class Drift:
         if len(self.timed) < FEWEST:
             return None
         steps = np.diff([s for _, s in self.timed])
-        around_zero = median_abs_deviation(steps, axis=None, center=lambda values, axis: 0.0, scale="normal")
+        around_zero = scipy.stats.median_abs_deviation(
+            steps, axis=None, center=lambda values, axis: 0.0, scale="normal"
+        )
         return float(around_zero) / math.sqrt(2)
 
     @cached_property

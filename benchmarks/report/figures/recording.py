@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy.stats import gaussian_kde
 
 from benchmarks.report.figures.canvas import INK, bare, legend, logarithmic, series
 
@@ -91,7 +91,7 @@ def density(percentiles: Array, points: Array) -> Array:
     if not np.isfinite(percentiles).all() or np.ptp(percentiles) == 0:
         return np.zeros_like(points)
     try:
-        found = gaussian_kde(percentiles, BANDWIDTH)(points)
+        found = scipy.stats.gaussian_kde(percentiles, BANDWIDTH)(points)
     except np.linalg.LinAlgError:  # all but one value
         return np.zeros_like(points)
     highest = found.max()
