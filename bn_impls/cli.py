@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bn_impls.errors import BnBenchError, NeedsCheckout
 
@@ -92,8 +94,32 @@ def _ending_as_if_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what was probably meant.
+
+    Attributes:
+        asked: of the program's parser, the one of the command that was given.
+    """
+
+    asked: argparse.ArgumentParser | None = None
+
+    def error(self, message: str) -> NoReturn:
+        """End with code 2, under the command's own usage."""
+        owner = self.asked or self
+        options = re.findall(r"--[a-z-]+", owner.format_usage())
+        unknown = re.search(r"unrecognized arguments:.*?(--[\w-]+)", message)
+        choice = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+        got, known = ("", [])
+        if unknown:
+            got, known = unknown[1], options
+        elif choice:
+            got, known = choice[1], re.findall(r"[\w.-]+", choice[2])
+        close = difflib.get_close_matches(got, known, n=2)
+        argparse.ArgumentParser.error(owner, f"{message}; did you mean {' or '.join(close)}?" if close else message)
+
+
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="bn-bench",
         allow_abbrev=False,
         description="Which batch normalization API should I use, are they the same, and is mine right?",
@@ -129,6 +155,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             found = _suite(module)
             found.add_options(parser_of_it)
             parser_of_it.set_defaults(act=lambda options, _, act=found.act: act(options))
+    parser.asked = commands.choices.get(given[0]) if given else None
     return parser
 
 

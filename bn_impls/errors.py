@@ -75,7 +75,8 @@ class NothingThere(BadSpecification):
         hint = f"there is {' and '.join(close)}; " if close else ""
         return cls(
             f"{target} does not import: there is no {what} {got!r}; {hint}give module:OBJECT, importable from the "
-            "current folder, with an Implementation as OBJECT, or a name of `bn-bench list`"
+            "current folder, with an Implementation as OBJECT (`bn-bench check` also takes a torch.nn.Module or "
+            "keras.Layer class), or a name of `bn-bench list`"
         )
 
 

@@ -13,9 +13,11 @@ from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
 from benchmarks.report.sections.advice import advise, sentence
+from benchmarks.report.sections.noise import noise_floor
 from benchmarks.report.speeds import Group, Speed
 from benchmarks.report.view import View, look
-from benchmarks.report.wording import ratio, significant
+from benchmarks.report.wording import percent, ratio, significant
+from benchmarks.verdicts.judging import MARGIN
 from bn_impls.registry import BUILT_IN
 
 PAGE, PUBLISHED, COSTS = CHECKOUT / "README.md", CHECKOUT / "reports" / "published", CHECKOUT / "reports" / "costs"
@@ -43,10 +45,13 @@ def results() -> str:
     intro = (
         f"From the records of [one run](reports/published/report.md) on {where['cores']} cores of an "
         f"{where['cpu_model']}, with {versions}{load(view)}; `bn-bench run` makes the same table for your machine. "
-        "Errors are the worst of all cases, over what the dtype must cost. Step times are the report's, the shortest "
-        f"per call; in brackets their ratio to those of `{view.speeds.baseline}`, with the report's 95 % interval over "
-        "fresh processes, which holds for all rows of a column at once, and its verdict. Where the report does not "
-        "trust a speed, because it differs from round to round or is faster than the machine allows, no ratio is told."
+        "Errors are the worst of all float32 cases, `numpy-reference`'s too, over what the dtype must cost. Step times "
+        "are the report's, the shortest per call of any process. In brackets stands how many times as long as "
+        f"`{view.speeds.baseline}` it takes, a mean over rounds of fresh processes, and so not the quotient of two "
+        "shortest times; with the report's 95 % interval, which holds for all rows of a column at once and so is wider "
+        "than the advice's, which holds for one framework's choices; and its verdict. Where the report does not trust "
+        "a speed, because it differs from round to round or is faster than the machine allows, no ratio is told."
+        f"{noisy(view)}"
     )
     head = ["", *(label for label, _ in COLUMNS)]
     rows = [[f"`{name}`", *(cell(view, name) for _, cell in COLUMNS)] for name in names]
@@ -59,6 +64,17 @@ def load(view: View) -> str:
     if found is None or not isinstance(cores, int) or found <= cores / 2:
         return ""
     return f", at a load average of {significant(found, 2)} (the median while it measured, its own workers included)"
+
+
+def noisy(view: View) -> str:
+    """That half of the comparisons cannot show a small difference, where the report calls the machine too noisy."""
+    floor = noise_floor(view)
+    if floor is None or floor <= MARGIN:
+        return ""
+    return (
+        f" The noise floor of this run is {percent(floor, 1)}: half of its comparisons cannot show a smaller "
+        "difference, so trust what is called faster or slower, and read *undecided* as not known."
+    )
 
 
 def _records(view: View, axis: str, name: str, **parameters: Any) -> list[Record]:

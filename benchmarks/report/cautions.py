@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from benchmarks.report.errors import severity
 from benchmarks.report.grades import MATTERS, MEANS, ONE_VALUE, Graded, usual, worst_of
-from benchmarks.report.kinds import in_order, kind_of, measured_kinds, where, wrong_kinds
+from benchmarks.report.kinds import in_order, kind_of, measured_kinds, right_kinds, where, wrong_kinds
 from benchmarks.report.restores import lost
 from benchmarks.report.run import as_number
 from benchmarks.report.trainings import trains_alike, uses_batch_norm
 from benchmarks.report.view import View
-from benchmarks.report.wording import count, listing, significant
+from benchmarks.report.wording import count, listing, percent, significant
+from bn_impls.accuracy.inputs import HUGE
 
-ELSEWHERE = {"constant": "in a constant channel", "huge": "at huge values", "variance_near_epsilon": "near epsilon"}
+ELSEWHERE = {"constant": "in a constant channel", "variance_near_epsilon": "near epsilon", "huge": "at values of {}"}
+FEW = 32  # values a channel of a small batch, of which n - 1 is told as a share
 
 
 def faults(view: View, who: str) -> list[str]:
@@ -31,7 +34,7 @@ def faults(view: View, who: str) -> list[str]:
     return found
 
 
-def cautions(view: View, who: str, kinds: Collection[str] | None = None) -> list[str]:
+def cautions(view: View, who: str, kinds: Collection[str] | None = None, among: Sequence[str] = ()) -> list[str]:
     """Everything that a user must know of an implementation, as what follows its name and a colon.
 
     Args:
@@ -39,6 +42,7 @@ def cautions(view: View, who: str, kinds: Collection[str] | None = None) -> list
         who: the implementation.
         kinds: of inputs that it is to be trained on, as in :mod:`benchmarks.report.kinds`; what holds on others alone
             is left out. None for all of them, and none of them for inference alone.
+        among: whom else its user may choose; those who do right what it does wrong are named.
 
     Returns:
         Phrases such as ``a batch of one value a channel is refused``, the most harmful first.
@@ -48,7 +52,9 @@ def cautions(view: View, who: str, kinds: Collection[str] | None = None) -> list
     wrong = wrong_kinds(view.second_order, who)
     if _concerns(wrong, kinds):
         there = where(wrong, measured_kinds(view.second_order, who))
-        found.append(f"wrong second-order gradients {there}, which gradient penalties need")
+        right = [other for other in among if set(wrong) <= set(right_kinds(view.second_order, other))]
+        way_out = f" (right in {listing(right)})" if right else ""
+        found.append(f"wrong second-order gradients {there}, which gradient penalties need{way_out}")
     found += _divides_by_less(view, who, kinds)
     if any(graded.refused(ONE_VALUE) for graded in grades) and (kinds is None or kinds):
         found.append("a batch of one value a channel is refused")
@@ -66,17 +72,27 @@ def missing_after_restore(view: View, who: str) -> list[str]:
 
 
 def _digits(grades: list[Graded]) -> list[str]:
-    """From which mean on an implementation loses digits, or under what else."""
+    """From which mean on an implementation loses digits, and under what else."""
+    elsewhere = {one: _place(grades, one) for one in ELSEWHERE if (worst_of(grades, one) or 0) > MATTERS}
     first = next((mean for mean in MEANS if (worst_of(grades, mean) or 0) > MATTERS), None)
-    if first is not None:
-        over = significant(worst_of(grades, first) or 0, 2)
-        gone = next((mean for mean in MEANS if any(graded.lost(mean) for graded in grades)), None)
-        end = "" if gone is None else f", all of them from {MEANS[gone]:,} on"
-        return [
-            f"digits lost from a mean of {MEANS[first]:,} deviations on ({over} times the error of a good one){end}"
-        ]
-    where = [text for condition, text in ELSEWHERE.items() if (worst_of(grades, condition) or 0) > MATTERS]
-    return [f"digits lost {listing(where)}"] if where else []
+    if first is None:
+        by = [f"{place} ({_times(grades, condition)})" for condition, place in elsewhere.items()]
+        return [f"digits lost {listing(by)}"] if by else []
+    gone = next((mean for mean in MEANS if any(graded.lost(mean) for graded in grades)), None)
+    end = "" if gone is None else f", all of them from {MEANS[gone]:,} on"
+    also = f"; also {listing(list(elsewhere.values()))}" if elsewhere else ""
+    return [f"digits lost from a mean of {MEANS[first]:,} deviations on ({_times(grades, first)}){end}{also}"]
+
+
+def _place(grades: list[Graded], condition: str) -> str:
+    """``at values of 1e15``."""
+    held = max(grades, key=lambda graded: severity(graded.over_bound(condition)))
+    value = HUGE.get(held.records[0].text("dtype"), HUGE["float32"])
+    return ELSEWHERE[condition].format(f"{value:.0e}".replace("+", ""))
+
+
+def _times(grades: list[Graded], condition: str) -> str:
+    return f"{significant(worst_of(grades, condition) or 0, 2)} times the error of a good one"
 
 
 def _divides_by_less(view: View, who: str, kinds: Collection[str] | None) -> list[str]:
@@ -95,4 +111,6 @@ def _divides_by_less(view: View, who: str, kinds: Collection[str] | None) -> lis
     if not by_n:
         return []
     there = "" if len(less) == len(own) else f" {where(less, own)}"
-    return [f"a moving variance over n - 1{there}, where {count(by_n, 'other divides', 'others divide')} by n"]
+    larger = f"{percent(1 / (FEW - 1), 0)} larger at {FEW} values a channel, less at more"
+    others = count(by_n, "other divides", "others divide")
+    return [f"a moving variance over n - 1{there} ({larger}), where {others} by n"]

@@ -70,6 +70,10 @@ def colour_numbers(names: Sequence[str]) -> dict[str, int]:
     return numbers
 
 
+OWN = {descriptor.name: descriptor.choice_for[0][0] for descriptor in BUILT_IN if descriptor.choice_for}
+"""Implementation -> the framework that its descriptor names first."""
+
+
 def _framework(who: str) -> int:
-    place = next((place for place, names in enumerate(CHOICES.values()) if who in names), OTHERS)
+    place = list(CHOICES).index(OWN[who]) if who in OWN else OTHERS
     return min(place, OTHERS)

@@ -36,6 +36,13 @@ def wrong_kinds(records: Sequence[Record], who: str) -> list[str]:
     return in_order({kind_of(one) for one in records if one.implementation == who and one.status == "disagrees"})
 
 
+def right_kinds(records: Sequence[Record], who: str) -> list[str]:
+    """Kinds of inputs on which all cases of an implementation are right, in order."""
+    wrong = wrong_kinds(records, who)
+    right = {kind_of(one) for one in records if one.implementation == who and one.status == "ok"}
+    return in_order(right - set(wrong))
+
+
 def measured_kinds(records: Sequence[Record], who: str) -> list[str]:
     """Kinds of inputs that cases of an implementation were measured on, in order."""
     return in_order({kind_of(one) for one in records if one.implementation == who and one.measured})

@@ -55,10 +55,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _shape(given: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in given.lower().replace(",", "x").split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{given!r} is no shape; write sizes as in 32x8 or 8x5x5x4") from None
+    sizes = given.lower().replace(",", "x").split("x")
+    if len(sizes) < 2 or not all(size.isdecimal() for size in sizes):
+        raise argparse.ArgumentTypeError(f"{given!r} is no shape; write batch and channels as in 32x8 or 8x5x5x4")
+    return tuple(int(size) for size in sizes)
 
 
 def _steps(given: str) -> int:

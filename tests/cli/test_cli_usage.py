@@ -23,7 +23,7 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
     ("arguments", "parts"),
     [
         ((), ("arguments are required: COMMAND",)),
-        (("lst",), ("invalid choice: 'lst'", "list")),
+        (("lst",), ("invalid choice: 'lst'", "did you mean list?")),
         (("list", "--jsn"), ("unrecognized arguments: --jsn",)),
         (("report",), ("arguments are required: RUN",)),
         (("report", "/no/such/run"), ("/no/such/run is no run folder", "Give the folder that `bn-bench run` wrote")),
@@ -40,7 +40,9 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
         (("run", "--threads", "-1"), ("got '-1', but should be a whole number of threads",)),
         (("run", "--threads", "\u00b2"), ("but should be a whole number of threads",)),
         (("run", "--device", "tpu"), ("invalid choice: 'tpu'", "cpu", "gpu")),
-        (("run", "--impl", "keras"), ("unrecognized arguments: --impl keras",)),
+        (("run", "--impl", "keras"), ("usage: bn-bench run", "unrecognized arguments: --impl keras")),
+        (("run", "--implementatons", "keras"), ("--implementatons keras; did you mean --implementations?",)),
+        (("run", "--device", "cpuu"), ("did you mean cpu?",)),
         (("run", "somewhere"), ("unrecognized arguments: somewhere",)),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.report.cautions import cautions
 from benchmarks.report.document import Bullets, Paragraph, Section, Table, plain
 from benchmarks.report.results_csv import frame
 from benchmarks.report.sections import agreement as agreements
@@ -202,3 +203,14 @@ def test_a_run_without_grades_has_none_of_these_parts(view_of: Build) -> None:
     keys = {block.key for block in section.blocks if isinstance(block, Table)}
     assert not keys & {"conditioning-table", "sixteen-table", "second-order-table"}
     assert "Ill-conditioned" not in [column.title for column in glance(view_of(agreement("a"))).columns]
+
+
+def test_digits_are_warned_of_wherever_they_are_lost(view_of: Build) -> None:
+    """A worse layer's huge values are told like a better one's, which loses digits there alone."""
+    better = graded("a", dict.fromkeys((*MEANS, "constant"), 0.5) | {"huge": 1.5e5})
+    view = view_of(agreement("a"), agreement("b"), better, careless("b"))
+    assert cautions(view, "a") == ["digits lost at values of 1e15 (150,000 times the error of a good one)"]
+    assert cautions(view, "b") == [
+        "digits lost from a mean of 100 deviations on (900 times the error of a good one), all of them from 10,000 on; "
+        "also at values of 1e15"
+    ]

@@ -55,6 +55,7 @@ class Faster:
 
     use: Use
     entry: Entry
+    plain: Entry
     verdict: Verdict
 
 
@@ -65,6 +66,7 @@ class Advice:
     framework: str
     plain: str
     faster: tuple[Faster, ...]
+    distrusted: tuple[tuple[Use, tuple[str, ...]], ...]  # whose speeds could not be compared for a use
     beware: tuple[tuple[str, str], ...]  # implementation, the most harmful thing to know of it
 
 
@@ -84,17 +86,29 @@ def advice(view: View) -> list[Block]:
     found = advise(view) if view.worst else []
     if not found:
         return []
-    lead = say("By framework, from the records of this run; all that is called faster is decided with 95 % confidence.")
+    lead = say(
+        "By framework, from the records of this run; what is called faster is decided, with 95 % confidence for each "
+        "use in a framework."
+    )
     return [Paragraph(lead), Terms(tuple((one.framework, sentence(one)) for one in found))]
 
 
 def sentence(one: Advice) -> Rich:
-    """``keras. Faster: to train on maps tf-keras (graph), 4.4 times as fast (...). Beware of keras: ...``."""
-    parts = [
-        say("{use} {who}, {factor}", use=fast.use.what, who=entry_name(fast.entry), factor=times_as_fast(fast.verdict))
-        for fast in one.faster
+    """``keras. Faster than keras (graph): to train on maps tf-keras (graph), 4.4 times as fast (...). Beware ...``."""
+    by_plain: dict[Entry, list[Rich]] = {}
+    for fast in one.faster:
+        told = say("{use} {who}, {factor}", use=fast.use.what, who=entry_name(fast.entry),
+                   factor=times_as_fast(fast.verdict))  # fmt: skip
+        by_plain.setdefault(fast.plain, []).append(told)
+    faster: Rich = ()
+    for entry, parts in by_plain.items():
+        faster = (*faster, *say(" Faster than {plain}: {parts}.", plain=entry_name(entry), parts=_joined(parts)))
+    untold = [
+        say("{use} {who}", use=use.what, who=enumerate_spans([name(who) for who in names]))
+        for use, names in one.distrusted
     ]
-    faster = say(" Faster: {parts}.", parts=_joined(parts)) if parts else ()
+    if untold:
+        faster = (*faster, *say(" Not compared, as their speeds are not to be trusted: {all}.", all=_joined(untold)))
     whom: dict[str, list[str]] = {}
     for who, what in one.beware:
         whom.setdefault(what, []).append(who)
@@ -108,18 +122,29 @@ def sentence(one: Advice) -> Rich:
 
 def _advice(view: View, title: str, names: Sequence[str], groups: Sequence[Group]) -> Advice:
     plain = min(names, key=lambda who: len(faults(view, who)))
-    faster = tuple(
-        found
-        for use in USES
-        for contest in contests([_only(group, names) for group in groups if use.holds(group)], use.work)[:1]
-        if (found := _faster(use, contest, plain, names))
+    held = {use: _first(groups, names, use) for use in USES}
+    faster = tuple(found for use, one in held.items() if one and (found := _faster(use, one, plain, names)))
+    distrusted = tuple(
+        (use, untold) for use, one in held.items() if (untold := _untold(_first(view.speeds.groups, names, use), one))
     )
     told: dict[str, Collection[str] | None] = {plain: None}
     for fast in faster:
         who = fast.entry[0]
         told[who] = {*(told.get(who) or ()), *fast.use.trains_on}
-    beware = tuple((who, said[0]) for who, kinds in told.items() if (said := cautions(view, who, kinds)))
-    return Advice(title, plain, faster, beware)
+    beware = tuple((who, said[0]) for who, kinds in told.items() if (said := cautions(view, who, kinds, names)))
+    return Advice(title, plain, faster, distrusted, beware)
+
+
+def _first(groups: Sequence[Group], names: Sequence[str], use: Use) -> Contest | None:
+    """The fullest contest of these implementations."""
+    return next(iter(contests([_only(group, names) for group in groups if use.holds(group)], use.work)), None)
+
+
+def _untold(all_of_them: Contest | None, trusted: Contest | None) -> tuple[str, ...]:
+    """Who was measured, and is compared no more without the speeds that the report distrusts."""
+    left = {who for who, _ in trusted.entries} if trusted else set()
+    whole = dict.fromkeys(who for who, _ in all_of_them.entries) if all_of_them else {}
+    return tuple(who for who in whole if who not in left) if len(whole) > 1 else ()
 
 
 def _only(group: Group, names: Sequence[str]) -> Group:
@@ -149,7 +174,7 @@ def _faster(use: Use, contest: Contest, plain: str, names: Sequence[str]) -> Fas
     if not first:
         return None
     place = min(first, key=lambda one: (names.index(contest.entries[one][0]), contest.order.index(one)))
-    return Faster(use, contest.entries[place], found[place])
+    return Faster(use, contest.entries[place], contest.entries[own[0]], found[place])
 
 
 def _joined(parts: Sequence[Rich]) -> Rich:

@@ -85,7 +85,7 @@ def _verdicts(view: View) -> list[Block]:
         "{all} {verdict} in every case. {within} The table {link} has each error.",
         all=f"All {len(right)}" if not wrong else f"{len(right)} of {len(view.worst)}",
         verdict=verdict("agree", "good"),
-        within=say("Within the {link} everywhere: {who}.", link=link("bound", "#term-bound"),
+        within=say("Within the {link} in 32 and 64 bits on ordinary data: {who}.", link=link("bound", "#term-bound"),
                    who=enumerate_spans(within, 16)) if within else "None stays within the bound everywhere.",
         link=link("Errors in ulp", "#agreement-table"),
     )  # fmt: skip

@@ -181,9 +181,11 @@ def _table(view: View, records: Sequence[Record]) -> Table:
         Column("Size", True),
     ]
     note = say(
-        "{shared}“bitwise”: the same to the last bit; ≈: all of the state came back, and what is computed from it "
-        "differs by rounding.",
+        "{shared}“bitwise”: the same to the last bit{rounding}.",
         shared=shared(records, DETAILS),
+        rounding="; ≈: all of the state came back, and what is computed from it differs by rounding"
+        if any(rounded(record) for record in records)
+        else "",
     )
     rows = [_row(view, record, parameters) for record in first_rows(records, lambda record: bool(lost(record)))]
     return table("checkpoint-table", "What came back", columns, rows, note, len(records))

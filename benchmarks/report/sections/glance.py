@@ -15,7 +15,7 @@ from benchmarks.report.view import View
 from benchmarks.report.wording import TIMES, count, ratio, visible
 
 UNMEASURED = Cell("not measured", None, "quiet")
-RATIO = "step time over the fastest's, a geometric mean over the inputs, each in its fastest style"
+RATIO = "step time over the fastest's, a geometric mean over the inputs, in the fastest style that was timed"
 
 
 def glance(view: View) -> Table:
@@ -49,7 +49,7 @@ def glance(view: View) -> Table:
     basis = next((f", {contest.dtype} on {contest.device}" for contest in (training, inference) if contest), "")
     note = say(
         "Errors are multiples of their {bound}, what good rounding must cost. Times are multiples of the fastest's, "
-        "each in its fastest style{basis}.",
+        "each in the fastest of its styles that were timed{basis}.",
         bound=link("bound", "#term-bound"),
         basis=visible(basis),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.report.document import Paragraph, Section, Terms, code, say
+from benchmarks.report.document import Block, Heading, Paragraph, Section, Terms, code, say
 from benchmarks.report.view import View
 from benchmarks.verdicts.judging import CONFIDENCE, MARGIN
+from bn_impls.registry import BUILT_IN
 
 TERMS = {
     "implementation": "One registered way to batch-normalize, behind the same interface as all others.",
@@ -14,6 +15,10 @@ TERMS = {
     "bound": "The error that a good two-pass evaluation in the same dtype must be allowed, sums taken pairwise, "
     "derived from the arithmetic. An error of 3 times its bound is right, but less accurate than it could be.",
     "limit": "The same with sums taken one term after the other. Beyond it is not rounding: the case disagrees.",
+    "dense inputs, maps": "Inputs of rank 2, (batch, channels), and of rank 4, (batch, height, width, channels). "
+    "Sequences have rank 3, volumes rank 5.",
+    "mean in deviations": "Mean over standard deviation of a channel, a measure of how ill-conditioned its variance "
+    "is: at 1,000, squares carry a million times the variance, and float32 has seven digits.",
     "case": "One axis, one implementation, one set of parameters. Every planned case ends as exactly one record.",
     "style": "How a step is called: eager, as a traced graph, compiled by XLA, in a session, or eager inside a model "
     "subclass. It is verified, not taken from a label.",
@@ -54,4 +59,12 @@ def build(view: View) -> Section:
         command=code("bn-bench report RUN"),
     )
     terms = Terms(tuple((term, say("{meaning}", meaning=meaning)) for term, meaning in TERMS.items()), anchored=True)
-    return Section("glossary", "How to read this", (terms, Paragraph(again)), "Glossary")
+    return Section("glossary", "How to read this", (*_names(view), terms, Paragraph(again)), "Glossary")
+
+
+def _names(view: View) -> list[Block]:
+    """What the names of the suite's own implementations stand for."""
+    summaries = {descriptor.name: descriptor.summary for descriptor in BUILT_IN}
+    known = [who for who in view.implementations if who in summaries]
+    told = tuple((who, say("{what}", what=summaries[who])) for who in known)
+    return [Heading("The implementations", "names"), Terms(told), Heading("Words", "words")] if told else []

@@ -22,7 +22,7 @@ def noise(view: View) -> list[Paragraph]:
     verdicts = list(_against_baselines(view))
     if not verdicts:
         return []
-    floor = _floor(view, verdicts)
+    floor = noise_floor(view)
     too_noisy = floor is not None and floor > MARGIN
     return [Paragraph(_tally(view, verdicts)), Paragraph(trust(view), "note" if too_noisy else "")]
 
@@ -38,7 +38,7 @@ def trust(view: View) -> Rich:
     verdicts = list(_against_baselines(view))
     if not verdicts:
         return ()
-    floor = _floor(view, verdicts)
+    floor = noise_floor(view)
     told = (*_foreign(view), *_calibrated(view), *_own(derived_floor(verdicts)))
     return told if floor is None else (*told, *_too_noisy(floor))
 
@@ -49,9 +49,9 @@ def own_calibration(view: View) -> Calibration | None:
     return found if found is not None and same_kind(found.machine, view.run.environment) else None
 
 
-def _floor(view: View, verdicts: Iterable[Verdict]) -> float | None:
-    """The larger floor of those that are known."""
-    calibration, derived = own_calibration(view), derived_floor(verdicts)
+def noise_floor(view: View) -> float | None:
+    """The larger floor of those that are known: the calibration's and that by this run's own rounds."""
+    calibration, derived = own_calibration(view), derived_floor(_against_baselines(view))
     known = [calibration.noise_floor] if calibration is not None else []
     return max([*known, *([] if derived is None else [derived])], default=None)
 

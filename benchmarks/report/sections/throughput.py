@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.report.document import Block, Cell, Column, Figure, Heading, Paragraph, Rich, Section, Table
@@ -9,6 +10,7 @@ from benchmarks.report.document import Block, Cell, Column, Figure, Heading, Par
 from benchmarks.report.document import link, name, say, strong  # isort: skip
 from benchmarks.report.figures import throughput as figure
 from benchmarks.report.irregular import irregularities
+from benchmarks.report.kinds import kind_of
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
 from benchmarks.report.sections.machine_watch import changed_groups, unquiet
@@ -108,7 +110,8 @@ def _published(groups: Sequence[Group]) -> list[Record]:
 def _figure(view: View, key: str, title: str, groups: Sequence[Group]) -> Figure:
     records = _published(groups)
     details = varying(records, DETAILS)
-    lines = [(_heading(group, details), _lines(group)) for group in groups if len(group.published) > 1]
+    compared = [group for group in groups if len(group.published) > 1]
+    lines = [(_heading(group, details), _lines(group)) for group in _one_of_each_kind_first(compared)]
     drawn = figure.fitting(lines)
     bases = {group.baseline.record.implementation for group in groups if group.baseline}
     baseline = bases.pop() if len(bases) == 1 else "the baseline of each group"
@@ -125,6 +128,16 @@ def _figure(view: View, key: str, title: str, groups: Sequence[Group]) -> Figure
     )
     svg = figure.draw(f"{key}-ratios", f"{title}: ratios of step times", drawn, baseline, view.colours)
     return Figure(f"{key}-ratios", title, caption, _words(drawn), svg)
+
+
+def _one_of_each_kind_first(groups: Sequence[Group]) -> list[Group]:
+    """The first group of each kind of inputs, then the second: a figure without room for all shows each kind."""
+    seen: Counter[str] = Counter()
+    order: list[tuple[int, Group]] = []
+    for group in groups:
+        order.append((seen[kind_of(group)], group))
+        seen[kind_of(group)] += 1
+    return [group for _, group in sorted(order, key=lambda placed: placed[0])]
 
 
 def _lines(group: Group) -> list[figure.Row]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from benchmarks.report.document import Block, Bullets, Cell, Column, Heading, Paragraph, Rich, Section, Table
 
-from benchmarks.report.document import say, strong, verdict  # isort: skip
+from benchmarks.report.document import link, say, strong, verdict  # isort: skip
 from benchmarks.report.run import AXES, NOT_MEASURED, STATUSES, Record, Run
 from benchmarks.report.tables import count_cell, table, text_cell
 from benchmarks.report.view import View
@@ -28,7 +28,7 @@ BREAKDOWNS = ("failed", "crashed", "timed_out", "out_of_memory")
 def build(view: View) -> Section:
     """The section."""
     run = view.run
-    blocks: list[Block] = [Paragraph(accounting(run)), _statuses(run)]
+    blocks: list[Block] = [Paragraph(accounting(run)), _statuses(view)]
     absent = [record for record in run.records if not record.measured]
     blocks.append(_reasons(absent) if absent else Paragraph(say("Every case that has a record was measured.")))
     if run.missing:
@@ -57,8 +57,9 @@ def accounting(run: Run) -> Rich:
     )
 
 
-def _statuses(run: Run) -> Table:
+def _statuses(view: View) -> Table:
     """Axis by status: how the cases ended."""
+    run = view.run
     ended = Counter((record.axis, record.status) for record in run.records)
     planned = Counter(case.axis for case in {case.case_id: case for case in run.plan.cases}.values())
     missing = Counter(case.axis for case in {case.case_id: case for case in run.missing}.values())
@@ -80,7 +81,13 @@ def _statuses(run: Run) -> Table:
         for axis in axes
         if planned[axis] or any(ended[axis, status] for status in statuses)
     ]
-    return table("statuses-table", "How the cases ended", columns, rows)
+    second = sum(record.status == "disagrees" for record in view.second_order)
+    note = say(
+        "Of those that disagree, {second} {link}: they are told, and take away neither a speed nor exit code 0.",
+        second=count(second, "is a case", "are cases"),
+        link=link("of second-order gradients", "#second-order"),
+    ) if second else ()  # fmt: skip
+    return table("statuses-table", "How the cases ended", columns, rows, note)
 
 
 def _tally(number: int, status: str) -> Cell:
