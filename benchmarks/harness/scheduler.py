@@ -31,7 +31,6 @@ from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor
 
 NUMPY_PRODUCTS = ("OPENBLAS", "VECLIB_MAXIMUM")  # not MKL: PyTorch takes the number of all its threads from MKL's
-OWN_THREADS = {"tensorflow", "torch", "jax", "onnxruntime", "keras", "tf_keras"}
 SCRATCH = "SCRATCH"
 LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
 
@@ -84,7 +83,6 @@ class Scheduler:
             self.scratch = tempfile.TemporaryDirectory(prefix="bn-bench-", ignore_cleanup_errors=True)
         self.writing = threading.Lock()  # lanes write into one folder and show one progress
         self.of_lanes: tuple[tuple[str, str], ...] = ()
-        self.started_with: dict[str, tuple[tuple[str, str], ...]] = {}
         self.trainings: list[handover.Trainings] = []  # saved by the lanes, to be restored by other processes
         self.closed = False
 
@@ -123,10 +121,11 @@ class Scheduler:
 
     @contextmanager
     def sharing_cores(self, pieces: int) -> Iterator[None]:
-        """Workers on NumPy that start meanwhile have one lane's share of threads for its matrix products.
+        """Workers that start meanwhile have one lane's share of threads for NumPy's matrix products.
 
         OpenBLAS' threads spin while they wait for a core that another lane has: beside other work, the reference's
-        training of 3 s took 70. The frameworks keep all threads, which is how they are timed.
+        training of 3 s took 70, and every worker trains it. The frameworks keep all threads, which is how they are
+        timed.
         """
         share = max(1, min(self.worker_settings.threads, usable_cores() // lanes.how_many(pieces)))
         self.of_lanes = tuple((f"{library}_NUM_THREADS", str(share)) for library in NUMPY_PRODUCTS)
@@ -195,9 +194,9 @@ class Scheduler:
         new = [name for name in dict.fromkeys(names) if name not in self.workers and name not in self.unstartable]
         for name in new:
             try:
+                variables = (*self.descriptors[name].environment, *self.of_lanes)
                 log = self.scratch_folder() / "worker.log"
-                self.started_with[name] = self.variables(name)
-                self.workers[name] = self.worker_settings.start(name, log, self.started_with[name])
+                self.workers[name] = self.worker_settings.start(name, log, variables)
             except (OSError, TypeError, ValueError) as error:  # also what a descriptor's environment brings about
                 self.unstartable[name] = WorkerLost("failed", f"no process can be made for it ({error})")
             if self.closed:
@@ -210,12 +209,6 @@ class Scheduler:
                 self._go_on()
                 self.unstartable[name] = lost
                 self.workers.pop(name, None)
-
-    def variables(self, name: str) -> tuple[tuple[str, str], ...]:
-        """The environment variables that a worker has for its implementation's sake, if it starts now."""
-        descriptor = self.descriptors[name]
-        modules = {module.partition(".")[0] for module in descriptor.modules}
-        return descriptor.environment if OWN_THREADS & modules else (*descriptor.environment, *self.of_lanes)
 
     def _go_on(self) -> None:
         if self.closed:
@@ -286,14 +279,9 @@ class Scheduler:
         self.stop([name])
 
     def _restore(self) -> None:
-        """Restore what the lanes have saved, in the workers that are there, which saved nothing, or in new ones.
-
-        Whoever saved had the same variables: with another number of threads, sums are rounded otherwise.
-        """
+        """Restore what the lanes have saved, in the workers that are there, which saved nothing, or in new ones."""
         longest_first = sorted(self.trainings, key=lambda trainings: (-len(trainings.cases), trainings.name))
         with self.sharing_cores(len(longest_first)):
-            names = [trainings.name for trainings in longest_first]
-            self.stop([name for name in names if self.started_with.get(name) != self.variables(name)])
             self.side_by_side([trainings.restore for trainings in longest_first])
 
     def show(self, what: str) -> None:

@@ -26,6 +26,7 @@ from benchmarks.axes.checkpoint.figures import (
 from benchmarks.axes.checkpoint.saving import ARRAYS, EARLIER, FACTS, REPLICA, folder_of
 from benchmarks.axes.checkpoint.subjects import Subject
 from benchmarks.axes.outcome import Outcome
+from benchmarks.axes.product_threads import with_product_threads
 from benchmarks.checkpoints.diagnosis import PARTS, diagnose, part_of
 from benchmarks.checkpoints.situations import NEW, SITUATIONS
 from bn_impls import canonical
@@ -53,7 +54,18 @@ def restore(
     Returns:
         The outcome with the figures.
     """
-    facts = json.loads((scratch / FACTS).read_text()).get(parameters["format"])
+    saved = json.loads((scratch / FACTS).read_text())
+    with with_product_threads(saved["product_threads"]):  # those of who saved
+        return _restore(build, parameters, scratch, saved["formats"].get(parameters["format"]), counter_documented)
+
+
+def _restore(
+    build: Callable[[], Subject | Unsupported],
+    parameters: Mapping[str, Any],
+    scratch: Path,
+    facts: Mapping[str, Any] | None,
+    counter_documented: str | None,
+) -> Outcome:
     if facts is not None and "error" in facts:
         return Outcome(status="failed", reason=facts["error"])
     subject, situation = build(), parameters.get("situation", NEW)

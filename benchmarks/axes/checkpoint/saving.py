@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.axes.agreement import refused
 from benchmarks.axes.checkpoint.subjects import Subject
 from benchmarks.axes.outcome import Outcome
+from benchmarks.axes.product_threads import product_threads
 from bn_impls import canonical
 from bn_impls.interface import Unsupported
 
@@ -63,7 +64,7 @@ def _save(subject: Subject, formats: Sequence[str], parameters: Mapping[str, Any
     arrays |= {f"{REPLICA}{name}": array for name, array in subject.replica(before).items()}
     arrays["losses"] = subject.advance(before, parameters["steps_after"])
     canonical.write(scratch / ARRAYS, arrays)
-    (scratch / FACTS).write_text(json.dumps(facts))
+    (scratch / FACTS).write_text(json.dumps({"formats": facts, "product_threads": product_threads()}))
     return Outcome()
 
 
