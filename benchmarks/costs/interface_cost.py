@@ -31,7 +31,7 @@ NAMES = ("keras", "tf-manual", "numpy-reference")
 USUAL = NAMES[:2]  # a NumPy step leaves no time for them within the minutes
 FORMS = ("interface", "by_hand", "by_hand_again")
 LEAST, MINUTES, THREADS = 5, 5.0, 1
-ALLOWED_PERCENT = 1.0  # at a step of a millisecond
+ALLOWED = {"small": ("ns", 2000.0), "millisecond": ("percent", 1.0)}  # of a call, of a step
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Design:
 
 
 DESIGNS = {
-    "small": Design(SMALL, builds=2, passes=30, samples=3, loops=20),
+    "small": Design(SMALL, builds=10, passes=30, samples=3, loops=20),
     "millisecond": Design(MILLISECOND, builds=10, passes=20, samples=3, loops=2),
 }
 
@@ -215,7 +215,8 @@ def main() -> None:
         result[name] = {size: _over_processes([reply[name][size] for reply in replies]) for size in DESIGNS}
     publish("interface_cost", result, options.output)
     for name in options.names:
-        print(decision(name, result[name]["millisecond"]))
+        for size in DESIGNS:
+            print(decision(name, size, result[name][size]))
 
 
 def _over_processes(replies: list[dict[str, float]]) -> dict[str, Any]:
@@ -224,14 +225,20 @@ def _over_processes(replies: list[dict[str, float]]) -> dict[str, Any]:
     return {"by_hand_ns": hand} | {figure: interval(values) for figure, values in figures.items()}
 
 
-def decision(name: str, found: Mapping[str, Any]) -> str:
-    """Whether a step of a millisecond costs at most what is allowed, as far as the interval says."""
-    extra = found["extra_percent"]
-    below, above = extra["high"] <= ALLOWED_PERCENT, extra["low"] > ALLOWED_PERCENT
-    word = "at most" if below else "more than" if above else "undecided whether at most"
+def decision(name: str, size: str, found: Mapping[str, Any]) -> str:
+    """Whether the interface costs at most what is allowed at a size, as far as the interval says.
+
+    Args:
+        name: the implementation.
+        size: a key of :data:`DESIGNS`.
+        found: its figures, means and intervals over processes.
+    """
+    unit, most = ALLOWED[size]
+    extra, shown = found[f"extra_{unit}"], "%" if unit == "percent" else unit
+    word = "at most" if extra["high"] <= most else "more than" if extra["low"] > most else "undecided whether at most"
     return (
-        f"{name}: {extra['mean']:+.2f} % ({extra['low']:+.2f} to {extra['high']:+.2f}) of a step of "
-        f"{found['by_hand_ns'] / 1e6:.2f} ms by hand: {word} {ALLOWED_PERCENT:g} %"
+        f"{name}: {extra['mean']:+.2f} {shown} ({extra['low']:+.2f} to {extra['high']:+.2f}) of a call of "
+        f"{found['by_hand_ns'] / 1e6:.2f} ms by hand: {word} {most:g} {shown}"
     )
 
 

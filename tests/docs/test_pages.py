@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from benchmarks.pages import readme
 from benchmarks.pages.__main__ import PAGES, made
 from benchmarks.pages.markers import filled
+from benchmarks.report import draw
+
+RUNS = sorted(report.parent for report in readme.PUBLISHED.parent.glob("*/report.md"))
 
 
 def test_every_file_is_what_registry_records_and_costs_say() -> None:
@@ -42,3 +46,13 @@ def test_every_page_has_all_its_blocks(page: Path) -> None:
     """Once each."""
     text = page.read_text(encoding="utf-8")
     assert all(text.count(f"<!-- begin: {name} -->\n") == 1 for name in PAGES[page])
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [pytest.param(run, id=run.name, marks=[] if run == readme.PUBLISHED else [pytest.mark.slow]) for run in RUNS],
+)
+def test_a_published_report_is_what_its_records_give(folder: Path, tmp_path: Path) -> None:
+    """Drawn anew, each is what stands there."""
+    copy = shutil.copytree(folder, tmp_path / folder.name)
+    assert draw(copy).markdown.read_text() == (folder / "report.md").read_text(), f"run `bn-bench report {folder.name}`"

@@ -123,10 +123,18 @@ def test_a_pass_is_its_shortest_sample(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [(-0.5, 0.9, "at most 1 %"), (0.2, 1.1, "undecided whether at most 1 %"), (1.2, 1.6, "more than 1 %")],
+    ("size", "unit", "low", "high", "said"),
+    [
+        ("millisecond", "percent", -0.5, 0.9, "at most 1 %"),
+        ("millisecond", "percent", 0.2, 1.1, "undecided whether at most 1 %"),
+        ("millisecond", "percent", 1.2, 1.6, "more than 1 %"),
+        ("small", "ns", -300.0, 1999.0, "at most 2000 ns"),
+        ("small", "ns", 1900.0, 2100.0, "undecided whether at most 2000 ns"),
+    ],
 )
-def test_the_interval_decides_what_is_said_of_the_cost(low: float, high: float, said: str) -> None:
+def test_the_interval_decides_what_is_said_of_the_cost(
+    size: str, unit: str, low: float, high: float, said: str
+) -> None:
     """Not its middle."""
     extra = {"mean": (low + high) / 2, "low": low, "high": high}
-    assert decision("x", {"extra_percent": extra, "by_hand_ns": 1e6}).endswith(f"by hand: {said}")
+    assert decision("x", size, {f"extra_{unit}": extra, "by_hand_ns": 1e6}).endswith(f"by hand: {said}")
