@@ -91,7 +91,7 @@ def hold(groups: Sequence[Group]) -> Contest:
     places = sorted(_fullest(list(coverage.values())))
     entries = [entry for entry in coverage if coverage[entry].issuperset(places)]
     cases = [[tables[place][entry] for entry in entries] for place in places]
-    best = fastest(log_ratios_over_groups(cases, 0))
+    best = _unbeaten(cases)
     first, competing = groups[0], set(entries)
     return Contest(
         first.work,
@@ -103,6 +103,20 @@ def hold(groups: Sequence[Group]) -> Contest:
         log_ratios_over_groups(cases, best),
         best,
     )
+
+
+def _unbeaten(cases: Sequence[Sequence[PassValues]]) -> int:
+    """The entry beside which no other has a smaller mean ratio.
+
+    A ratio is a median of paired passes, so that ratios to one entry do not multiply to ratios between two others, and
+    the smallest beside any third need not be the smallest beside itself. Where entries beat each other in a circle, the
+    one that closes it.
+    """
+    best, seen = 0, set[int]()
+    while best not in seen:
+        seen.add(best)
+        best = fastest(log_ratios_over_groups(cases, best))
+    return best
 
 
 def _coverage(tables: Sequence[Mapping[Entry, PassValues]]) -> dict[Entry, frozenset[int]]:

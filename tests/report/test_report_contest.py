@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from benchmarks.report.contest import smallest
@@ -187,3 +188,18 @@ def test_devices_and_dtypes_get_cards_of_their_own(view_of: Build) -> None:
             ]
     uses = [card.use for card in cards.build(view_of(*rows)).items if card.use.startswith("Fastest layer")]
     assert uses == ["Fastest layer to train, float32 on cpu", "Fastest layer to train, float32 on gpu"]
+
+
+def test_nobody_is_faster_than_the_fastest(view_of: Build) -> None:
+    """Beside a, b has the smaller median of paired passes; but c is faster than b in two passes of three."""
+    passes = {"a": (100, 100, 100), "b": (82, 82, 246), "c": (90, 81, 222)}
+    records = []
+    for who, values in passes.items():
+        case = layer_case(SMALL)
+        samples = {(number, place): value for number in range(3) for place, value in enumerate(values)}
+        records += [agreement(who, case=case), throughput(who, samples, WORK, case)]
+    (contest,) = view_of(*records).contests(WORK)
+    beside_a = [np.median(np.log(values) - np.log(passes["a"])) for values in passes.values()]
+    assert int(np.argmin(beside_a)) == 1
+    assert contest.entries[contest.best][0] == "c"
+    assert all(found is None or found.ratio >= 1 for found in contest.verdicts)
