@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from benchmarks.report.speeds import Group
 from benchmarks.verdicts.judging import Verdict
 from benchmarks.verdicts.passes import Array, PassValues
@@ -38,6 +40,11 @@ class Contest:
     def verdicts(self) -> tuple[Verdict | None, ...]:
         """Step time of every entry over the best's, a geometric mean over the groups."""
         return tuple(verdicts_on(self.per_round, looks=self.groups[0].looks))
+
+    def beside(self, slow: int, fast: int) -> Array:
+        """Log ratio of one entry's step time over another's in each round, from their own paired passes; shape (R,)."""
+        both = [[speeds[self.entries[place]] for place in (slow, fast)] for speeds in map(_by_entry, self.groups)]
+        return np.asarray(log_ratios_over_groups(both, 1)[0])
 
     @property
     def rounds(self) -> int:
@@ -86,7 +93,7 @@ def hold(groups: Sequence[Group]) -> Contest:
     Returns:
         The contest over those groups for which the most figures can be compared.
     """
-    tables = [{speed.entry: speed.minima for speed in group.published} for group in groups]
+    tables = [_by_entry(group) for group in groups]
     coverage = _coverage(tables)
     places = sorted(_fullest(list(coverage.values())))
     entries = [entry for entry in coverage if coverage[entry].issuperset(places)]
@@ -103,6 +110,10 @@ def hold(groups: Sequence[Group]) -> Contest:
         log_ratios_over_groups(cases, best),
         best,
     )
+
+
+def _by_entry(group: Group) -> dict[Entry, PassValues]:
+    return {speed.entry: speed.minima for speed in group.published}
 
 
 def _unbeaten(cases: Sequence[Sequence[PassValues]]) -> int:

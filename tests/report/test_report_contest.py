@@ -203,3 +203,5 @@ def test_nobody_is_faster_than_the_fastest(view_of: Build) -> None:
     assert int(np.argmin(beside_a)) == 1
     assert contest.entries[contest.best][0] == "c"
     assert all(found is None or found.ratio >= 1 for found in contest.verdicts)
+    places = {who: place for place, (who, _) in enumerate(contest.entries)}
+    assert contest.beside(places["b"], places["c"]) == pytest.approx(np.full(3, np.log(82 / 81)))  # their own median

@@ -159,8 +159,7 @@ def _faster(use: Use, contest: Contest, plain: str, names: Sequence[str]) -> Fas
     pairs = math.comb(len(contest.entries), 2)
 
     def against(slow: int, fast: int) -> Verdict | None:
-        ratios = contest.per_round[slow] - contest.per_round[fast]
-        return judge(ratios, comparisons=max(pairs, 1), looks=contest.groups[0].looks)
+        return judge(contest.beside(slow, fast), comparisons=max(pairs, 1), looks=contest.groups[0].looks)
 
     found = {
         place: slower
