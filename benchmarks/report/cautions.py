@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from benchmarks.report.errors import severity
 from benchmarks.report.grades import MATTERS, MEANS, ONE_VALUE, Graded, usual, worst_of
 from benchmarks.report.kinds import in_order, kind_of, measured_kinds, right_kinds, where, wrong_kinds
 from benchmarks.report.restores import lost
@@ -12,9 +11,8 @@ from benchmarks.report.run import as_number
 from benchmarks.report.trainings import trains_alike, uses_batch_norm
 from benchmarks.report.view import View
 from benchmarks.report.wording import count, listing, percent, significant
-from bn_impls.accuracy.inputs import HUGE
 
-ELSEWHERE = {"constant": "in a constant channel", "variance_near_epsilon": "near epsilon", "huge": "at values of {}"}
+ELSEWHERE = {"constant": "in a constant channel", "variance_near_epsilon": "near epsilon", "huge": "at huge values"}
 FEW = 32  # values a channel of a small batch, of which n - 1 is told as a share
 
 
@@ -73,7 +71,7 @@ def missing_after_restore(view: View, who: str) -> list[str]:
 
 def _digits(grades: list[Graded]) -> list[str]:
     """From which mean on an implementation loses digits, and under what else."""
-    elsewhere = {one: _place(grades, one) for one in ELSEWHERE if (worst_of(grades, one) or 0) > MATTERS}
+    elsewhere = {one: place for one, place in ELSEWHERE.items() if (worst_of(grades, one) or 0) > MATTERS}
     first = next((mean for mean in MEANS if (worst_of(grades, mean) or 0) > MATTERS), None)
     if first is None:
         by = [f"{place} ({_times(grades, condition)})" for condition, place in elsewhere.items()]
@@ -82,13 +80,6 @@ def _digits(grades: list[Graded]) -> list[str]:
     end = "" if gone is None else f", all of them from {MEANS[gone]:,} on"
     also = f"; also {listing(list(elsewhere.values()))}" if elsewhere else ""
     return [f"digits lost from a mean of {MEANS[first]:,} deviations on ({_times(grades, first)}){end}{also}"]
-
-
-def _place(grades: list[Graded], condition: str) -> str:
-    """``at values of 1e15``."""
-    held = max(grades, key=lambda graded: severity(graded.over_bound(condition)))
-    value = HUGE.get(held.records[0].text("dtype"), HUGE["float32"])
-    return ELSEWHERE[condition].format(f"{value:.0e}".replace("+", ""))
 
 
 def _times(grades: list[Graded], condition: str) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
 import pytest
 
 from tests.conformance.matrix import PAGE, Row, page, results_of, row_of
@@ -16,29 +20,32 @@ HONEST = (
 )
 
 
-@pytest.fixture(scope="module")
-def rows() -> dict[str, Row]:
-    """The kit on every mutant, once."""
-    return {mutant.specification: row_of(mutant) for mutant in MUTANTS}
+EACH = 4  # mutants, of which one is not slow
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_a_mutant_is_killed_and_its_mistake_is_named_first(mutant: Mutant, rows: dict[str, Row]) -> None:
+def some(mutants: Sequence[Mutant]) -> list[Any]:
+    """Parameters: one of each four in every run of the tests, all of them in the slow ones."""
+    return [
+        pytest.param(mutant, id=mutant.name.replace(" ", "-"), marks=[pytest.mark.slow] if place % EACH else [])
+        for place, mutant in enumerate(mutants)
+    ]
+
+
+@cache
+def once(mutant: Mutant) -> Row:
+    """The kit on a mutant."""
+    return row_of(mutant)
+
+
+@pytest.mark.parametrize("mutant", some(MUTANTS))
+def test_a_mutant_is_killed_and_its_mistake_is_named_first(mutant: Mutant) -> None:
     """A survivor fails here; so does a wrong name, of which none is left at present."""
-    row = rows[mutant.specification]
+    row = once(mutant)
     assert row.failed, "it survived"
     assert row.named == row.mutant.cause, row.message
 
 
-SAMPLE = [mutant for mutant in MUTANTS if mutant.specification.startswith(AXES)]
-EACH = 5  # mutants, of which one is not slow
-
-
-@pytest.mark.parametrize(
-    "mutant",
-    [pytest.param(mutant, id=mutant.name.replace(" ", "-"), marks=[pytest.mark.slow] if place % EACH else [])
-     for place, mutant in enumerate(SAMPLE)],
-)  # fmt: skip
+@pytest.mark.parametrize("mutant", some([mutant for mutant in MUTANTS if mutant.specification.startswith(AXES)]))
 def test_float32_suffices_to_name_a_mistake(mutant: Mutant) -> None:
     """As for an implementation that offers nothing more exact: bounds are wider, and tell mistakes apart still."""
     row = row_of(mutant, "float32")
@@ -59,9 +66,10 @@ def test_there_are_at_least_34_mutants_and_no_two_are_the_same() -> None:
     assert len({mutant.specification for mutant in MUTANTS}) == len(MUTANTS) >= 34
 
 
-def test_the_page_is_what_a_run_gives(rows: dict[str, Row]) -> None:
+@pytest.mark.slow
+def test_the_page_is_what_a_run_gives() -> None:
     """Write it again with ``python -m tests.conformance.matrix``."""
-    assert PAGE.read_text() == page(list(rows.values()))
+    assert PAGE.read_text() == page([once(mutant) for mutant in MUTANTS])
 
 
 @pytest.mark.parametrize("specification", HONEST)
@@ -71,8 +79,9 @@ def test_an_honest_implementation_passes(specification: str) -> None:
     assert wrong == []
 
 
-def test_a_message_says_what_was_declared_and_what_right_would_be(rows: dict[str, Row]) -> None:
+def test_a_message_says_what_was_declared_and_what_right_would_be() -> None:
     """The example that the kit was asked for."""
-    message = rows[f"{AXES}:OTHER_DDOF"].message
+    (mutant,) = [mutant for mutant in MUTANTS if mutant.specification == f"{AXES}:OTHER_DDOF"]
+    message = once(mutant).message
     assert "your moving variance divides by n - 1; you declared ddof 0" in message
     assert "average the batch variance over n, or declare ddof 1" in message

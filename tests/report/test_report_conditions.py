@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,11 @@ from benchmarks.report.results_csv import frame
 from benchmarks.report.sections import agreement as agreements
 from benchmarks.report.sections import answer, cards
 from benchmarks.report.sections.glance import glance
+from benchmarks.report.sections.glossary import TERMS
 from benchmarks.report.sections.warnings import warnings
 from benchmarks.report.view import View
 from benchmarks.report.wording import DASH, TIMES
+from bn_impls.accuracy.inputs import HUGE
 from tests.report.synthetic import Json, agreement, layer_case, record
 
 Build = Callable[..., View]
@@ -209,8 +212,14 @@ def test_digits_are_warned_of_wherever_they_are_lost(view_of: Build) -> None:
     """A worse layer's huge values are told like a better one's, which loses digits there alone."""
     better = graded("a", dict.fromkeys((*MEANS, "constant"), 0.5) | {"huge": 1.5e5})
     view = view_of(agreement("a"), agreement("b"), better, careless("b"))
-    assert cautions(view, "a") == ["digits lost at values of 1e15 (150,000 times the error of a good one)"]
+    assert cautions(view, "a") == ["digits lost at huge values (150,000 times the error of a good one)"]
     assert cautions(view, "b") == [
         "digits lost from a mean of 100 deviations on (900 times the error of a good one), all of them from 10,000 on; "
-        "also at values of 1e15"
+        "also at huge values"
     ]
+
+
+def test_the_glossary_says_how_huge() -> None:
+    """The report knows records only, so the sizes are written there once more."""
+    for dtype, size in HUGE.items():
+        assert f"1e{math.log10(size):.0f} in " in TERMS["huge values"] and dtype in TERMS["huge values"]

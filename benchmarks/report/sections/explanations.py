@@ -36,7 +36,7 @@ def explanations(view: View) -> list[Block]:
         return []
     try:
         sets = _sets(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return [Paragraph(say("{file} was not read: {why}.", file=FILE, why=str(error)[:200]), "note")]
     differing = [{(row["a"], row["b"]) for row in entry["differences"]} for entry in sets]
     pairs, unexplained = len(set().union(*differing)), sum(map(_is_open, _all_rows(sets)))

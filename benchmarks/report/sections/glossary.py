@@ -19,6 +19,8 @@ TERMS = {
     "Sequences have rank 3, volumes rank 5.",
     "mean in deviations": "Mean over standard deviation of a channel, a measure of how ill-conditioned its variance "
     "is: at 1,000, squares carry a million times the variance, and float32 has seven digits.",
+    "huge values": "A deviation of 1e15 in float32 and bfloat16, 1e4 in float16, 1e120 in float64: squares and their "
+    "sums are finite still.",
     "case": "One axis, one implementation, one set of parameters. Every planned case ends as exactly one record.",
     "style": "How a step is called: eager, as a traced graph, compiled by XLA, in a session, or eager inside a model "
     "subclass. It is verified, not taken from a label.",
