@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.report.calibration import read_calibration
 from benchmarks.report.run import AXES, STATUSES, Plan, Planned, Record, Run
 from benchmarks.report.semantics import read_semantics
+from benchmarks.statuses import LASTING
 from bn_impls.errors import BadRunFolder
 
 SCHEMA = 1
@@ -99,7 +100,8 @@ def _read_records(path: Path, damage: list[str]) -> dict[str, Record]:
         if record is None:
             damage.append(f"records.jsonl, line {number}: skipped, {why}")
             continue
-        if record.case_id in records:
+        before = records.get(record.case_id)
+        if before is not None and before.status in LASTING:  # else a resumed run has tried the case again
             damage.append(f"records.jsonl, line {number}: a second record of {record.case_id}; the later one counts")
         records[record.case_id] = record
     return records

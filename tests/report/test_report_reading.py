@@ -89,14 +89,23 @@ def test_blank_lines_are_no_damage(folder: Path) -> None:
     assert read_run(folder).damage == []
 
 
-def test_of_two_records_of_a_case_the_later_counts(folder: Path) -> None:
-    """And the page says that there were two."""
+@pytest.mark.parametrize(
+    ("earlier", "damaged"),
+    [(status, True) for status in ("ok", "disagrees", "unsupported", "not_installed", "no_device")]
+    + [(status, False) for status in ("failed", "crashed", "timed_out", "out_of_memory")],
+)
+def test_of_two_records_of_a_case_the_later_counts(folder: Path, earlier: str, damaged: bool) -> None:
+    """As a resumed run leaves them, which tries again what did not last; any other second one is damage."""
     again = json.dumps(agreement("a", 0.5)).encode() + b"\n"
-    edit_lines(folder, lambda lines: [*lines, again])
+    edit_lines(
+        folder,
+        lambda lines: [lines[0].replace(b'"status": "ok"', f'"status": "{earlier}"'.encode()), *lines[1:], again],
+    )
     run = read_run(folder)
     assert len(run.records) == 3
-    assert run.records[0].number("worst_error_over_bound") == 0.5
-    assert "a second record" in run.damage[0]
+    assert (run.records[0].status, run.records[0].number("worst_error_over_bound")) == ("ok", 0.5)
+    told = f"records.jsonl, line 4: a second record of {run.records[0].case_id}; the later one counts"
+    assert run.damage == ([told] if damaged else [])
 
 
 @pytest.mark.parametrize("schema", [2, "1", None, True])
