@@ -59,7 +59,7 @@ def read_run(folder: Path) -> Run:
 def _read_plan(path: Path, damage: list[str]) -> Plan:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadRunFolder(f"{path} cannot be read: {error}. {WAY_OUT}") from error
     if not isinstance(content, dict) or not isinstance(content.get("cases"), list):
         raise BadRunFolder(f"{path} is no plan: it has no list `cases`. {WAY_OUT}")
@@ -177,7 +177,7 @@ def _in_plan_order(records: dict[str, Record], plan: Plan) -> tuple[Record, ...]
 def _read_object(path: Path, damage: list[str]) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         damage.append(f"{path.name}: not read ({error.__class__.__name__})")
         return {}
     if not isinstance(content, dict):
