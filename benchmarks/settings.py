@@ -78,12 +78,17 @@ class Settings:
         """Read the options that :func:`add_options` added.
 
         Raises:
-            BadConfiguration: two of them contradict each other.
+            BadConfiguration: two of them contradict each other, or networks are named that no axis would train.
             BadData: a folder is given for a data set that is read from none.
+            UnknownName: there is no such network, or no such view of a data set.
         """
         if options.quick and options.full:
             raise BadConfiguration("got --quick and --full, but should get at most one of them")
         chosen = cls(**given(options))
+        if chosen.networks:
+            from benchmarks.training_plan import refuse_useless_networks  # NumPy: not for --help
+
+            refuse_useless_networks(chosen.networks, chosen.axes)
         if chosen.data_dir is not None:
             from benchmarks.datasets.loading import refuse_useless_folder  # NumPy: not for --help
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.networks import recipe
+from bn_impls.errors import BadConfiguration
 
 USUAL = "000"
 EPOCHS = {"000": 10, "001": 25, "002": 1, "002-notebook": 1, "003": 20, "004": 20, "ioffe-szegedy": 20}
@@ -47,6 +48,27 @@ def trainings(size: str, implementation: str, networks: Sequence[str] = ()) -> I
         for batch_norm in (True, False):
             for seed in range(_seeds(network, batch_norm, implementation) if full else 1):
                 yield Training(network, batch_norm, epochs, seed)
+
+
+def refuse_useless_networks(networks: Sequence[str], axes: Sequence[str]) -> None:
+    """Whoever names networks wants them trained.
+
+    Args:
+        networks: the names that a run was given, at least one.
+        axes: of the run.
+
+    Raises:
+        BadConfiguration: none of the axes trains them.
+        UnknownName: there is no such network.
+    """
+    for name in networks:
+        recipe(name)
+    if "convergence" not in axes:
+        raise BadConfiguration(
+            f"got --networks {','.join(networks)} with --axes {','.join(axes)}, but only convergence trains the "
+            f"networks that are named (throughput and checkpoint always take {USUAL}): add convergence to --axes, or "
+            "leave --networks out"
+        )
 
 
 def _seeds(network: str, batch_norm: bool, implementation: str) -> int:

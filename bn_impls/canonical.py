@@ -103,7 +103,7 @@ def read(path: Path) -> dict[str, Array]:
     try:
         with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:
             members = _harmless(archive.infolist(), os.fstat(stream.fileno()).st_size)
-            arrays = {name: _array(archive.read(member)) for name, member in members.items()}
+            arrays = {name: parse_array(archive.read(member)) for name, member in members.items()}
     except FileNotFoundError as error:
         raise BadCheckpoint(f"{path} does not exist; was the checkpoint saved in another format?") from error
     except Exception as error:  # zipfile and NumPy raise a dozen kinds over damaged bytes; all mean the same
@@ -135,8 +135,12 @@ def _harmless(members: list[zipfile.ZipInfo], file_size: int) -> dict[str, zipfi
     return found
 
 
-def _array(content: bytes) -> Array:
-    """One array in NumPy's format, whose header must describe exactly the bytes that follow."""
+def parse_array(content: bytes) -> Array:
+    """One array in NumPy's format, whose header must describe exactly the bytes that follow.
+
+    Raises:
+        ValueError: it does not, or it describes Python objects.
+    """
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)

@@ -14,7 +14,8 @@ from benchmarks.harness import lanes
 from benchmarks.harness.environment import usable_cores
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
-from benchmarks.harness.scheduler import LASTING, Scheduler
+from benchmarks.harness.scheduler import Scheduler
+from benchmarks.statuses import LASTING
 from bn_impls.registry import describe
 
 

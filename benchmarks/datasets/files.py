@@ -13,6 +13,7 @@ from typing import IO, cast
 from bn_impls.errors import BadData
 
 GZIP_MAGIC = b"\x1f\x8b"
+LIMIT_BYTES = 1 << 30  # of an array in a published file; the largest known, MNIST's training images, has 45 MiB
 _BLOCK_BYTES = 1 << 20
 
 

@@ -15,6 +15,7 @@ from benchmarks.datasets.splitting import stratified_dataset
 from bn_impls.errors import BadData
 
 SUFFIXES = (".h5", ".hdf5")
+_LIMIT_BYTES = 4 << 30  # of one array; CIFAR-10, the largest known, has 1.4 GiB in float64
 _CLASS_LIMIT = 1 << 16  # a label beyond is no class number; it would make a network of that many outputs
 
 
@@ -41,11 +42,13 @@ def read_hdf5(path: Path) -> tuple[FloatArray, LabelArray]:
     try:
         with h5py.File(path, "r") as file:
             arrays = {key: _read_array(h5py, file, key, path) for key in ("x", "y")}
-    except OSError as error:
+    except BadData:
+        raise
+    except Exception as error:  # over damaged bytes h5py raises OSError, KeyError, RuntimeError, ValueError and others
         raise BadData(f"{path} cannot be read as HDF5 ({error}): give an HDF5 file with x and y") from error
     labels = _checked_labels(arrays["y"], path)
     inputs = _checked_inputs(arrays["x"], path)
-    if len(inputs) != len(labels) or inputs.ndim < 2:
+    if inputs.ndim < 2 or len(inputs) != len(labels):
         raise BadData(
             f"{path} has x of shape {inputs.shape} and y of shape {labels.shape}, but should have x of shape "
             "(n, ...) and y of shape (n,): store one label for each input"
@@ -89,7 +92,21 @@ def _read_array(h5py: Any, file: Any, key: str, path: Path) -> npt.NDArray[Any]:
         raise BadData(f"{path}: {key} is no array of the file itself, but should be one: copy the array into the file")
     if node.dtype.kind not in "buif":
         raise BadData(f"{path}: {key} has dtype {node.dtype}, but should be numeric: store numbers")
+    _check_extent(node, f"{path}: {key}")
     return np.asarray(node[()])
+
+
+def _check_extent(node: Any, what: str) -> None:
+    """Refuse what holds no values, or announces more than a file of these has; the shape is only a claim."""
+    if node.shape is None:
+        raise BadData(f"{what} has no shape and no values, but should be an array: store one")
+    if node.nbytes > _LIMIT_BYTES:
+        raise BadData(
+            f"{what} announces the shape {node.shape} of {node.dtype}, {node.nbytes} bytes, but should have at most "
+            f"{_LIMIT_BYTES}: store float32, or fewer examples"
+        )
+    if node.id.get_storage_size() == 0 < node.size:
+        raise BadData(f"{what} announces the shape {node.shape}, but holds no values: write them into the file")
 
 
 def _checked_inputs(values: npt.NDArray[Any], path: Path) -> FloatArray:

@@ -14,14 +14,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.datasets.files import readable
+from benchmarks.datasets.files import LIMIT_BYTES, readable
 from benchmarks.datasets.model import PixelArray
 from bn_impls.errors import BadData
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _UNSIGNED_BYTE = 0x08
 _LIMIT_DIMENSIONS = 8
-_LIMIT_BYTES = 1 << 30  # the largest known, MNIST's training images, has 45 MiB
 
 
 def read_idx(path: Path) -> npt.NDArray[Any]:
@@ -55,10 +54,10 @@ def parse_idx(stream: IO[bytes], name: str) -> npt.NDArray[Any]:
     """
     dtype, shape = _parse_header(stream, name)
     expected_bytes = math.prod(shape) * dtype.itemsize
-    if expected_bytes > _LIMIT_BYTES:
+    if expected_bytes > LIMIT_BYTES:
         raise BadData(
             f"{name} states the shape {shape}, {expected_bytes} bytes, but should state at most "
-            f"{_LIMIT_BYTES}: its header is damaged, get it again"
+            f"{LIMIT_BYTES}: its header is damaged, get it again"
         )
     values = stream.read(expected_bytes + 1)  # one more than stated shows a file that is too long
     if len(values) != expected_bytes:

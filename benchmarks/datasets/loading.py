@@ -18,9 +18,10 @@ from benchmarks.datasets.views import VIEWS, split_name
 from bn_impls.errors import BadData, UnknownName
 
 _TABLES = {table.name: table for table in (MNIST_5000, DIGITS)}
+_PACKAGED = (*_TABLES, PHOTOGRAPHS)
 
 DEFAULT_NAME = MNIST_5000.name
-NAMES = (*_TABLES, PHOTOGRAPHS, *EDITIONS)
+NAMES = (*_PACKAGED, *EDITIONS)
 WAY_OUT = (
     f"The data sets {', '.join(_TABLES)} and {PHOTOGRAPHS} come with packages of the suite; {', '.join(EDITIONS)} "
     "are fetched with --download, or read from a folder with --data-dir DIR; a name that ends in .h5 is an HDF5 file "
@@ -34,8 +35,9 @@ def refuse_useless_folder(name: str, folder: str) -> None:
 
     Raises:
         BadData: the data set of that name comes with a package, and is read from no folder.
+        UnknownName: what follows the data set's own name is no view.
     """
-    if name in _TABLES:
+    if split_name(name)[0] in _PACKAGED:
         raise BadData(
             f"got --data-dir {folder}, but the data set {name} comes with a package and is read from no folder: leave "
             f"it out, or name the data set that lies there with --dataset {'|'.join(EDITIONS)}|FILE.h5"
@@ -55,7 +57,7 @@ def load(
             either may be followed by views (``mnist+binary``).
         data_dir: folder that holds the files of a complete data set, directly or in a folder of its name; if
             given, the only place to look. None looks into the system's data sets and the cache. The packaged
-            ones (``mnist-5000``, ``digits``) have no use for it.
+            ones (``mnist-5000``, ``digits``, ``photographs``) have no use for it.
         allow_download: whether a data set that is found nowhere may be downloaded.
         cache_dir: where downloads are kept; None is `default_cache_dir`.
 

@@ -103,7 +103,7 @@ class RunFolder:
         """That of the run's beginning; a damaged file is as good as none."""
         try:
             stored = json.loads((self.path / ENVIRONMENT).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return stored if isinstance(stored, dict) else {}
 

@@ -111,7 +111,7 @@ def kept(path: Path) -> dict[str, float]:
     """
     try:
         stored = json.loads((path / LEDGER).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
         return {}

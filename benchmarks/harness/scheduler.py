@@ -26,13 +26,13 @@ from benchmarks.harness.jsonlines import replaced
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.progress import Display
 from benchmarks.harness.workers import STARTING_S, WorkerSettings
+from benchmarks.statuses import LASTING
 from bn_impls.errors import BadRunFolder
 from bn_impls.isolation.process import WorkerLost, WorkerProcess
 from bn_impls.registry import Descriptor
 
 NUMPY_PRODUCTS = ("OPENBLAS", "VECLIB_MAXIMUM")  # not MKL: PyTorch takes the number of all its threads from MKL's
 SCRATCH = "SCRATCH"
-LASTING = ("ok", "disagrees", "unsupported", "not_installed", "no_device")
 
 
 @contextmanager

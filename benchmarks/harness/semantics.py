@@ -89,6 +89,6 @@ def known(folder: RunFolder) -> dict[str, Any]:
     try:
         stored = json.loads((folder.path / SEMANTICS).read_bytes())
         answers = dict(stored["answers"]) if stored["schema"] == SCHEMA else {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return answers

@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.report.calibration import read_calibration
 from benchmarks.report.run import AXES, STATUSES, Plan, Planned, Record, Run
 from benchmarks.report.semantics import read_semantics
+from benchmarks.statuses import LASTING
 from bn_impls.errors import BadRunFolder
 
 SCHEMA = 1
@@ -58,7 +59,7 @@ def read_run(folder: Path) -> Run:
 def _read_plan(path: Path, damage: list[str]) -> Plan:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadRunFolder(f"{path} cannot be read: {error}. {WAY_OUT}") from error
     if not isinstance(content, dict) or not isinstance(content.get("cases"), list):
         raise BadRunFolder(f"{path} is no plan: it has no list `cases`. {WAY_OUT}")
@@ -99,7 +100,8 @@ def _read_records(path: Path, damage: list[str]) -> dict[str, Record]:
         if record is None:
             damage.append(f"records.jsonl, line {number}: skipped, {why}")
             continue
-        if record.case_id in records:
+        before = records.get(record.case_id)
+        if before is not None and before.status in LASTING:  # else a resumed run has tried the case again
             damage.append(f"records.jsonl, line {number}: a second record of {record.case_id}; the later one counts")
         records[record.case_id] = record
     return records
@@ -175,7 +177,7 @@ def _in_plan_order(records: dict[str, Record], plan: Plan) -> tuple[Record, ...]
 def _read_object(path: Path, damage: list[str]) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         damage.append(f"{path.name}: not read ({error.__class__.__name__})")
         return {}
     if not isinstance(content, dict):

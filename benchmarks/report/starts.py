@@ -68,7 +68,7 @@ def _lines(path: Path) -> list[dict[str, object]]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             line = json.loads(text) if IMPORT in text else None
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict):
             found.append(line)

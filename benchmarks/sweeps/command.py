@@ -16,6 +16,7 @@ from rich.console import Console
 
 from benchmarks import datasets
 from benchmarks.cases import Case
+from benchmarks.datasets.loading import refuse_useless_folder
 from benchmarks.datasets.placing import placed
 from benchmarks.harness.environment import describe, usable_cores
 from benchmarks.harness.folder import RunFolder
@@ -114,6 +115,7 @@ def _fill(options: argparse.Namespace) -> None:
 
     Raises:
         BadConfiguration: options contradict each other.
+        BadData: a folder is given for a data set that is read from none.
     """
     given = [name for name in PLANNED if getattr(options, name) is not None]
     if options.resume and given:
@@ -127,6 +129,8 @@ def _fill(options: argparse.Namespace) -> None:
             setattr(options, name, default)
     data = placed(options.dataset, options.data_dir)
     options.dataset, options.data_dir = data["dataset"], data.get("data_dir")
+    if options.data_dir is not None:
+        refuse_useless_folder(options.dataset, options.data_dir)
     _refuse_together(options, options.timed)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.cases import Case
 from benchmarks.harness.folder import RunFolder
 from benchmarks.harness.progress import Display
-from benchmarks.harness.scheduler import LASTING
+from benchmarks.statuses import LASTING
 from benchmarks.sweeps.executor import Ended, Result
 from bn_impls.errors import BadRunFolder
 

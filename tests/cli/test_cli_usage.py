@@ -118,6 +118,20 @@ def test_a_compressed_data_file_that_is_cut_is_refused_too(tmp_path: Path, bn_be
     refused(done, f"{IDX[0]}.gz")
 
 
+def test_data_with_nan_are_refused_before_anything_runs(tmp_path: Path, bn_bench: Any, refused: Any) -> None:
+    """One value of an HDF5 file is enough to spoil every training."""
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file["x"] = [[0.5, float("nan")]] + [[0.0, 1.0]] * 19
+        file["y"] = [0, 1] * 10
+    done = bn_bench(
+        "run", "--quick", "--axes", "convergence", "--dataset", tmp_path / "own.h5",
+        "--implementations", "numpy-reference", "--output", tmp_path / "run",
+    )  # fmt: skip
+    refused(done, "own.h5: x has 1 values that are NaN or infinite, but should have none: clean them")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
     """A folder that holds ``bn_impls`` alone, as an installed wheel does."""

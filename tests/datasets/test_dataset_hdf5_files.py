@@ -53,6 +53,10 @@ def test_inputs_and_labels_come_back_in_our_dtypes(write: Write) -> None:
         ({"x": np.array([[0, 255]], np.uint8), "y": [0]}, "x goes from 0 to 255.*divide bytes by 255"),
         ({"x": [[0.0], [1.0]], "y": [0]}, r"x of shape \(2, 1\) and y of shape \(1,\)"),
         ({"x": [0.0, 1.0], "y": [0, 1]}, r"x of shape \(2,\)"),
+        ({"x": 0.5, "y": [0]}, r"x of shape \(\) and y of shape \(1,\), but should have x of shape \(n, \.\.\.\)"),
+        ({"x": [[1.0]], "y": 0}, r"y has shape \(\), but should be \(n,\)"),
+        ({"x": h5py.Empty("f8"), "y": [0]}, "x has no shape and no values, but should be an array"),
+        ({"x": [[1.0]], "y": h5py.Empty("i8")}, "y has no shape and no values, but should be an array"),
         ({"x": np.zeros((0, 2)), "y": [0]}, r"x has shape \(0, 2\)"),
         ({"x": [[1.0]], "y": [[0, 1]]}, r"y has shape \(1, 2\).*one-hot y\.argmax\(1\)"),
         ({"x": [[1.0]], "y": [-1]}, r"y\[0\] is -1, but should be a class number"),
@@ -68,6 +72,29 @@ def test_values_that_are_not_data_are_refused(write: Write, arrays: dict[str, An
     path = write(**arrays)
     with pytest.raises(BadData, match=message):
         read_hdf5(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "message"),
+    [
+        (
+            (10**6, 10**6),
+            (1000, 1000),
+            r"announces the shape \(1000000, 1000000\) of float64, 8000000000000 bytes, but",
+        ),
+        ((20, 4), (20, 4), r"announces the shape \(20, 4\), but holds no values: write them into the file"),
+        ((20, 4), None, r"announces the shape \(20, 4\), but holds no values"),
+    ],
+)
+def test_values_that_were_never_written_are_not_made_up(
+    tmp_path: Path, shape: tuple[int, ...], chunks: tuple[int, ...] | None, message: str
+) -> None:
+    """HDF5 fills them with zeros, however many a file of a kilobyte announces."""
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file.create_dataset("x", shape, np.float64, chunks=chunks)
+        file["y"] = [0]
+    with pytest.raises(BadData, match=message):
+        read_hdf5(tmp_path / "own.h5")
 
 
 def test_a_group_in_place_of_an_array_is_refused(tmp_path: Path) -> None:
@@ -103,6 +130,15 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own.h5").write_bytes(b"not HDF5")
     with pytest.raises(BadData, match="cannot be read as HDF5"):
         read_hdf5(tmp_path / "own.h5")
+
+
+@pytest.mark.parametrize("mark", [b"HEAP", b"TREE", b"SNOD", b"y\0"])
+def test_damaged_structure_is_refused(write: Write, mark: bytes) -> None:
+    """Of the file's own tables; the library raises other errors than over a file that is none of its own."""
+    path = write(x=[[1.0]], y=[0])
+    path.write_bytes(path.read_bytes().replace(mark, b"\xff" * len(mark)))
+    with pytest.raises(BadData, match=r"own\.h5 cannot be read as HDF5"):
+        read_hdf5(path)
 
 
 def test_a_missing_file_is_an_error_with_its_path(tmp_path: Path) -> None:

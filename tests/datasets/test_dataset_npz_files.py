@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 
@@ -71,6 +73,34 @@ def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "file.npz", "w") as archive:
         archive.writestr("x.npy", b"\x93NUMPY\x01\x00nonsense")
     with pytest.raises(BadData, match=r"file\.npz"):
+        read_npz(tmp_path / "file.npz", ("x",))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((10**13,), "claims 10000000000000 bytes, but 8 follow"),
+        ((10**30,), f"claims {10**30} bytes, but 8 follow"),
+        ((7,), "claims 7 bytes, but 8 follow"),
+    ],
+)
+def test_a_header_that_does_not_fit_its_values_is_refused(tmp_path: Path, shape: tuple[int], message: str) -> None:
+    """Before memory is asked for that the file cannot fill."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(tmp_path / "file.npz", "w") as archive:
+        archive.writestr("x.npy", stream.getvalue() + bytes(8))
+    with pytest.raises(BadData, match=rf"file\.npz holds an array that is .*{message}"):
+        read_npz(tmp_path / "file.npz", ("x",))
+
+
+def test_a_directory_that_announces_more_than_any_data_set_is_refused(tmp_path: Path) -> None:
+    """A compressed array can be a thousand times as long as the file."""
+    np.savez_compressed(tmp_path / "file.npz", x=np.zeros(8, np.uint8))
+    content = (tmp_path / "file.npz").read_bytes()
+    size = content.rindex(b"PK\x01\x02") + 24  # of the uncompressed member, in the zip file's central directory
+    (tmp_path / "file.npz").write_bytes(content[:size] + struct.pack("<I", 3 << 30) + content[size + 4 :])
+    with pytest.raises(BadData, match=f"announces {3 << 30} bytes for x, but should have at most {1 << 30}"):
         read_npz(tmp_path / "file.npz", ("x",))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.cases import plan
 from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.semantics import known
 from benchmarks.settings import Settings
 from bn_impls.registry import describe
 
@@ -78,6 +79,19 @@ def test_a_line_that_is_no_record_is_damage_with_a_reason(line: bytes, why: str,
     (damage,) = folder.damage
     assert damage.startswith("records.jsonl line 2 was skipped: ")
     assert why in damage
+    folder.close()
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "[" * 100_000])
+def test_a_damaged_environment_is_as_good_as_none(damaged: str, tmp_path: Path) -> None:
+    """A resumed run writes it anew, and so it does with what the probes observed."""
+    folder = RunFolder.create(tmp_path / "run", Settings())
+    for name in ("environment.json", "semantics.json"):
+        (folder.path / name).write_text(damaged)
+    folder.add_sitting({"commit": "abc", "versions": {"numpy": "2"}})
+    stored = json.loads((folder.path / "environment.json").read_text())
+    assert (stored["commit"], len(stored["sittings"])) == ("abc", 1)
+    assert known(folder) == {}
     folder.close()
 
 

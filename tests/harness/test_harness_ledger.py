@@ -94,7 +94,9 @@ def test_a_resumed_run_adds_its_sittings(clock: Clock, folder: RunFolder) -> Non
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema": 2, "wall_s": 5}', '{"schema": 1, "wall_s": "long"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[" * 100_000, '{"schema": 2, "wall_s": 5}', '{"schema": 1, "wall_s": "long"}']
+)
 def test_a_damaged_ledger_is_as_good_as_none(folder: RunFolder, text: str) -> None:
     """The run begins to count anew."""
     (folder.path / LEDGER).write_text(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks.datasets import NAMES
 from benchmarks.settings import AXES, OPTIONS, TOP_UP_MIN, Settings, add_options
-from bn_impls.errors import BadConfiguration, BadData
+from bn_impls.errors import BadConfiguration, BadData, UnknownName
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -32,10 +33,29 @@ def test_what_is_left_out_has_its_default() -> None:
 
 
 def test_a_folder_for_a_data_set_that_comes_with_a_package_is_refused() -> None:
-    """Not ignored, also where the data set is the default."""
+    """Not ignored, also where the data set is the default, or a view of it is asked for."""
     with pytest.raises(BadData, match=r"mnist-5000 comes with a package and is read from no folder: .* mnist\|"):
         Settings.from_options(parsed("--data-dir", "d"))
+    for name in ("mnist-5000+small", "digits+halves", "photographs"):
+        with pytest.raises(BadData, match=f"the data set {re.escape(name)} comes with a package"):
+            Settings.from_options(parsed("--data-dir", "d", "--dataset", name))
+    with pytest.raises(UnknownName, match="unknown view of a data set 'smal': did you mean small"):
+        Settings.from_options(parsed("--data-dir", "d", "--dataset", "mnist+smal"))
+    assert Settings.from_options(parsed("--data-dir", "d", "--dataset", "mnist+small")).dataset == "mnist+small"
     assert Settings.from_options(parsed("--data-dir", "d", "--dataset", "mnist")).dataset == "mnist"
+
+
+def test_networks_that_nothing_would_train_are_refused() -> None:
+    """Unknown ones on any axes, known ones where convergence is left out."""
+    for axes in ("throughput", "convergence"):
+        with pytest.raises(UnknownName, match="unknown network '0005': did you mean 000 or"):
+            Settings.from_options(parsed("--axes", axes, "--networks", "004,0005"))
+    with pytest.raises(
+        BadConfiguration, match="got --networks 001,004 with --axes agreement,throughput, but only conv"
+    ):
+        Settings.from_options(parsed("--axes", "throughput,agreement", "--networks", "001,004"))
+    for axes in ([], ["--axes", "throughput,convergence"]):
+        assert Settings.from_options(parsed("--networks", "001,004", *axes)).networks == ("001", "004")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.report import draw
 from benchmarks.report.reading import read_run
+from benchmarks.report.starts import read_starts
 from bn_impls.cli import main
 from bn_impls.errors import BadRunFolder
 from tests.report.synthetic import agreement, layer_case, throughput, write_run
@@ -54,7 +55,7 @@ def test_a_truncated_last_line_is_reported_and_the_rest_kept(folder: Path) -> No
         (b"[1, 2]\n", "it is a list, but should be an object"),
         (b'"text"\n', "it is a str, but should be an object"),
         (b'{"hello": 1}\n', "it has no `case_id`"),
-        (b"[" * 100_000 + b"\n", "it is"),
+        (b"[" * 100_000 + b"\n", "it is nested too deeply"),
     ],
 )
 def test_a_foreign_line_is_reported_with_its_number(folder: Path, line: bytes, why: str) -> None:
@@ -89,14 +90,23 @@ def test_blank_lines_are_no_damage(folder: Path) -> None:
     assert read_run(folder).damage == []
 
 
-def test_of_two_records_of_a_case_the_later_counts(folder: Path) -> None:
-    """And the page says that there were two."""
+@pytest.mark.parametrize(
+    ("earlier", "damaged"),
+    [(status, True) for status in ("ok", "disagrees", "unsupported", "not_installed", "no_device")]
+    + [(status, False) for status in ("failed", "crashed", "timed_out", "out_of_memory")],
+)
+def test_of_two_records_of_a_case_the_later_counts(folder: Path, earlier: str, damaged: bool) -> None:
+    """As a resumed run leaves them, which tries again what did not last; any other second one is damage."""
     again = json.dumps(agreement("a", 0.5)).encode() + b"\n"
-    edit_lines(folder, lambda lines: [*lines, again])
+    edit_lines(
+        folder,
+        lambda lines: [lines[0].replace(b'"status": "ok"', f'"status": "{earlier}"'.encode()), *lines[1:], again],
+    )
     run = read_run(folder)
     assert len(run.records) == 3
-    assert run.records[0].number("worst_error_over_bound") == 0.5
-    assert "a second record" in run.damage[0]
+    assert (run.records[0].status, run.records[0].number("worst_error_over_bound")) == ("ok", 0.5)
+    told = f"records.jsonl, line 4: a second record of {run.records[0].case_id}; the later one counts"
+    assert run.damage == ([told] if damaged else [])
 
 
 @pytest.mark.parametrize("schema", [2, "1", None, True])
@@ -123,7 +133,10 @@ def test_an_empty_or_foreign_folder_is_refused(folder: Path, missing: str) -> No
         draw(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"[]", b'{"schema": 1}', b'{"schema": 1, "cases": 3}'])
+NESTED = b"[" * 100_000  # deeper than Python's parser goes
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"[]", b'{"schema": 1}', b'{"schema": 1, "cases": 3}', NESTED])
 def test_a_plan_that_is_none_is_refused(folder: Path, content: bytes) -> None:
     """Without a plan nothing can be accounted for."""
     (folder / "plan.json").write_bytes(content)
@@ -137,7 +150,7 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         draw(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b"\xff", NESTED])
 def test_a_missing_or_damaged_environment_is_not_fatal(folder: Path, content: bytes | None) -> None:
     """The page says `not recorded` instead."""
     (folder / "environment.json").unlink()
@@ -145,6 +158,21 @@ def test_a_missing_or_damaged_environment_is_not_fatal(folder: Path, content: by
         (folder / "environment.json").write_bytes(content)
     assert read_run(folder).damage[0].startswith("environment.json: not read")
     assert "not recorded" in draw(folder).page.read_text()
+
+
+@pytest.mark.parametrize("name", ["environment", "machine", "ledger", "semantics", "calibration"])
+def test_a_file_beside_the_records_that_is_nested_too_deeply_is_named(folder: Path, name: str) -> None:
+    """Each is read by the same parser; the report is drawn without it."""
+    (folder / f"{name}.json").write_bytes(NESTED)
+    assert [told.split(" (")[0] for told in read_run(folder).damage] == [f"{name}.json: not read"]
+
+
+def test_a_pass_that_is_nested_too_deeply_tells_of_no_start(folder: Path) -> None:
+    """The lines after it do."""
+    run = read_run(folder)
+    told = {"case_id": run.records[0].case_id, "round": 0, "start_cpu_s": 1.5}
+    (folder / "passes.jsonl").write_bytes(b'{"start_cpu_s": ' + NESTED + b"\n" + json.dumps(told).encode())
+    assert read_starts(run) == {"a": {0: 1.5}}
 
 
 def test_records_come_in_the_order_of_the_plan(folder: Path) -> None:

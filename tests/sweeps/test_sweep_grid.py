@@ -63,6 +63,7 @@ def test_a_document_s_own_values_stand_where_nothing_is_varied() -> None:
         (["--set", "epsilon=-1"], "got --set epsilon=-1, but should be a number of 0 or more"),
         (["--set", "kernels=-3"], "got --set kernels=-3, but should be glorot, he or a standard deviation"),
         (["--networks", "999"], "unknown network '999'"),
+        (["--dataset", "digits+halves", "--data-dir", "d"], "comes with a package and is read from no folder"),
         (["--implementations", "kears"], "did you mean keras"),
         (["--timed", "--jobs", "2"], "what shares a machine is not timed"),
         (["--ray", "127.0.0.1:1"], "nothing answers there"),
