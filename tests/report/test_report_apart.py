@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.pages.readme import COLUMNS
 from benchmarks.report.document import Table
 from benchmarks.report.drawing import compose
 from benchmarks.report.markdown import write_markdown
@@ -82,3 +83,15 @@ def test_a_run_whose_agreement_cases_all_failed_measured_none(view_of: Build) ->
     text = write_markdown(compose(view_of(record("agreement", "a", layer_case(), "crashed", reason="SIGSEGV"))))
     assert "No agreement case was measured in this run, so it cannot tell." in text
     assert "Not measured in this run: agreement, " in text
+
+
+def test_all_agree_only_in_what_is_counted(view_of: Build) -> None:
+    """Beside a wrong second order and wrong replicas; the README's figure is of the same cases."""
+    view = view_of(
+        agreement("a", 0.25), agreement("b"), second("a", "disagrees"), replica("b", True, "disagrees"), *unusual("a")
+    )
+    assert (
+        "All 2 **agree** in every case of outputs, first-order gradients and moving statistics on one device. "
+    ) in write_markdown(compose(view))
+    (figures,) = [cell for title, cell in COLUMNS if title == "float32 cases that agree, worst error"]
+    assert figures(view, "a") == "1 of 1, 0.25"

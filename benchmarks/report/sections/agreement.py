@@ -10,7 +10,7 @@ from benchmarks.report.document import enumerate_spans, link, name, say, strong,
 from benchmarks.report.errors import Worst, grouped, severity
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
-from benchmarks.report.sections.apart import only_apart
+from benchmarks.report.sections.apart import every_case, only_apart
 from benchmarks.report.sections.conditioning import conditioning
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
@@ -87,9 +87,10 @@ def _verdicts(view: View) -> list[Block]:
         return [bullets([(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values()])]
     within = [name(one.implementation) for one in right if one.over_bound is not None and one.over_bound <= 1]
     told = say(
-        "{all} {verdict} in every case. {within} The table {link} has each error.",
+        "{all} {verdict} in {every_case}. {within} The table {link} has each error.",
         all=f"All {len(right)}" if not wrong else f"{len(right)} of {len(view.worst)}",
         verdict=verdict("agree", "good"),
+        every_case=every_case(view),
         within=say("Within the {link} in 32 and 64 bits on ordinary data: {who}.", link=link("bound", "#term-bound"),
                    who=enumerate_spans(within, 16)) if within else "None stays within the bound everywhere.",
         link=link("Errors in ulp", "#agreement-table"),

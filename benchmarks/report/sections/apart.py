@@ -8,7 +8,14 @@ from benchmarks.report.run import Record
 from benchmarks.report.view import View
 from benchmarks.report.wording import count
 
+COUNTED = "outputs, first-order gradients and moving statistics"
 Kind = tuple[str, str]  # in words, and the place of its table
+
+
+def every_case(view: View) -> str:
+    """What a verdict over several implementations speaks of."""
+    on_one = " on one device" if view.replicas else ""
+    return f"every case of {COUNTED}{on_one}"
 
 
 def only_apart(view: View) -> Rich:
