@@ -13,6 +13,7 @@ from benchmarks.report.markdown import inline
 from benchmarks.report.reading import read_run
 from benchmarks.report.run import Record
 from benchmarks.report.sections.advice import advise, sentence
+from benchmarks.report.sections.apart import COUNTED
 from benchmarks.report.sections.noise import noise_floor
 from benchmarks.report.speeds import Group, Speed
 from benchmarks.report.view import View, look
@@ -45,8 +46,9 @@ def results() -> str:
     intro = (
         f"From the records of [one run](reports/published/report.md) on {where['cores']} cores of an "
         f"{where['cpu_model']}, with {versions}{load(view)}; `bn-bench run` makes the same table for your machine. "
-        "Errors are the worst of all float32 cases, `numpy-reference`'s too, over what the dtype must cost. Step times "
-        "are the report's, the shortest per call of any process. In brackets stands how many times as long as "
+        f"Errors are the worst of all float32 cases of {COUNTED}, `numpy-reference`'s too, over what the dtype must "
+        "cost; second-order gradients and unusual batches stand apart, in the report. Step times are the report's, the "
+        "shortest per call of any process. In brackets stands how many times as long as "
         f"`{view.speeds.baseline}` it takes, a mean over rounds of fresh processes, and so not the quotient of two "
         "shortest times; with the report's 95 % interval, which holds for all rows of a column at once and so is wider "
         "than the advice's, which holds for one framework's choices; and its verdict. Where the report does not trust "

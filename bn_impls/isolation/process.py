@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from bn_impls.isolation.lines import decode, encode
+from bn_impls.isolation.oom import OomKills
 from bn_impls.isolation.variables import with_temporary_folder
 
-OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 ENDING_S = 5.0  # longest time between a worker's last reply and its end
 FRAME = re.compile(r'  File "(?:.*[\\/])?([^\\/"]+)", line (\d+) in (.+)')
 LOOK_AGAIN_S = 1.0  # where the system cannot say at once that a process has ended
@@ -49,7 +49,7 @@ class WorkerProcess:
         """
         self.log = log
         self._temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=log.parent))
-        self._oom_kills = _oom_kills()
+        self._oom_kills = OomKills.now()
         with open(log, "wb") as stream:
             self.process = subprocess.Popen(
                 # -P: a folder `benchmarks` where the user stands must not stand in for ours
@@ -143,7 +143,7 @@ class WorkerProcess:
         self.close()
         words = _last_words(self.log)
         said = f"; its last words: {words}" if words else ""
-        if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
+        if code == -signal.SIGKILL and self._oom_kills.more():
             return WorkerLost("out_of_memory", f"the kernel killed the process for memory{said}")
         if code < 0:
             return WorkerLost("crashed", f"the process was ended by {_signal_name(-code)}{said}")
@@ -163,15 +163,6 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 stream.close()
         shutil.rmtree(self._temporary, ignore_errors=True)
-
-
-def _oom_kills() -> int:
-    """How often the kernel has killed for memory in this control group; 0 where that cannot be read."""
-    try:
-        lines = OOM_EVENTS.read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _signal_name(number: int) -> str:

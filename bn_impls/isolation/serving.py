@@ -22,6 +22,12 @@ from typing import Any, BinaryIO
 from bn_impls.errors import BnBenchError
 from bn_impls.isolation.lines import encode
 
+MEMORY_ERRORS = ("ResourceExhaustedError", "OutOfMemoryError")  # TensorFlow's; PyTorch's on a GPU
+MEMORY_WORDS = (  # of errors whose type does not tell
+    "DefaultCPUAllocator: can't allocate memory",  # PyTorch on a CPU: a RuntimeError
+    "RESOURCE_EXHAUSTED: Out of memory",  # JAX: a JaxRuntimeError
+)
+
 
 def serve(server: object, parent: int) -> None:
     """Answer requests until standard input ends.
@@ -73,10 +79,16 @@ def _guarded(act: Callable[..., dict[str, Any]], request: Mapping[str, Any]) -> 
 
 def _row_of(error: Exception) -> dict[str, Any]:
     kind = type(error).__name__
-    out_of_memory = isinstance(error, MemoryError) or kind in ("ResourceExhaustedError", "OutOfMemoryError")
     first_line = (str(error).splitlines() or ["no message"])[0][:500]
     place = "" if isinstance(error, BnBenchError) else _place(error)
-    return {"status": "out_of_memory" if out_of_memory else "failed", "reason": f"{kind}: {first_line}{place}"}
+    status = "out_of_memory" if _is_of_memory(error) else "failed"
+    return {"status": status, "reason": f"{kind}: {first_line}{place}"}
+
+
+def _is_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ in MEMORY_ERRORS:
+        return True
+    return any(words in str(error) for words in MEMORY_WORDS)
 
 
 def _place(error: Exception) -> str:

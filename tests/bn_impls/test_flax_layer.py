@@ -16,6 +16,8 @@ pytest.importorskip("orbax.checkpoint", reason="Orbax is not installed")
 from bn_impls import flax_layer, jax_boundary  # noqa: E402
 from bn_impls.errors import BadCheckpoint  # noqa: E402
 from bn_impls.interface import Configuration, Layer, NoDevice, Unsupported  # noqa: E402
+from bn_impls.isolation.lines import decode  # noqa: E402
+from bn_impls.isolation.serving import _guarded  # noqa: E402
 
 FLOAT64 = 2.0**-52
 SETTINGS = Configuration(
@@ -186,3 +188,9 @@ def test_a_damaged_list_of_digests_is_refused(content: str, tmp_path: Path) -> N
     (tmp_path / "sha256.json").write_text(content)
     with pytest.raises(BadCheckpoint):
         layer.formats["orbax"].restore(tmp_path)
+
+
+def test_what_no_memory_can_hold_is_out_of_memory() -> None:
+    """JAX raises a JaxRuntimeError; 400 TB are beyond the address space, so that no machine grants them."""
+    reply = decode(_guarded(lambda: {"shape": jax.numpy.zeros(10**14).shape}, {}))
+    assert (reply["status"], reply["reason"].split(":")[0]) == ("out_of_memory", "JaxRuntimeError")

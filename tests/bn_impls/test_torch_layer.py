@@ -17,6 +17,8 @@ pytest.importorskip("safetensors", reason="safetensors is not installed")
 from bn_impls import torch_boundary, torch_layer  # noqa: E402
 from bn_impls.errors import BadCheckpoint  # noqa: E402
 from bn_impls.interface import Configuration, Layer, NoDevice, Unsupported  # noqa: E402
+from bn_impls.isolation.lines import decode  # noqa: E402
+from bn_impls.isolation.serving import _guarded  # noqa: E402
 
 FLOAT64 = 2.0**-52
 TINY = 1e-300  # PyTorch takes no 0; 1 + TINY is 1
@@ -255,3 +257,9 @@ def test_the_twin_for_inference_shares_the_state() -> None:
     module(torch.tensor(TWO_VALUES))
     assert twin.running_mean.tolist() == [0.5]
     assert (module.training, twin.training) == (True, False)
+
+
+def test_what_no_memory_can_hold_is_out_of_memory() -> None:
+    """PyTorch raises a RuntimeError on a CPU; 4 PB are beyond the address space, so that no machine grants them."""
+    reply = decode(_guarded(lambda: {"shape": torch.empty(10**15).shape}, {}))
+    assert (reply["status"], reply["reason"].split(":")[0]) == ("out_of_memory", "RuntimeError")

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import os
 import platform
+import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks.harness.workers import CHECKOUT
 
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of a second
+CELL = re.compile(r"([\d,.]+)(?: +\([^)]*\))?")  # of pytest-benchmark's table; how many times the best in brackets
 SMALL = ("--quick", "--dataset", "digits", "--threads", "1")
 Done = subprocess.CompletedProcess[str]
 
@@ -62,20 +68,45 @@ def shown(benchmarked: Done, place: Path) -> dict[str, dict[str, Any]]:
     return {entry["extra_info"]["case_id"]: entry for entry in content["benchmarks"]}
 
 
+def seconds(record: dict[str, Any]) -> list[float]:
+    """The samples of a record as pytest-benchmark should have them, in the order in which they were taken."""
+    if record["axis"] != "throughput":
+        return [ns / 1e9 for ns in record["samples"]["durations_ns"]]
+    return [ns / line["loops"] / 1e9 for line in record["samples"]["passes"] for ns in line["durations_ns"]]
+
+
+def tabled(text: str) -> dict[str, list[str]]:
+    """Name of a case -> its unit, Min and Median in the table that pytest-benchmark prints."""
+    found, unit = {}, ""
+    for line in text.splitlines():
+        if header := re.match(r"Name \(time in (\w+)\) +Min +Max +Mean +StdDev +Median ", line):
+            unit = header[1]
+        elif unit and (row := re.match(r"(bench_\w+\[\S+\]) +(.+)", line)):
+            cells = CELL.findall(row[2])
+            found[row[1]] = [unit, cells[0], cells[4]]
+    return found
+
+
+def assert_tabled(text: str, records: dict[str, dict[str, Any]], shown: dict[str, dict[str, Any]]) -> None:
+    """Every case that was measured stands in a table, its Min and Median rounded from the samples as one rounds."""
+    found = tabled(text)
+    assert found.keys() == {entry["name"] for entry in shown.values()}
+    for case_id, entry in shown.items():
+        unit, *cells = found[entry["name"]]
+        taken = seconds(records[case_id])
+        assert cells == [f"{of(taken) * UNITS[unit]:,.4f}" for of in (min, statistics.median)]
+
+
 def test_every_duration_arrives_bit_for_bit(
     records: dict[str, dict[str, Any]], shown: dict[str, dict[str, Any]]
 ) -> None:
     """One round a sample: ns over loops over 1e9, equal as floats, in the order in which they were taken."""
     speeds = 0
     for case_id, entry in shown.items():
-        record = records[case_id]
-        if record["axis"] == "throughput":
+        expected = seconds(records[case_id])
+        if records[case_id]["axis"] == "throughput":
             speeds += 1
-            lines = record["samples"]["passes"]
-            expected = [ns / line["loops"] / 1e9 for line in lines for ns in line["durations_ns"]]
             assert len(expected) == 27
-        else:
-            expected = [ns / 1e9 for ns in record["samples"]["durations_ns"]]
         assert entry["stats"]["data"] == expected
         assert entry["stats"]["min"] == min(expected)
         assert entry["stats"]["rounds"] == len(expected)
@@ -110,6 +141,13 @@ def test_rows_without_figures_are_no_benchmarks(
     assert "crashed: the process was ended by SIGSEGV" in benchmarked.stdout
 
 
+def test_the_table_holds_the_samples(
+    benchmarked: Done, records: dict[str, dict[str, Any]], shown: dict[str, dict[str, Any]]
+) -> None:
+    """To the four decimals that pytest-benchmark prints."""
+    assert_tabled(benchmarked.stdout, records, shown)
+
+
 def test_the_table_shows_the_cases_in_groups_of_what_is_comparable(benchmarked: Done) -> None:
     """The call style is left open in a group's name, since each implementation has its own."""
     assert "benchmark 'throughput:inference-32x32-float32-*-cpu'" in benchmarked.stdout
@@ -137,31 +175,56 @@ def _words(content: Any) -> set[str]:
     return {content} if isinstance(content, str) else set()
 
 
-def test_the_saved_run_can_be_compared(benchmarked: Done, place: Path) -> None:
-    """``pytest-benchmark compare`` reads what ``--benchmark-save`` wrote."""
-    (saved,) = (place / "storage").rglob("0001_first.json")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_benchmark", "--storage", str(place / "storage"), "compare", "0001"],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0
-    assert "numpy-reference-inference-32x32-float32-eager-cpu" in done.stdout
-    assert json.loads(saved.read_text())["benchmarks"]
-
-
-def test_the_saved_run_can_be_drawn_as_a_histogram(benchmarked: Done, place: Path) -> None:
-    """One SVG a group, by pytest-benchmark's own means."""
-    if importlib.util.find_spec("pygal") is None:
-        pytest.skip("pygal, which pytest-benchmark draws with, is not installed")
-    done = subprocess.run(
+def compare(place: Path, *options: str) -> Done:
+    """``pytest-benchmark compare`` of what ``--benchmark-save`` wrote, in groups as the run had them."""
+    return subprocess.run(
         [
             sys.executable, "-m", "pytest_benchmark", "--storage", str(place / "storage"), "compare", "0001",
-            "--group-by", "group", "--histogram", str(place / "drawn"),
+            "--group-by", "group", *options,
         ],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
+
+
+def test_the_saved_run_can_be_compared(
+    records: dict[str, dict[str, Any]], shown: dict[str, dict[str, Any]], place: Path
+) -> None:
+    """``pytest-benchmark compare`` shows the samples in its table, and has them to the last bit in its CSV."""
+    done = compare(place, f"--csv={place / 'compared.csv'}")
     assert done.returncode == 0
-    assert "<svg" in next(place.glob("drawn*throughput*.svg")).read_text()
+    assert_tabled(done.stdout, records, shown)
+    with open(place / "compared.csv", newline="") as stream:
+        rows = {row["name"]: (float(row["min"]), float(row["median"])) for row in csv.DictReader(stream)}
+    taken = {entry["fullname"]: seconds(records[case_id]) for case_id, entry in shown.items()}
+    assert rows == {name: (min(values), statistics.median(values)) for name, values in taken.items()}
+
+
+def test_the_saved_run_can_be_drawn_as_a_histogram(
+    records: dict[str, dict[str, Any]], shown: dict[str, dict[str, Any]], place: Path
+) -> None:
+    """One SVG a group, by pytest-benchmark's own means; each box holds the samples of its case."""
+    if importlib.util.find_spec("pygal") is None:
+        pytest.skip("pygal, which pytest-benchmark draws with, is not installed")
+    done = compare(place, "--histogram", str(place / "drawn"))
+    assert done.returncode == 0
+    drawn = dict(map(boxes, place.glob("drawn*.svg")))
+    assert {group for group, _ in drawn} == {entry["group"] for entry in shown.values()}
+    for (group, unit), found in drawn.items():
+        taken = [seconds(records[case_id]) for case_id, entry in shown.items() if entry["group"] == group]
+        expected = [[f"{of(values) * UNITS[unit]:.4f}" for of in (min, statistics.median, max)] for values in taken]
+        assert sorted(found) == sorted(expected)
+
+
+def boxes(path: Path) -> tuple[tuple[str, str], list[list[str]]]:
+    """The group and the unit that a histogram names, and Min, Median and Max of each of its boxes."""
+    name = "{http://www.w3.org/2000/svg}"
+    root = ElementTree.parse(path).getroot()
+    (title,) = [text for node in root.iter(f"{name}title") if (text := str(node.text)).startswith("Speed in ")]
+    heading = re.fullmatch(r"Speed in \w+ \((\w+)\) of (.+)", title)
+    assert heading
+    values = [str(node.text) for node in root.iter(f"{name}desc") if node.get("class") == "value"]
+    figures = [dict(line.split(": ") for line in value.splitlines()) for value in values]
+    return (heading[2], heading[1]), [[box[key] for key in ("Min", "Median", "Max")] for box in figures]
 
 
 def test_only_the_selected_cases_run(benchmarked: Done, records: dict[str, dict[str, Any]]) -> None:

@@ -95,9 +95,10 @@ def test_agreement_is_a_yes_with_the_largest_error(view_of: Build) -> None:
 def test_a_disagreement_is_a_no_by_name(view_of: Build) -> None:
     """In the answer, in the section, and among the warnings."""
     view = view_of(agreement("a"), agreement("b", 12, "disagrees", reason="moving_variance: 12 times the bound"))
-    assert "No: b computed something else than the float64 reference; 1 of 2 implementations agrees in every case." in (
-        sentences(answer.build(view))
-    )
+    assert (
+        "No: b computed something else than the float64 reference; 1 of 2 implementations agrees in every case of "
+        "outputs, first-order gradients and moving statistics."
+    ) in sentences(answer.build(view))
     told = sentences(agreements.build(view))
     assert "b disagrees in 1 of 1 case (dense 32×32): moving_variance: 12 times the bound." in told  # noqa: RUF001
     assert any("b disagrees with the reference in 1 of 1 case" in plain(warning) for warning in warnings(view))
@@ -378,7 +379,10 @@ def test_many_of_a_kind_are_counted_not_listed(view_of: Build) -> None:
     assert [sentence.split("-")[0] for sentence in listed] == ["wrong"] * 7
     told = sentences(agreements.build(view))
     assert any(
-        one.startswith("13 of 20 agree in every case. Within the bound in 32 and 64 bits on ordinary data: right-0, ")
+        one.startswith(
+            "13 of 20 agree in every case of outputs, first-order gradients and moving statistics. Within the bound in "
+            "32 and 64 bits on ordinary data: right-0, "
+        )
         for one in told
     )
 

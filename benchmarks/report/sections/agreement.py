@@ -10,6 +10,7 @@ from benchmarks.report.document import enumerate_spans, link, name, say, strong,
 from benchmarks.report.errors import Worst, grouped, severity
 from benchmarks.report.parameters import shared, varying
 from benchmarks.report.run import Record
+from benchmarks.report.sections.apart import every_case, only_apart
 from benchmarks.report.sections.conditioning import conditioning
 from benchmarks.report.sections.conventions import conventions
 from benchmarks.report.sections.dots import dots
@@ -47,31 +48,35 @@ COLUMNS = {
 def build(view: View) -> Section:
     """The section."""
     records = view.agreements
-    if not records:
+    if not view.measured("agreement"):
         nothing = say("No agreement case was measured in this run, so no speed is shown either.")
         return Section("agreement", "Agreement", (Paragraph(nothing, "note"),))
     lead = say(
         "Does it compute what the float64 reference computes? An error is that of the worst element in the worst step. "
         "It is graded against a {bound}, what a good evaluation in the same dtype must be allowed; it is wrong only "
-        "beyond a {limit}, what rounding explains at all. Tables give errors in {ulp}, the spacing of the dtype's "
-        "numbers.",
+        "beyond a {limit}, what rounding explains at all.{tables}",
         bound=link("bound", "#term-bound"),
         limit=link("limit", "#term-limit"),
-        ulp=link("ulp", "#term-ulp"),
+        tables=say(" Tables give errors in {ulp}, the spacing of the dtype's numbers.", ulp=link("ulp", "#term-ulp"))
+        if records
+        else "",
     )
     blocks: list[Block] = [
         Paragraph(lead),
-        *_verdicts(view),
-        *dots(view, records),
+        *([*_verdicts(view), *dots(view, records)] if records else [_only_apart(view)]),
         *conditioning(view),
         *sixteen_bits(view),
         *second_order(view),
         *replicas(view),
-        _table(view, records),
+        *([_table(view, records)] if records else []),
         *conventions(view),
         *explanations(view),
     ]
     return Section("agreement", "Agreement", tuple(blocks))
+
+
+def _only_apart(view: View) -> Paragraph:
+    return Paragraph(say("Of agreement, this run measured only {what}.", what=only_apart(view)), "note")
 
 
 def _verdicts(view: View) -> list[Block]:
@@ -82,9 +87,10 @@ def _verdicts(view: View) -> list[Block]:
         return [bullets([(len(worst.disagreeing), _sentence(view, worst)) for worst in view.worst.values()])]
     within = [name(one.implementation) for one in right if one.over_bound is not None and one.over_bound <= 1]
     told = say(
-        "{all} {verdict} in every case. {within} The table {link} has each error.",
+        "{all} {verdict} in {every_case}. {within} The table {link} has each error.",
         all=f"All {len(right)}" if not wrong else f"{len(right)} of {len(view.worst)}",
         verdict=verdict("agree", "good"),
+        every_case=every_case(view),
         within=say("Within the {link} in 32 and 64 bits on ordinary data: {who}.", link=link("bound", "#term-bound"),
                    who=enumerate_spans(within, 16)) if within else "None stays within the bound everywhere.",
         link=link("Errors in ulp", "#agreement-table"),

@@ -11,6 +11,7 @@ from benchmarks.report.errors import severity
 from benchmarks.report.kinds import measured_kinds, where, wrong_kinds
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advice
+from benchmarks.report.sections.apart import every_case, only_apart
 from benchmarks.report.sections.conventions import differing
 from benchmarks.report.sections.glance import glance
 from benchmarks.report.sections.machine_watch import unquiet
@@ -53,8 +54,10 @@ def _quick() -> Rich:
 
 def _same(view: View) -> Rich:
     """Whether all compute what the reference computes."""
+    if not view.measured("agreement"):
+        return say("No agreement case was measured in this run, so it cannot tell.")
     if not view.worst:
-        return say("This run holds no agreement case, so it cannot tell.")
+        return say("This run cannot tell: of agreement, it measured only {what}.", what=only_apart(view))
     wrong = [who for who, worst in view.worst.items() if worst.disagreeing]
     total = count(len(view.worst), "implementation")
     if wrong:
@@ -63,7 +66,7 @@ def _same(view: View) -> Rich:
             "{no}: {who} computed something else than the float64 reference; {rest}.",
             no=verdict("No", "bad"),
             who=enumerate_spans([name(who) for who in wrong], 4),
-            rest=f"{right} of {total} {'agrees' if right == 1 else 'agree'} in every case",
+            rest=f"{right} of {total} {'agrees' if right == 1 else 'agree'} in {every_case(view)}",
         )
     second_order = _wrong_second_orders(view)
     cases = count(sum(len(worst.records) for worst in view.worst.values()), "case")
