@@ -16,7 +16,7 @@ class Span:
     """A piece of a sentence.
 
     ``kind`` is empty, ``strong``, a verdict (``good``, ``warn``, ``bad``), ``name`` (what a user named),
-    ``code`` or ``link`` (to the ``target``).
+    ``code``, ``link`` (to the ``target``) or ``line`` (what follows begins a line).
     """
 
     text: str
@@ -51,6 +51,11 @@ def code(text: str) -> Span:
 def link(text: str, target: str) -> Span:
     """A link to a place in the report."""
     return Span(text, "link", target)
+
+
+def lines(parts: Sequence[Rich]) -> Rich:
+    """Sentences, each of which begins a line."""
+    return tuple(span for place, part in enumerate(parts) for span in ((Span(" ", "line"),) if place else ()) + part)
 
 
 def say(template: str, **parts: Part) -> Rich:

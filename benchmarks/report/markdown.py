@@ -53,6 +53,8 @@ def _span(span: Span) -> str:
     text = escape(span.text)
     if span.kind in ("strong", "good", "warn", "bad", "name") and text.strip():
         return f"**{text}**"
+    if span.kind == "line":
+        return "\\\n  "  # a break inside the item of a list
     if span.kind == "code":
         return f"`{visible(span.text).replace('`', chr(39))}`"
     return text  # places in the page have no address here

@@ -10,6 +10,7 @@ from benchmarks.report.document import Paragraph, Table, plain
 from benchmarks.report.drawing import compose
 from benchmarks.report.figures.canvas import series
 from benchmarks.report.frameworks import CHOICES, choices_of, colour_numbers
+from benchmarks.report.markdown import inline
 from benchmarks.report.scope import WHICH, title_of
 from benchmarks.report.sections import cards
 from benchmarks.report.sections.advice import advise, sentence
@@ -70,6 +71,13 @@ def test_the_plain_choice_and_what_is_decidedly_faster(view_of: Build) -> None:
         "TensorFlow 2": "keras. Faster than keras (graph): to train on maps tf-keras (graph), 2.00 times as fast "
         "(95 % interval 2.00 to 2.00). Not compared, as their speeds are not to be trusted: to train on maps tf-fused."
     }
+
+
+def test_each_part_of_the_advice_begins_a_line(view_of: Build) -> None:
+    """In Markdown, inside the item of a list."""
+    view = view_of(*timed("keras", 200, 202, 198), *timed("tf-keras", 100, 101, 99))
+    (one,) = advise(view)
+    assert inline(sentence(one)).startswith("**keras**.\\\n  Faster than **keras (graph)**: to train on maps ")
 
 
 def test_an_own_layer_that_loses_state_is_not_the_plain_choice(view_of: Build) -> None:
@@ -144,10 +152,10 @@ def test_what_holds_on_one_kind_of_inputs_is_said_of_that_kind(view_of: Build) -
     ]  # fmt: skip
     over = [agreement("tf-keras", case=layer_case(shape) | {"ddof": ddof}) for shape, ddof in (((7, 5), 0), (MAPS, 1))]
     view = view_of(*timed("keras", 200, 202, 198), *timed("tf-keras", 100, 101, 99)[1:], *over, *second)
-    assert told(view)["TensorFlow 2"].split(". Beware")[1] == (
-        " of keras: wrong second-order gradients everywhere, which gradient penalties need; "
-        "tf-keras: a moving variance over n - 1 on maps (3 % larger at 32 values a channel, less at more), where "
-        "1 other divides by n."
+    assert told(view)["TensorFlow 2"].split(". Beware", 1)[1] == (
+        " of keras: wrong second-order gradients everywhere, which gradient penalties need. "
+        "Beware of tf-keras: a moving variance over n - 1 on maps (3 % larger at 32 values a channel, less at more), "
+        "where 1 other divides by n."
     )
     assert cautions(view, "tf-keras", ["dense inputs"]) == [
         "wrong second-order gradients on dense inputs, which gradient penalties need"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.report.cautions import cautions, faults
 from benchmarks.report.contest import Contest, Entry, contests
-from benchmarks.report.document import Block, Paragraph, Rich, Terms, enumerate_spans, name, say, verdict
+from benchmarks.report.document import Block, Paragraph, Rich, Terms, enumerate_spans, lines, name, say, verdict
 from benchmarks.report.frameworks import choices
 from benchmarks.report.kinds import ALL, DENSE, kind_of
 from benchmarks.report.sections.fastest import entry_name, times_as_fast
@@ -97,27 +97,27 @@ def sentence(one: Advice) -> Rich:
     """``keras. Faster than keras (graph): to train on maps tf-keras (graph), 4.4 times as fast (...). Beware ...``."""
     by_plain: dict[Entry, list[Rich]] = {}
     for fast in one.faster:
-        told = say("{use} {who}, {factor}", use=fast.use.what, who=entry_name(fast.entry),
+        part = say("{use} {who}, {factor}", use=fast.use.what, who=entry_name(fast.entry),
                    factor=times_as_fast(fast.verdict))  # fmt: skip
-        by_plain.setdefault(fast.plain, []).append(told)
-    faster: Rich = ()
+        by_plain.setdefault(fast.plain, []).append(part)
+    told = [say("{plain}.", plain=name(one.plain))]
     for entry, parts in by_plain.items():
-        faster = (*faster, *say(" Faster than {plain}: {parts}.", plain=entry_name(entry), parts=_joined(parts)))
+        told.append(say("Faster than {plain}: {parts}.", plain=entry_name(entry), parts=_joined(parts)))
     untold = [
         say("{use} {who}", use=use.what, who=enumerate_spans([name(who) for who in names]))
         for use, names in one.distrusted
     ]
     if untold:
-        faster = (*faster, *say(" Not compared, as their speeds are not to be trusted: {all}.", all=_joined(untold)))
+        told.append(say("Not compared, as their speeds are not to be trusted: {all}.", all=_joined(untold)))
     whom: dict[str, list[str]] = {}
     for who, what in one.beware:
         whom.setdefault(what, []).append(who)
-    warned = [
-        say("{who}: {what}", who=enumerate_spans([name(who) for who in names]), what=what)
+    told += [
+        say("{word} of {who}: {what}.", word=verdict("Beware", "warn"), who=enumerate_spans(list(map(name, names))),
+            what=what)
         for what, names in whom.items()
-    ]
-    beware = say(" {word} of {parts}.", word=verdict("Beware", "warn"), parts=_joined(warned)) if warned else ()
-    return (*say("{plain}.", plain=name(one.plain)), *faster, *beware)
+    ]  # fmt: skip
+    return lines(told)
 
 
 def _advice(view: View, title: str, names: Sequence[str], groups: Sequence[Group]) -> Advice:
