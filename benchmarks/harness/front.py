@@ -88,7 +88,7 @@ def closing_words(watch: Watch, ended: int) -> int:
         return FAILED
     nothing: dict[str, dict[str, Any]] = {}
     records = stash.get(RECORDS, nothing)
-    return _tell(folder, records)
+    return tell(folder, records)
 
 
 def _interrupted(folder: RunFolder | None) -> str:
@@ -97,15 +97,21 @@ def _interrupted(folder: RunFolder | None) -> str:
     return f"interrupted; what was measured is kept: bn-bench run --resume {shlex.quote(str(folder.path))}"
 
 
-def _tell(folder: RunFolder, records: Mapping[str, Mapping[str, Any]]) -> int:
+def tell(folder: RunFolder, records: Mapping[str, Mapping[str, Any]]) -> int:
+    """Print how the cases of a run ended, and what is wrong with which.
+
+    Returns:
+        The exit code.
+    """
     planned = folder.planned()
     told = [records[case.case_id] for case in planned if case.case_id in records]
     counts = Counter(record["status"] for record in told)
     print(f"{len(told)} cases: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
-    deciding = {case.case_id for case in planned if case.decides}
+    undeciding = {case.case_id for case in planned if not case.decides}
     for record in told:
         if record["status"] not in GOOD_STATUSES:
-            aside = "" if record["case_id"] in deciding else " (told; it decides no exit code, see docs/decisions/0011)"
+            only_told = record["status"] == "disagrees" and record["case_id"] in undeciding
+            aside = " (told; it decides no exit code, see docs/decisions/0011)" if only_told else ""
             print(f"  {record['status']}{aside}: {record['case_id']}: {record['reason']}")
     for case in planned:
         if case.case_id not in records:

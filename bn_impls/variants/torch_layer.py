@@ -83,6 +83,8 @@ def second_order(settings: Configuration) -> Layer | Unsupported:
     """``autograd.grad`` of ``autograd.grad``."""
     if reason := _refused(settings):
         return reason
+    if settings.style == "graph":
+        return Unsupported("torch.compile does not support a backward pass through a backward pass; eager does")
     layer = own.started(settings)
 
     def compute(x: torch.Tensor, dy: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -53,6 +53,18 @@ def test_the_moving_variance_averages_the_variance_over_n_minus_1(style: Any) ->
     assert (after["moving_mean"].tolist(), after["moving_variance"].tolist()) == ([0.5], [1.25])
 
 
+def test_a_compiled_module_has_no_gradients_of_gradients_and_says_so() -> None:
+    """PyTorch refuses them itself; uncompiled, they are there."""
+    offered = torch_layer.IMPLEMENTATION.variants["second_order"]
+    assert isinstance(offered(SETTINGS), Layer)
+    reason = offered(replace(SETTINGS, style="graph"))
+    assert isinstance(reason, Unsupported) and "torch.compile does not support a backward pass" in reason.reason
+    x = torch.tensor(TWO_VALUES, requires_grad=True)
+    (dx,) = torch.autograd.grad(build(style="graph").training_step(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="double backward"):
+        torch.autograd.grad(dx.sum(), x)
+
+
 @pytest.mark.parametrize("style", ["eager", "graph"])
 def test_the_output_is_normalized_by_the_variance_over_n(style: Any) -> None:
     """(1 - 2) / 1 and (3 - 2) / 1; with the one over n - 1 it would be +-0.707."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.agreement_grid import SMALL_SHAPES, small
 from benchmarks.cases import LAYER_WORK, Case, agreement_cases, gates, plan, throughput_cases
+from benchmarks.harness.folder import RunFolder
+from benchmarks.harness.front import tell
 from benchmarks.harness.session import exit_code, with_gates
 from benchmarks.settings import AXES, Settings
 from bn_impls.registry import BUILT_IN, Descriptor, describe
@@ -260,3 +263,17 @@ def test_a_wrong_second_order_gradient_is_told_and_decides_nothing() -> None:
     second = Case("agreement", "i", "second", {"gradients": "second_order"})
     codes = [exit_code([second], {second.case_id: {"status": status}}) for status in ("disagrees", "crashed")]
     assert codes == [0, 3]
+
+
+def test_only_what_decides_nothing_is_told_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong second-order gradient; one that failed ends the command with 3, and nothing else is said of it."""
+    cases = [Case("agreement", "i", name, {"gradients": "second_order"}) for name in ("wrong", "broken")]
+    statuses = dict(zip((case.case_id for case in cases), ("disagrees", "failed"), strict=True))
+    records = {name: {"case_id": name, "status": status, "reason": "why"} for name, status in statuses.items()}
+    folder = RunFolder.create(tmp_path / "run", Settings())
+    folder.write_plan(cases)
+    assert tell(folder, records) == 3
+    folder.close()
+    told = capsys.readouterr().out
+    assert "  disagrees (told; it decides no exit code, see docs/decisions/0011): agreement:i:wrong: why\n" in told
+    assert "  failed: agreement:i:broken: why\n" in told
