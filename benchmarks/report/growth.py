@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Any
 
-from benchmarks.report.run import as_number
+from benchmarks.report.run import Record, as_number
 
 NOTABLE_BYTES = 2**15  # a pass: three times what shipped implementations were seen to keep by chance
 OWN_BLOCKS = 8  # a pass: what the worker hands back; 5 to 8 in most published cases, after 3 and after 3,642 steps
@@ -75,6 +76,12 @@ def growth(samples: Mapping[str, Any]) -> Growth | None:
         return None
     leaks_heap = len(heap) >= FEWEST_PASSES and _mostly([one.amount >= NOTABLE_BYTES for one in heap])
     return Growth(_a_step(heap), max(0.0, _a_step(blocks)), leaks_heap or _leaks_objects(blocks))
+
+
+@lru_cache(maxsize=10_000)  # asked for in several sections
+def growth_of(record: Record) -> Growth | None:
+    """What grew in the passes of a throughput record."""
+    return growth(record.samples)
 
 
 def _grown(entries: Sequence[Mapping[str, Any]], key: str, of_the_pass: int = 0) -> list[_Grown]:

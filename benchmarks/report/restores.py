@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from benchmarks.report.run import Record
 from benchmarks.report.wording import MISSING, significant, whole
@@ -32,6 +33,7 @@ class Part:
     rounded: bool = False
 
 
+@lru_cache(maxsize=10_000)  # asked for in every section that speaks of checkpoints
 def parts(record: Record) -> tuple[Part, ...]:
     """Everything that should come back: the state itself, then what is computed from it.
 
@@ -57,6 +59,8 @@ def lost(record: Record) -> list[str]:
 
 def rounded(record: Record) -> list[Part]:
     """What came back but for rounding."""
+    if record.flag("inference_bitwise") and record.flag("resumed_bitwise"):
+        return []
     return [part for part in parts(record) if part.rounded]
 
 

@@ -37,9 +37,9 @@ class Planned:
     case: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
-    """One finished case, as ``docs/records.md`` describes it."""
+    """One finished case, as ``docs/records.md`` describes it; a record is the same as itself alone."""
 
     case_id: str
     axis: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from benchmarks.report.parameters import Key, key_of
 from benchmarks.report.run import Record
@@ -48,7 +49,7 @@ class Experiment:
         ]
         return visible(", ".join(piece for piece in pieces if piece.strip()))
 
-    @property
+    @cached_property
     def seeds(self) -> list[str]:
         """The seeds in the order of the plan."""
         return list(dict.fromkeys(record.text("seed") for record in self.records))

@@ -30,6 +30,7 @@ class View:
     speeds: Speeds
     implementations: tuple[str, ...]
     _contests: dict[str, list[Contest]] = field(default_factory=dict)
+    _trusted_contests: dict[str, list[Contest]] = field(default_factory=dict)
 
     @cached_property
     def colours(self) -> Mapping[str, int]:
@@ -106,7 +107,13 @@ class View:
 
     def trusted_contests(self, work: str) -> list[Contest]:
         """The same without speeds that the report itself distrusts: what a recommendation may rest on."""
-        return contests(without_distrusted(self.run, self._chosen_from), work)
+        if work not in self._trusted_contests:
+            self._trusted_contests[work] = contests(self._trusted_choices, work)
+        return self._trusted_contests[work]
+
+    @cached_property
+    def _trusted_choices(self) -> Sequence[Group]:
+        return without_distrusted(self.run, self._chosen_from)
 
     @cached_property
     def trusted_groups(self) -> Sequence[Group]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -153,8 +154,18 @@ def half_width(
         family: number of intervals, comparisons times looks.
         confidence: of all of them together.
     """
-    quantile = scipy.special.stdtrit(np.subtract(rounds, 1), 0.5 + confidence ** (1 / family) / 2)
+    quantile = _quantile(rounds, family, confidence) if isinstance(rounds, int) else _t(rounds, family, confidence)
     return np.asarray(quantile * deviation / np.sqrt(rounds))
+
+
+@lru_cache(maxsize=10_000)  # a ranking asks for the same one for each of its rows
+def _quantile(rounds: int, family: int, confidence: float) -> float:
+    return float(_t(rounds, family, confidence))
+
+
+def _t(rounds: int | NDArray[np.int_], family: int, confidence: float) -> Array:
+    """Student's t for the whole family, Sidak's correction."""
+    return np.asarray(scipy.special.stdtrit(np.subtract(rounds, 1), 0.5 + confidence ** (1 / family) / 2))
 
 
 def is_same(mean: Numbers, half: Numbers, margin: float) -> NDArray[np.bool_]:

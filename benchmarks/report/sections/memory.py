@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.report.document import Block, Cell, Column, Heading, Paragraph, Rich, name, say, verdict
-from benchmarks.report.growth import Growth, growth
+from benchmarks.report.growth import Growth, growth_of
 from benchmarks.report.run import Record
 from benchmarks.report.sections.start_up import where
 from benchmarks.report.speeds import Group
@@ -53,7 +53,7 @@ def leaks(view: View) -> list[Rich]:
     worst: dict[str, list[tuple[float, Growth, Group]]] = defaultdict(list)
     for group in view.speeds.groups:
         for speed in group.published:
-            found = growth(speed.record.samples)
+            found = growth_of(speed.record)
             if found is not None and found.grows:
                 worst[speed.record.implementation].append((found.heap_bytes, found, group))
     return [
@@ -107,7 +107,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 
 def _growing(records: Sequence[Record]) -> Cell:
-    judged = [found for record in records if (found := growth(record.samples)) is not None]
+    judged = [found for record in records if (found := growth_of(record)) is not None]
     if not judged:
         return BLANK
     growing = sum(found.grows for found in judged)
