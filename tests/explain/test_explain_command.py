@@ -90,7 +90,7 @@ def test_the_defaults_of_both_apis_are_compared() -> None:
         (["numpy-reference", f"{HERE}:SINGLE_ONLY", "--dtype", "float64"], ["SINGLE_ONLY", "only float32 is offered"]),
         (["numpy-reference", f"{HERE}:PLAIN_ONE", "--style", "xla"], ["style is 'xla'", "offers: eager"]),
         (["numpy-reference", f"{HERE}:PLAIN_ONE", "--defaults"], ["offers no probe variant 'defaults'"]),
-        (["numpy-reference", f"{HERE}:PLAIN_ONE", "--shape", "8"], ["input_shape is (8,)"]),
+        (["numpy-reference", f"{HERE}:PLAIN_ONE", "--shape", "8"], ["'8' is no shape; write batch and channels"]),
         (["numpy-reference", f"{HERE}:PLAIN_ONE", "--shape", "0x3"], ["sizes of 1 or more"]),
         (["numpy-reference", f"{HERE}:PLAIN_ONE", "--shape", "axb"], ["'axb' is no shape"]),
         (["numpy-reference", f"{HERE}:PLAIN_ONE", "--steps", "0"], ["'0' is no number of steps"]),
